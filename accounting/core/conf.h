@@ -1,0 +1,78 @@
+/*
+ * conf.h - carbon.conf
+ *
+ * Key=Value lines as Slurm admins know them ('#' begins a comment), read with libconfuse; keys are
+ * matched without case. Every key is described once, in conf_options[]: type, unit, default and
+ * one line of help feed the parser, `carbonctl config`, the sample file's test and the manual page.
+ * Every mistake is an error that names file, line, key and remedy.
+ */
+#ifndef CARBON_CORE_CONF_H
+#define CARBON_CORE_CONF_H
+
+#include <limits.h>
+#include <stdint.h>
+
+#include "core/mark.h"
+
+enum idle_policy { IDLE_SEPARATE, IDLE_SPREAD };
+
+struct conf {
+    char cluster_name[CLUSTER_NAME_SIZE]; /* ClusterName; default: slurm.conf's, else "cluster" */
+    char zone[32];                        /* Zone, of grid_intensity.csv; "" = not set */
+    uint64_t pue_ppm;                     /* PUE x 10^6; at least 10^6 */
+    char database[PATH_MAX];              /* "sqlite:/path" */
+    char inventory[PATH_MAX];
+    char mark_dir[PATH_MAX];              /* MarkDir, SpoolDir: with %n replaced by the node's name */
+    char spool_dir[PATH_MAX];
+    char deliver_dir[PATH_MAX];
+    uint32_t deliver_s;                   /* DeliverSeconds: a batch is sealed this often */
+    uint32_t tick_ms;                     /* TickSeconds, to the millisecond; 100 ms to 60 s */
+    uint32_t spool_max_mb;                /* SpoolMaxMB: undelivered batches beyond are dropped, oldest first, and counted */
+    char sensors[256];                    /* Sensors: "auto" or a list of "powercap", "modelled", … */
+    char sensor_root[PATH_MAX];           /* SensorRoot: holds sys/ and proc/ */
+    char cgroup_root[PATH_MAX];           /* CgroupRoot */
+    uint64_t idle_uw, full_uw;            /* IdleWatts, FullWatts of one package; 0 = not set */
+    unsigned idle_policy;                 /* IdlePolicy */
+};
+
+enum conf_type { CONF_TEXT, CONF_PATH, CONF_SECONDS, CONF_MILLISECONDS, CONF_MEGABYTES, CONF_WATTS,
+                 CONF_PUE, CONF_CHOICE };
+
+struct conf_option {
+    const char *key;           /* as documented: "DeliverSeconds" */
+    enum conf_type type;
+    size_t offset, size;       /* in struct conf */
+    const char *fallback;      /* default, as it would stand in the file; NULL: unset */
+    uint64_t min, max;         /* in the stored unit */
+    const char *const *choices;
+    const char *help;          /* one sentence, with the unit */
+};
+
+extern const struct conf_option conf_options[]; /* ends with key NULL */
+
+#define CONF_OPTIONS_MAX 32
+
+/* Where each value came from: line of the file, or 0 for the default. By index of conf_options. */
+struct conf_origin {
+    char file[PATH_MAX]; /* "" when no file was read */
+    unsigned line[CONF_OPTIONS_MAX];
+};
+
+/*
+ * Which file: `named` if not NULL (then it must exist), else the environment's SLURM_CARBON_CONF,
+ * else carbon.conf beside slurm.conf (SLURM_CONF, or SYSCONFDIR/slurm/, or /etc/slurm/). Writes ""
+ * when there is none: the defaults serve.
+ */
+void conf_find(const char *named, char ret_path[PATH_MAX]);
+
+/*
+ * Read `path` ("": only defaults). node replaces %n ("" on machines that are no node). origin may
+ * be NULL. -EINVAL with "path:line: Key: what is wrong; remedy", -ENOENT, -EACCES …
+ */
+MUST_CHECK int conf_load(const char *path, const char *node, struct conf *ret_conf,
+                         struct conf_origin *origin, struct error *err);
+
+/* The value in force as it would stand in a file ("1.2", "60", "/run/…"). */
+void conf_format(const struct conf *conf, const struct conf_option *option, char *text, size_t size);
+
+#endif

@@ -1,0 +1,49 @@
+#include "core/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int error_set(struct error *err, int code, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (err) {
+        va_start(ap, fmt);
+        vsnprintf(err->text, sizeof(err->text), fmt, ap);
+        va_end(ap);
+    }
+    return code;
+}
+
+int error_set_errno(struct error *err, int code, const char *fmt, ...)
+{
+    va_list ap;
+    size_t used;
+
+    if (!err)
+        return code;
+    va_start(ap, fmt);
+    vsnprintf(err->text, sizeof(err->text), fmt, ap);
+    va_end(ap);
+    used = strlen(err->text);
+    snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerror(-code));
+    return code;
+}
+
+int error_prefix(struct error *err, int code, const char *fmt, ...)
+{
+    char before[ERROR_TEXT_SIZE / 3]; /* the older text carries the remedy: leave it the room */
+    struct error old;
+    va_list ap;
+
+    if (!err)
+        return code;
+    old = *err;
+    va_start(ap, fmt);
+    vsnprintf(before, sizeof(before), fmt, ap);
+    va_end(ap);
+    snprintf(err->text, sizeof(err->text), "%s: %.*s", before,
+             (int)(sizeof(err->text) - sizeof(before) - 2), old.text);
+    return code;
+}

@@ -1,0 +1,31 @@
+/*
+ * topology.h - packages and cores of the node, from hwloc
+ *
+ * Cores are numbered in hwloc's logical order, which is how Slurm numbers the abstract core ids
+ * that a job is given.
+ */
+#ifndef CARBON_SENSORS_TOPOLOGY_H
+#define CARBON_SENSORS_TOPOLOGY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/error.h"
+
+struct topology {
+    unsigned n_packages, n_cores, n_cpus;
+    uint16_t *core_package;  /* [n_cores]: logical package index of each core */
+    int32_t *package_os;     /* [n_packages]: the kernel's physical_package_id */
+    int16_t *cpu_package;    /* [cpu_limit]: package of each CPU as the kernel numbers it, or -1 */
+    unsigned cpu_limit;
+    uint64_t memory_mb;
+};
+
+/*
+ * Discover the node below `root` ("/" for this machine; else a tree for hwloc's HWLOC_FSROOT). The
+ * hwloc topology itself is freed before returning. A machine whose packages are unknown has one.
+ */
+MUST_CHECK int topology_load(const char *root, struct topology **ret_topology, struct error *err);
+struct topology *topology_free(struct topology *topology); /* takes NULL, returns NULL */
+
+#endif
