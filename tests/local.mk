@@ -5,3 +5,4 @@ include tests/property/local.mk
 endif
 include tests/cli/local.mk
 include tests/slurm/local.mk
+include tests/fake/local.mk

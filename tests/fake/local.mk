@@ -1,0 +1,22 @@
+# tests/fake: simulators that stand in for hardware.
+if HAVE_FUSE3
+check_PROGRAMS += tests/fake/fakesys
+tests_fake_fakesys_SOURCES = \
+	tests/fake/fakesys.c \
+	tests/fake/fakesys.h \
+	tests/fake/fakesys_ctl.c \
+	tests/fake/fakesys_fuse.c \
+	tests/fake/fakesys_model.c \
+	tests/fake/fakesys_tree.c \
+	tests/fake/fakesys_truth.c
+tests_fake_fakesys_CFLAGS = $(AM_CFLAGS) $(FUSE3_CFLAGS) -pthread
+tests_fake_fakesys_LDADD = $(FUSE3_LIBS) -lpthread
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/fake/fakesys_test
+TESTS += tests/fake/fakesys_test
+tests_fake_fakesys_test_SOURCES = tests/fake/fakesys_test.c
+tests_fake_fakesys_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(HWLOC_CFLAGS)
+tests_fake_fakesys_test_LDADD = $(CMOCKA_LIBS) $(HWLOC_LIBS)
+endif
+endif
