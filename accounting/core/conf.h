@@ -18,7 +18,7 @@ enum idle_policy { IDLE_SEPARATE, IDLE_SPREAD };
 
 struct conf {
     char cluster_name[CLUSTER_NAME_SIZE]; /* ClusterName; default: slurm.conf's, else "cluster" */
-    char zone[32];                        /* Zone, of grid_intensity.csv; "" = not set */
+    char zone[32];                        /* Zone, of grid_intensity.csv; "" = not set: no grams */
     uint64_t pue_ppm;                     /* PUE x 10^6; at least 10^6 */
     char database[PATH_MAX];              /* "sqlite:/path" */
     char inventory[PATH_MAX];
@@ -35,8 +35,9 @@ struct conf {
     unsigned idle_policy;                 /* IdlePolicy */
 };
 
-enum conf_type { CONF_TEXT, CONF_PATH, CONF_SECONDS, CONF_MILLISECONDS, CONF_MEGABYTES, CONF_WATTS,
-                 CONF_PUE, CONF_CHOICE };
+/* PATH: absolute. NODE_PATH: absolute, and %n stands for the node's name. DATABASE: "sqlite:/path". */
+enum conf_type { CONF_TEXT, CONF_PATH, CONF_NODE_PATH, CONF_DATABASE, CONF_SECONDS,
+                 CONF_MILLISECONDS, CONF_MEGABYTES, CONF_WATTS, CONF_PUE, CONF_CHOICE };
 
 struct conf_option {
     const char *key;           /* as documented: "DeliverSeconds" */
@@ -55,6 +56,7 @@ extern const struct conf_option conf_options[]; /* ends with key NULL */
 /* Where each value came from: line of the file, or 0 for the default. By index of conf_options. */
 struct conf_origin {
     char file[PATH_MAX]; /* "" when no file was read */
+    char slurm_conf[PATH_MAX]; /* gave ClusterName when no line did; "" when it did not either */
     unsigned line[CONF_OPTIONS_MAX];
 };
 
@@ -66,6 +68,11 @@ struct conf_origin {
 void conf_find(const char *named, char ret_path[PATH_MAX]);
 
 /*
+ * The syntax, kept so plain that the plugin's reader of three keys and this one always agree:
+ * one Key=Value a line, blanks around either ignored; '#' begins a comment outside quotes; a value
+ * may stand in '…' or "…" (needed for blanks and '#'), and has no backslashes and no ${…}. An empty
+ * value is allowed where "not set" is the default.
+ *
  * Read `path` ("": only defaults). node replaces %n ("" on machines that are no node). origin may
  * be NULL. -EINVAL with "path:line: Key: what is wrong; remedy", -ENOENT, -EACCES …
  */

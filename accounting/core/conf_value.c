@@ -1,0 +1,264 @@
+#include "core/conf_value.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/parse.h"
+
+#define MICRO UINT64_C(1000000)
+
+static const char *const idle_policies[] = { "separate", "spread", NULL };
+
+#define AT(member) offsetof(struct conf, member), sizeof(((struct conf *)0)->member)
+
+const struct conf_option conf_options[] = {
+    { "ClusterName", CONF_TEXT, AT(cluster_name), NULL, 0, 0, NULL,
+      "Name of the cluster in the books; unset: slurm.conf's ClusterName, else \"cluster\"." },
+    { "Zone", CONF_TEXT, AT(zone), NULL, 0, 0, NULL,
+      "Electricity zone, a row of grid_intensity.csv such as FR; unset: energy but no grams." },
+    { "PUE", CONF_PUE, AT(pue_ppm), "1.2", MICRO, 3 * MICRO, NULL,
+      "Facility energy over IT energy, 1.0 to 3.0; 1.0 where the meters see the whole facility." },
+    { "Database", CONF_DATABASE, AT(database), "sqlite:/var/lib/slurm-carbon/carbon.db", 0, 0, NULL,
+      "Where the books are; on a local file system." },
+    { "Inventory", CONF_PATH, AT(inventory), "/etc/slurm/inventory.conf", 0, 0, NULL,
+      "Hardware of the cluster and what its manufacture emitted." },
+    { "MarkDir", CONF_NODE_PATH, AT(mark_dir), "/run/slurm-carbon/%n", 0, 0, NULL,
+      "Where the plugin leaves its marks; on tmpfs, writable by root only; %n is the node." },
+    { "SpoolDir", CONF_NODE_PATH, AT(spool_dir), "/var/spool/slurm-carbon/%n", 0, 0, NULL,
+      "Where carbon-meterd keeps its sealed batches, on the node's own disk; %n is the node." },
+    { "DeliverDir", CONF_PATH, AT(deliver_dir), "/var/spool/slurm-carbon/deliver", 0, 0, NULL,
+      "Where batches are delivered to and `carbonctl ingest` takes them from; one for all nodes." },
+    { "DeliverSeconds", CONF_SECONDS, AT(deliver_s), "60", 1, 3600, NULL,
+      "A batch is sealed and delivered this often, 1 to 3600 seconds." },
+    { "TickSeconds", CONF_MILLISECONDS, AT(tick_ms), "1", 100, 60000, NULL,
+      "Time between two readings of the sensors, 0.1 to 60 seconds." },
+    { "SpoolMaxMB", CONF_MEGABYTES, AT(spool_max_mb), "256", 1, 1048576, NULL,
+      "Undelivered batches beyond this many megabytes are dropped, oldest first, and counted." },
+    { "Sensors", CONF_TEXT, AT(sensors), "auto", 0, 0, NULL,
+      "Sources of energy readings: auto, or names separated by commas such as powercap,modelled." },
+    { "SensorRoot", CONF_PATH, AT(sensor_root), "/", 0, 0, NULL,
+      "Directory that holds the sys/ and proc/ to read; other than / for simulated machines." },
+    { "CgroupRoot", CONF_PATH, AT(cgroup_root), "/sys/fs/cgroup", 0, 0, NULL,
+      "Where the cgroup file systems are mounted." },
+    { "IdleWatts", CONF_WATTS, AT(idle_uw), NULL, 0, 10000 * MICRO, NULL,
+      "Idle power of one package in watts; unset: learned, or the modelled sensor's default." },
+    { "FullWatts", CONF_WATTS, AT(full_uw), NULL, 0, 10000 * MICRO, NULL,
+      "Power of one fully busy package in watts, for the modelled sensor; unset: its default." },
+    { "IdlePolicy", CONF_CHOICE, AT(idle_policy), "separate", 0, 0, idle_policies,
+      "Idle nodes' emissions: separate states them on their own, spread shares them over jobs." },
+    { NULL, CONF_TEXT, 0, 0, NULL, 0, 0, NULL, NULL },
+};
+
+_Static_assert(sizeof(conf_options) / sizeof(conf_options[0]) <= CONF_OPTIONS_MAX,
+               "struct conf_origin has a line for every option");
+
+void *conf_value_at(struct conf *conf, const struct conf_option *option)
+{
+    return (char *)conf + option->offset;
+}
+
+/* Digits after the point of a number of this type; its stored unit is 10^-digits of the file's. */
+static unsigned type_digits(enum conf_type type)
+{
+    switch (type) {
+    case CONF_WATTS:
+    case CONF_PUE:
+        return 6;
+    case CONF_MILLISECONDS:
+        return 3;
+    default:
+        return 0;
+    }
+}
+
+/* value / 10^digits without needless zeros: "1.2" */
+static void format_decimal(uint64_t value, unsigned digits, char *text, size_t size)
+{
+    uint64_t unit = 1;
+
+    for (unsigned i = 0; i < digits; i++)
+        unit *= 10;
+    while (digits > 0 && value % 10 == 0) {
+        value /= 10;
+        unit /= 10;
+        digits--;
+    }
+    if (digits == 0)
+        snprintf(text, size, "%" PRIu64, value);
+    else
+        snprintf(text, size, "%" PRIu64 ".%0*" PRIu64, value / unit, (int)digits, value % unit);
+}
+
+static int parse_number(const struct conf_option *option, const char *text, struct conf *conf,
+                        struct error *err)
+{
+    unsigned digits = type_digits(option->type);
+    char low[32], high[32];
+    uint64_t number;
+    int rc = parse_decimal(text, digits, option->max, &number);
+
+    if (rc == 0 && number < option->min)
+        rc = -ERANGE;
+    format_decimal(option->min, digits, low, sizeof(low));
+    format_decimal(option->max, digits, high, sizeof(high));
+    if (rc == -ERANGE && option->type == CONF_PUE && text[0] == '0')
+        return error_set(err, -EINVAL, "%s is below 1: a facility cannot use less energy than its "
+                         "computers; give 1.0 to 3.0", text);
+    if (rc == -ERANGE)
+        return error_set(err, -EINVAL, "%s is out of range; give %s to %s", text, low, high);
+    if (rc < 0)
+        return error_set(err, -EINVAL, "'%s' is not a number%s; give %s to %s, without a unit",
+                         text, digits ? "" : " without fraction", low, high);
+    if (option->size == sizeof(uint32_t))
+        *(uint32_t *)conf_value_at(conf, option) = (uint32_t)number;
+    else
+        *(uint64_t *)conf_value_at(conf, option) = number;
+    return 0;
+}
+
+static int parse_choice(const struct conf_option *option, const char *text, struct conf *conf,
+                        struct error *err)
+{
+    for (unsigned i = 0; option->choices[i]; i++) {
+        if (strcasecmp(text, option->choices[i]) == 0) {
+            *(unsigned *)conf_value_at(conf, option) = i;
+            return 0;
+        }
+    }
+    return error_set(err, -EINVAL, "'%s' is not one of its choices; give %s or %s", text,
+                     option->choices[0], option->choices[1]);
+}
+
+static int store_text(const struct conf_option *option, const char *text, struct conf *conf,
+                      struct error *err)
+{
+    size_t len = strlen(text);
+
+    if (len >= option->size)
+        return error_set(err, -EINVAL, "the value has %zu characters; give at most %zu", len,
+                         option->size - 1);
+    memcpy(conf_value_at(conf, option), text, len + 1);
+    return 0;
+}
+
+static int check_absolute(const char *text, struct error *err)
+{
+    if (text[0] != '/')
+        return error_set(err, -EINVAL, "'%s' is not an absolute path; begin it with /", text);
+    return 0;
+}
+
+/* %n becomes the node's name; any other % is refused, so that nobody's %h is taken literally. */
+static int expand_node(const char *text, const char *node, char *room, size_t size,
+                       struct error *err)
+{
+    size_t used = 0;
+
+    for (const char *p = text; *p; p++) {
+        const char *piece = p;
+        size_t len = 1;
+
+        if (*p == '%') {
+            if (p[1] != 'n')
+                return error_set(err, -EINVAL, "%%%.1s in '%s' means nothing; only %%n, the node's "
+                                 "name, does", p + 1, text);
+            piece = node;
+            len = strlen(node);
+            p++;
+        }
+        if (used + len >= size)
+            return error_set(err, -EINVAL, "the path is longer than %zu characters; shorten it",
+                             size - 1);
+        memcpy(room + used, piece, len);
+        used += len;
+    }
+    room[used] = '\0';
+    return 0;
+}
+
+static int parse_node_path(const struct conf_option *option, const char *text, const char *node,
+                           struct conf *conf, struct error *err)
+{
+    char path[PATH_MAX];
+    int rc = check_absolute(text, err);
+
+    if (rc == 0)
+        rc = expand_node(text, node, path, sizeof(path), err);
+    return rc == 0 ? store_text(option, path, conf, err) : rc;
+}
+
+static int parse_plain(const struct conf_option *option, const char *text, struct conf *conf,
+                       struct error *err)
+{
+    int rc = 0;
+
+    if (strchr(text, '%'))
+        return error_set(err, -EINVAL, "'%s': %%n is allowed in MarkDir and SpoolDir only; %s is "
+                         "one for all nodes", text, option->key);
+    if (option->type == CONF_PATH)
+        rc = check_absolute(text, err);
+    if (option->type == CONF_DATABASE && strncmp(text, "sqlite:/", 8) != 0)
+        rc = error_set(err, -EINVAL, "'%s' is no database; give sqlite:/absolute/path", text);
+    return rc == 0 ? store_text(option, text, conf, err) : rc;
+}
+
+int conf_value_parse(const struct conf_option *option, const char *text, const char *node,
+                     struct conf *conf, struct error *err)
+{
+    if (text[0] == '\0' && !option->fallback) {
+        memset(conf_value_at(conf, option), 0, option->size);
+        return 0;
+    }
+    if (text[0] == '\0')
+        return error_set(err, -EINVAL, "has no value; give one, or remove the line for the default "
+                         "%s", option->fallback);
+    switch (option->type) {
+    case CONF_TEXT:
+    case CONF_PATH:
+    case CONF_DATABASE:
+        return parse_plain(option, text, conf, err);
+    case CONF_NODE_PATH:
+        return parse_node_path(option, text, node, conf, err);
+    case CONF_CHOICE:
+        return parse_choice(option, text, conf, err);
+    case CONF_SECONDS:
+    case CONF_MILLISECONDS:
+    case CONF_MEGABYTES:
+    case CONF_WATTS:
+    case CONF_PUE:
+        break;
+    }
+    return parse_number(option, text, conf, err);
+}
+
+void conf_format(const struct conf *conf, const struct conf_option *option, char *text, size_t size)
+{
+    const void *at = (const char *)conf + option->offset;
+    uint64_t number;
+
+    switch (option->type) {
+    case CONF_TEXT:
+    case CONF_PATH:
+    case CONF_NODE_PATH:
+    case CONF_DATABASE:
+        snprintf(text, size, "%s", (const char *)at);
+        return;
+    case CONF_CHOICE:
+        snprintf(text, size, "%s", option->choices[*(const unsigned *)at]);
+        return;
+    case CONF_SECONDS:
+    case CONF_MILLISECONDS:
+    case CONF_MEGABYTES:
+    case CONF_WATTS:
+    case CONF_PUE:
+        break;
+    }
+    number = option->size == sizeof(uint32_t) ? *(const uint32_t *)at : *(const uint64_t *)at;
+    if (number == 0 && !option->fallback)
+        snprintf(text, size, "%s", ""); /* not set */
+    else
+        format_decimal(number, type_digits(option->type), text, size);
+}
