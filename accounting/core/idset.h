@@ -14,8 +14,11 @@
 
 /* More cores or devices than any node of today has; Slurm's own limit on CPUs is far above. */
 #define IDSET_SIZE 2048
-/* Room for the text of any set of up to IDSET_SIZE ids: every second one, ten bytes at most. */
-#define IDSET_TEXT_SIZE (IDSET_SIZE / 2 * 5 + 1)
+/*
+ * Room for the text of any set. The longest has two of every three ids ("1000-1001,1003-1004"):
+ * ten bytes a pair; every second one ("1000,1002") needs only five for two ids.
+ */
+#define IDSET_TEXT_SIZE ((IDSET_SIZE / 3 + 1) * 10 + 1)
 
 struct idset {
     uint64_t bits[IDSET_SIZE / 64];
