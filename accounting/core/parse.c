@@ -8,15 +8,12 @@ int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret_value)
     uint64_t value = 0;
     const char *p;
 
-    if (!text || !*text)
+    if (!text || !*text || text[strspn(text, "0123456789")])
         return -EINVAL;
-    for (p = text; *p; p++) {
-        if (*p < '0' || *p > '9')
-            return -EINVAL;
+    for (p = text; *p; p++)
         if (__builtin_mul_overflow(value, 10, &value) ||
             __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value))
             return -ERANGE;
-    }
     if (value < min || value > max)
         return -ERANGE;
     *ret_value = value;
@@ -38,11 +35,13 @@ int parse_i64(const char *text, int64_t min, int64_t max, int64_t *ret_value)
     int negative = text && *text == '-';
     uint64_t magnitude;
     int64_t value;
-    int rc = parse_u64(text + negative, 0, (uint64_t)INT64_MAX, &magnitude);
+    uint64_t most = (uint64_t)INT64_MAX + (negative ? 1 : 0);
+    int rc = parse_u64(text ? text + negative : NULL, 0, most, &magnitude);
 
     if (rc < 0)
         return rc;
-    value = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    /* -(magnitude - 1) - 1: the most negative number has no positive twin */
+    value = negative && magnitude ? -(int64_t)(magnitude - 1) - 1 : (int64_t)magnitude;
     if (value < min || value > max)
         return -ERANGE;
     *ret_value = value;
