@@ -34,6 +34,7 @@ int error_set_errno(struct error *err, int code, const char *fmt, ...)
 int error_prefix(struct error *err, int code, const char *fmt, ...)
 {
     char before[ERROR_TEXT_SIZE / 3]; /* the older text carries the remedy: leave it the room */
+    int room;
     struct error old;
     va_list ap;
 
@@ -43,7 +44,7 @@ int error_prefix(struct error *err, int code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(before, sizeof(before), fmt, ap);
     va_end(ap);
-    snprintf(err->text, sizeof(err->text), "%s: %.*s", before,
-             (int)(sizeof(err->text) - sizeof(before) - 2), old.text);
+    room = (int)(sizeof(err->text) - strlen(before) - sizeof(": "));
+    snprintf(err->text, sizeof(err->text), "%s: %.*s", before, room, old.text);
     return code;
 }
