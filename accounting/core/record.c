@@ -203,6 +203,21 @@ static int read_field(const char *field_text, size_t len, const struct record_de
     return 0;
 }
 
+/* Every required field came, and every one whose bit another field has set. */
+static int check_missing(const struct record_desc *desc, const void *object, uint64_t seen,
+                         struct error *err)
+{
+    uint32_t has = *(const uint32_t *)((const char *)object + desc->has_offset);
+
+    for (unsigned i = 0; desc->fields[i].key; i++) {
+        const struct record_field *field = &desc->fields[i];
+
+        if ((!field->has || has & field->has) && !(seen & UINT64_C(1) << i))
+            return error_set(err, -EBADMSG, "%s record: %s is missing", desc->type, field->key);
+    }
+    return 0;
+}
+
 int record_read(const char *line, const struct record_desc *desc, void *ret_object,
                 struct error *err)
 {
@@ -222,9 +237,5 @@ int record_read(const char *line, const struct record_desc *desc, void *ret_obje
             return rc;
         p += len;
     }
-    for (unsigned i = 0; desc->fields[i].key; i++)
-        if (!desc->fields[i].has && !(seen & UINT64_C(1) << i))
-            return error_set(err, -EBADMSG, "%s record: %s is missing", desc->type,
-                             desc->fields[i].key);
-    return 0;
+    return check_missing(desc, ret_object, seen, err);
 }

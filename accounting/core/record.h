@@ -9,6 +9,7 @@
  *
  * Absence: an optional field that is absent is not written. A struct read from a line is zeroed
  * first, and bit `has` of its uint32_t mask (at `has_offset`) says which optional fields came.
+ * Fields that share a bit come together or not at all.
  * Unknown keys are skipped, so that a newer writer can add fields; unknown record types are the
  * caller's matter. Libc only.
  */
@@ -55,7 +56,7 @@ int record_is(const char *line, const struct record_desc *desc);
 
 /*
  * Read a line into *ret_object. -EBADMSG, with the key and what is wrong in err, when a required
- * field is missing, a value is malformed, out of range or too long, or a key comes twice;
+ * field or one that belongs to a field that is there is missing, a value is malformed, out of range or too long, or a key comes twice;
  * *ret_object is undefined then. The line is not changed.
  */
 MUST_CHECK int record_read(const char *line, const struct record_desc *desc, void *ret_object,
