@@ -107,6 +107,8 @@ static int read_readings(char **text, struct mark_reading *readings, size_t *ret
     }
     if (!line)
         return error_set(err, -EBADMSG, "torn: the last line is not \"end\"");
+    if (**text)
+        return error_set(err, -EBADMSG, "text after \"end\"");
     *ret_count = count;
     return 0;
 }
