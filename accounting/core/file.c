@@ -120,6 +120,17 @@ static int fill_and_close(int fd, const char *data, size_t len, mode_t mode, int
     return rc;
 }
 
+/* fsync() of a directory; AT_FDCWD is no descriptor that it would take. */
+static int sync_dir(int dirfd)
+{
+    int fd = dirfd == AT_FDCWD ? open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : dirfd;
+    int rc = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+
+    if (fd >= 0 && fd != dirfd)
+        close(fd);
+    return rc;
+}
+
 int file_write_atomic(int dirfd, const char *name, const char *data, size_t len, mode_t mode,
                       int sync)
 {
@@ -139,7 +150,8 @@ int file_write_atomic(int dirfd, const char *name, const char *data, size_t len,
         unlinkat(dirfd, tmp, 0);
         return rc;
     }
-    if (sync && fsync(dirfd) < 0)
-        return -errno;
-    return 0;
+    rc = sync ? sync_dir(dirfd) : 0;
+    if (rc < 0)
+        unlinkat(dirfd, name, 0); /* the caller will hear of failure: leave nothing to count twice */
+    return rc;
 }

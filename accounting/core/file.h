@@ -30,7 +30,8 @@ MUST_CHECK int file_read(int dirfd, const char *path, size_t max_size, char **re
 /*
  * Write data under `name` by a temporary file (".<name>.tmp", exclusive), write and rename, in the
  * directory dirfd. With sync: fsync of the file before and of the directory after, so that a file
- * that is there is whole even after power loss. On failure nothing is left under either name.
+ * that is there is whole even after power loss. On failure nothing of `data` is left under either
+ * name. dirfd is no O_PATH descriptor when sync is set.
  * mode is applied whatever the umask.
  */
 MUST_CHECK int file_write_atomic(int dirfd, const char *name, const char *data, size_t len,
