@@ -1,4 +1,52 @@
-# tests/unit
+# unit tests: one program per module
+unit_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
+unit_cflags = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+unit_ldadd = libcarbon-core.la $(CMOCKA_LIBS)
+EXTRA_DIST += tests/unit/unit.h
+
+core_unit_tests = \
+	tests/unit/test_error \
+	tests/unit/test_parse \
+	tests/unit/test_idset \
+	tests/unit/test_apportion \
+	tests/unit/test_buf \
+	tests/unit/test_record \
+	tests/unit/test_mark \
+	tests/unit/test_batch \
+	tests/unit/test_file \
+	tests/unit/test_clock
+check_PROGRAMS += $(core_unit_tests)
+TESTS += $(core_unit_tests)
+tests_unit_test_error_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_error_CFLAGS = $(unit_cflags)
+tests_unit_test_error_LDADD = $(unit_ldadd)
+tests_unit_test_parse_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_parse_CFLAGS = $(unit_cflags)
+tests_unit_test_parse_LDADD = $(unit_ldadd)
+tests_unit_test_idset_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_idset_CFLAGS = $(unit_cflags)
+tests_unit_test_idset_LDADD = $(unit_ldadd)
+tests_unit_test_apportion_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_apportion_CFLAGS = $(unit_cflags)
+tests_unit_test_apportion_LDADD = $(unit_ldadd)
+tests_unit_test_buf_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_buf_CFLAGS = $(unit_cflags)
+tests_unit_test_buf_LDADD = $(unit_ldadd)
+tests_unit_test_record_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_record_CFLAGS = $(unit_cflags)
+tests_unit_test_record_LDADD = $(unit_ldadd)
+tests_unit_test_mark_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_mark_CFLAGS = $(unit_cflags)
+tests_unit_test_mark_LDADD = $(unit_ldadd)
+tests_unit_test_batch_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_batch_CFLAGS = $(unit_cflags)
+tests_unit_test_batch_LDADD = $(unit_ldadd)
+tests_unit_test_file_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_file_CFLAGS = $(unit_cflags)
+tests_unit_test_file_LDADD = $(unit_ldadd)
+tests_unit_test_clock_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_clock_CFLAGS = $(unit_cflags)
+tests_unit_test_clock_LDADD = $(unit_ldadd)
 
 check_PROGRAMS += tests/unit/test_conf
 TESTS += tests/unit/test_conf

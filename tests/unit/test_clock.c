@@ -1,0 +1,74 @@
+#include "unit.h"
+
+#include <string.h>
+
+#include "core/clock.h"
+
+static void utc_is_written_for_any_second_since_1970(void **state)
+{
+    static const struct {
+        int64_t wall_s;
+        const char *text;
+    } rows[] = {
+        { 0, "1970-01-01T00:00:00Z" },
+        { 951782399, "2000-02-28T23:59:59Z" },
+        { 951782400, "2000-02-29T00:00:00Z" },
+        { INT64_C(1795406760), "2026-11-23T04:06:00Z" },
+        { INT64_C(4294967296), "2106-02-07T06:28:16Z" },
+        { INT64_C(253402300800), "10000-01-01T00:00:00Z" },
+        { INT64_MAX, "?" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        char text[CLOCK_TEXT_SIZE];
+
+        clock_format_utc(rows[i].wall_s, text);
+        if (strcmp(text, rows[i].text) != 0)
+            fail_msg("row %zu: %s", i, text);
+    }
+}
+
+static void boottime_never_steps_back(void **state)
+{
+    uint64_t before = clock_boottime_ns();
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        uint64_t now = clock_boottime_ns();
+
+        assert_true(now >= before);
+        before = now;
+    }
+    assert_true(before > 0);
+}
+
+static void the_wall_clock_counts_from_1970(void **state)
+{
+    (void)state;
+    assert_true(clock_wall_ns() > INT64_C(1500000000) * (int64_t)NS_PER_S);
+}
+
+static void the_boot_id_is_a_uuid_and_stays(void **state)
+{
+    char first[BOOT_ID_SIZE], second[BOOT_ID_SIZE];
+
+    (void)state;
+    assert_int_equal(clock_boot_id(first), 0);
+    assert_int_equal(clock_boot_id(second), 0);
+    assert_int_equal(strlen(first), BOOT_ID_SIZE - 1);
+    assert_int_equal(strspn(first, "0123456789abcdef-"), BOOT_ID_SIZE - 1);
+    assert_string_equal(first, second);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(utc_is_written_for_any_second_since_1970),
+        cmocka_unit_test(boottime_never_steps_back),
+        cmocka_unit_test(the_wall_clock_counts_from_1970),
+        cmocka_unit_test(the_boot_id_is_a_uuid_and_stays),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

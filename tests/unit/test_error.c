@@ -1,0 +1,76 @@
+#include "unit.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/error.h"
+
+static void error_set_returns_its_code_and_sets_the_text(void **state)
+{
+    struct error err;
+
+    (void)state;
+    assert_int_equal(error_set(&err, -EINVAL, "%s:%d: no", "file", 7), -EINVAL);
+    assert_string_equal(err.text, "file:7: no");
+}
+
+static void nobody_needs_to_read_the_text(void **state)
+{
+    (void)state;
+    assert_int_equal(error_set(NULL, -EINVAL, "x"), -EINVAL);
+    assert_int_equal(error_set_errno(NULL, -ENOENT, "x"), -ENOENT);
+    assert_int_equal(error_prefix(NULL, -EIO, "x"), -EIO);
+}
+
+static void error_set_errno_says_what_the_system_says(void **state)
+{
+    struct error err;
+
+    (void)state;
+    assert_int_equal(error_set_errno(&err, -ENOENT, "cannot open %s", "f"), -ENOENT);
+    assert_string_equal(err.text, "cannot open f: No such file or directory");
+}
+
+static void a_long_text_is_cut_and_never_overruns(void **state)
+{
+    char longer[3 * ERROR_TEXT_SIZE];
+    struct error err;
+
+    (void)state;
+    memset(longer, 'a', sizeof(longer));
+    longer[sizeof(longer) - 1] = '\0';
+    error_set(&err, -1, "%s", longer);
+    assert_int_equal(strlen(err.text), ERROR_TEXT_SIZE - 1);
+    error_set_errno(&err, -ENOENT, "%s", longer);
+    assert_int_equal(strlen(err.text), ERROR_TEXT_SIZE - 1);
+    error_prefix(&err, -1, "%s", longer);
+    assert_int_equal(strlen(err.text), ERROR_TEXT_SIZE - 1);
+}
+
+static void a_prefix_keeps_every_old_text_that_fits(void **state)
+{
+    char old[ERROR_TEXT_SIZE];
+    struct error err;
+
+    (void)state;
+    memset(old, 'o', sizeof(old));
+    for (size_t len = 1; len + strlen("line 3: ") < ERROR_TEXT_SIZE; len++) {
+        error_set(&err, -1, "%.*s", (int)len, old);
+        assert_int_equal(error_prefix(&err, -EBADMSG, "line %d", 3), -EBADMSG);
+        assert_int_equal(strlen(err.text), len + strlen("line 3: "));
+        assert_memory_equal(err.text, "line 3: ooo", len < 3 ? 8 + len : 11);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(error_set_returns_its_code_and_sets_the_text),
+        cmocka_unit_test(nobody_needs_to_read_the_text),
+        cmocka_unit_test(error_set_errno_says_what_the_system_says),
+        cmocka_unit_test(a_long_text_is_cut_and_never_overruns),
+        cmocka_unit_test(a_prefix_keeps_every_old_text_that_fits),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
