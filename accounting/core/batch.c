@@ -63,7 +63,9 @@ static const struct record_field counter_fields[] = {
     U64(batch_counter, seen_uj, 0),
     U64(batch_counter, counted_begin_uj, 0),
     U64(batch_counter, counted_uj, 0),
+    U64(batch_counter, counted_boottime_ns, COUNTER_HAS_RAW),
     U64(batch_counter, debt_uj, 0),
+    U64(batch_counter, pending_uj, 0),
     END,
 };
 DESC("counter", batch_counter, counter_fields);

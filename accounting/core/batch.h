@@ -83,8 +83,10 @@ struct batch_counter {
     uint64_t raw_boottime_ns;      /* … its instant … */
     uint64_t seen_uj;              /* … and the counter's total since the stream began, there */
     uint64_t counted_begin_uj;     /* attributed since the stream began, at the batch's begin */
-    uint64_t counted_uj;           /* the same at its end */
+    uint64_t counted_uj;           /* the same at its end, or where the counter fell silent: … */
+    uint64_t counted_boottime_ns;  /* HAS_RAW: … counted_uj is its value at this instant */
     uint64_t debt_uj;              /* of a node meter: parts in excess of it, carried forward */
+    uint64_t pending_uj;           /* of a node meter: parts counted since it fell silent */
 };
 
 /* CPU use of one package, all processes together: a checkpoint of rule 2's `system`. */

@@ -16,12 +16,21 @@
  *   2. A package's floor (floor_uw x time, at most the growth) is split over its cores: an
  *      allocated core's part to its job, a free core's to unallocated. The rest is split by CPU
  *      time used on the package: steps, and `system` for what no job used. A step's CPU time is
- *      spread over packages as its cores are. Where nobody used CPU time, as the floor.
- *   3. Memory: floor by allocated memory, the rest by CPU time on that package.
+ *      spread over packages as its cores are (unknown: its job's, else the node's). `system` is the
+ *      package's busy time less the steps'; readings are never quite simultaneous, so an excess
+ *      of the steps' is carried as debt, up to 0.1 s a core. Where nobody used CPU time, the
+ *      rest too is split as the floor, but is active energy.
+ *   3. Memory (one DRAM domain per package): floor by allocated memory, a job's memory lying on
+ *      the packages as its cores do (unknown memory: as its cores' share of the node's); what
+ *      nobody holds of the domain's share of the node's memory is unallocated's. The rest by CPU
+ *      time used on that package; where nobody used any, as the floor.
  *   4. other = node meter - all parts, never negative (an excess is carried as debt): by GPU share
- *      on nodes with GPUs, by core share elsewhere; the rest unallocated.
+ *      on nodes with GPUs, by core share elsewhere; the rest unallocated. Inside a job as rule 5's
+ *      active energy, by CPU time on all packages.
  *   5. Inside a job, active energy goes to steps by CPU time; idle energy evenly to the srun steps
  *      running, to the batch or interactive step only while none is; with none, to the remainder.
+ *      Active energy of a job in which no step used CPU time goes where its idle energy goes.
+ *      A core or GPU that several jobs hold counts for each with its part.
  *   6. Largest remainder in integer microjoules, ties to the lowest (job, step) id.
  *
  * Invariant: for every counter, counted_uj only ever grows by what rows received, and at every
@@ -79,7 +88,8 @@ struct ledger *ledger_free(struct ledger *ledger); /* takes NULL, returns NULL *
 /*
  * Events. `at` is CLOCK_BOOTTIME in ns, wall_ns the wall clock at the same instant. An event
  * before the open window's begin is clamped to it (and its job or step flagged late; a reading
- * that old is ignored). All return 0, -ENOMEM, or as said.
+ * that old is ignored). All return 0, -ENOMEM, or as said. After an -ENOMEM of an event or of
+ * ledger_close() the ledger must be given up: the last sealed batch is where to resume.
  */
 
 /* A counter's raw reading. */
@@ -133,6 +143,10 @@ MUST_CHECK int ledger_close(struct ledger *ledger, uint64_t at);
  * cluster, node, stream, seq, boot_id, version, marks_bad, batches_dropped, and the consumed and
  * floors arrays stay the caller's to fill). What was handed out is forgotten: on failure (-ENOMEM)
  * nothing is. Ended jobs leave the ledger.
+ *
+ * The batch ends at ledger_begin(): events fed beyond it are not in it. So a mark may be deleted
+ * only after a batch is safe whose end_boottime_ns is at or after the mark's instant and that was
+ * sealed after the mark was fed; and on resume, marks not consumed are fed again.
  */
 MUST_CHECK int ledger_seal(struct ledger *ledger, struct batch *ret_batch);
 
