@@ -1,1 +1,18 @@
 # accounting/store
+noinst_LTLIBRARIES += libcarbon-store.la
+libcarbon_store_la_SOURCES = \
+	accounting/store/schema.c \
+	accounting/store/store.c accounting/store/store.h \
+	accounting/store/store_sqlite.h
+libcarbon_store_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_builddir)/accounting
+libcarbon_store_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+libcarbon_store_la_LIBADD = libcarbon-core.la $(SQLITE_LIBS)
+
+# the schema's text as a C string
+EXTRA_DIST += accounting/store/schema-1.sql
+CLEANFILES += accounting/store/schema-1.inc
+$(libcarbon_store_la_OBJECTS): accounting/store/schema-1.inc
+accounting/store/schema-1.inc: accounting/store/schema-1.sql
+	$(AM_V_GEN)$(MKDIR_P) accounting/store && \
+	sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' \
+	    $(srcdir)/accounting/store/schema-1.sql > $@.tmp && mv $@.tmp $@

@@ -35,6 +35,7 @@ CREATE TABLE batch (
     loaded_s BIGINT NOT NULL,
     PRIMARY KEY (node_key, stream, seq)
 );
+CREATE INDEX batch_by_end ON batch (node_key, end_wall_ns);
 
 -- What the counters counted in this batch, cumulative in the stream: the audit's other side.
 CREATE TABLE batch_component (
@@ -81,8 +82,10 @@ CREATE TABLE allocation (
     stream TEXT NOT NULL,
     ref BIGINT NOT NULL,
     begin_ns BIGINT NOT NULL,           -- wall clock, ns since 1970
-    end_ns BIGINT,                      -- NULL while open
-    seen_ns BIGINT NOT NULL,            -- booked up to here
+    end_ns BIGINT,                      -- NULL while open; seen_ns, flagged end_lost, once a newer
+                                        -- stream of the node says no more of it
+    seen_ns BIGINT NOT NULL,            -- booked up to here, wall clock
+    seen_seq BIGINT NOT NULL,           -- by this batch of the stream: a lower seq is older news
     cores INTEGER NOT NULL,             -- count; 0 unknown
     core_list TEXT NOT NULL,            -- "0-3": Slurm's abstract ids
     gpus INTEGER NOT NULL,
@@ -91,8 +94,9 @@ CREATE TABLE allocation (
     flags BIGINT NOT NULL DEFAULT 0,
     UNIQUE (node_key, stream, ref)
 );
-CREATE INDEX allocation_by_job ON allocation (job_key);
+CREATE INDEX allocation_by_job ON allocation (job_key, end_ns);
 CREATE INDEX allocation_by_node ON allocation (node_key, begin_ns);
+CREATE INDEX allocation_open ON allocation (node_key) WHERE end_ns IS NULL;
 
 -- A step on one node.
 CREATE TABLE step (
@@ -101,6 +105,7 @@ CREATE TABLE step (
     allocation_key INTEGER NOT NULL REFERENCES allocation (allocation_key),
     begin_ns BIGINT NOT NULL,
     end_ns BIGINT,
+    seen_seq BIGINT NOT NULL,           -- as in allocation
     cpu_ns BIGINT NOT NULL,
     exit_status INTEGER,
     cores INTEGER NOT NULL,

@@ -1,0 +1,496 @@
+/*
+ * Opening, locking, and the small change of SQLite.
+ *
+ * Invariants of an open store:
+ *   S1  application_id and user_version were checked before anything else was read
+ *   S2  a writer holds an exclusive flock on <path>.lock from before the first write to close
+ *   S3  journal_mode=TRUNCATE and synchronous=FULL: when a commit returns, it is on the disk.
+ *       Never WAL: before 3.51.3 two connections that write or checkpoint can corrupt the
+ *       database (sqlite.org/wal.html), and sites have those versions.
+ */
+#include "store/store_sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/file.h"
+
+#define READER_PATIENCE_MS 5000  /* a commit takes milliseconds */
+#define WRITER_PATIENCE_MS 60000 /* an audit or a yearly report may read for long */
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+/* "sqlite:/path?network=yes" into its parts. */
+static int parse_database(const char *database, char ret_path[PATH_MAX], bool *ret_network,
+                          struct error *err)
+{
+    static const char network_yes[] = "?network=yes";
+    const char *path = database + 7;
+    size_t len;
+
+    if (strncmp(database, "sqlite:/", 8) != 0)
+        return error_set(err, -EINVAL, "'%s' is no database; give sqlite:/absolute/path", database);
+    len = strcspn(path, "?");
+    *ret_network = strcmp(path + len, network_yes) == 0;
+    if (path[len] && !*ret_network)
+        return error_set(err, -EINVAL, "'%s' after the database's path is not known; only %s is",
+                         path + len, network_yes);
+    if (len >= PATH_MAX - 8) /* room for ".lock" and SQLite's own "-journal" */
+        return error_set(err, -ENAMETOOLONG, "the database's path is too long; shorten it");
+    memcpy(ret_path, path, len);
+    ret_path[len] = '\0';
+    return 0;
+}
+
+const char *store_network_name(long f_type)
+{
+    /* statfs(2), linux/magic.h; Lustre, GPFS and BeeGFS from their own sources */
+    static const struct {
+        unsigned long type;
+        const char *name;
+    } networks[] = {
+        { 0x6969, "NFS" },        { 0x0bd00bd0, "Lustre" },   { 0x47504653, "GPFS" },
+        { 0x00c36400, "CephFS" }, { 0x19830326, "BeeGFS" },   { 0xff534d42, "CIFS" },
+        { 0xfe534d42, "SMB" },    { 0x517b, "SMB" },          { 0x5346414f, "AFS" },
+    };
+
+    for (size_t i = 0; i < sizeof(networks) / sizeof(networks[0]); i++)
+        if (((unsigned long)f_type & 0xffffffff) == networks[i].type)
+            return networks[i].name;
+    return NULL;
+}
+
+static int refuse_network(const char *path, bool allowed, struct error *err)
+{
+    struct statfs fs;
+    const char *name;
+
+    if (allowed || statfs(path, &fs) < 0)
+        return 0; /* what is not there is reported by whoever opens it */
+    name = store_network_name((long)fs.f_type);
+    if (!name)
+        return 0;
+    return error_set(err, -EXDEV, "%s is on %s, whose locks have corrupted databases; put it on a "
+                     "local file system, or take the risk with Database=sqlite:%s?network=yes",
+                     path, name, path);
+}
+
+/* --- errors ---------------------------------------------------------------------------------- */
+
+static int errno_of(int sqlite_code)
+{
+    switch (sqlite_code & 0xff) {
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return -EBUSY;
+    case SQLITE_READONLY:
+        return -EROFS;
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return -EACCES;
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+    case SQLITE_FORMAT:
+        return -EBADMSG;
+    case SQLITE_CONSTRAINT:
+        return -EEXIST;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    case SQLITE_TOOBIG:
+        return -EOVERFLOW;
+    default:
+        return -EIO;
+    }
+}
+
+static const char *remedy_of(int sqlite_code)
+{
+    switch (sqlite_code & 0xff) {
+    case SQLITE_FULL:
+        return "; make room on its disk";
+    case SQLITE_BUSY:
+        return "; another process holds it too long, try again";
+    case SQLITE_CORRUPT:
+        return "; restore it from a backup";
+    case SQLITE_READONLY:
+        return sqlite_code == SQLITE_READONLY_ROLLBACK
+                   ? "; its writer was interrupted, and the next `carbonctl ingest` repairs it"
+                   : "; check who may write it and its directory";
+    case SQLITE_CANTOPEN:
+        return "; check who may read it and its directory";
+    default:
+        return "";
+    }
+}
+
+int store_failed(struct store *store, const char *what, struct error *err)
+{
+    int code = sqlite3_extended_errcode(store->db);
+
+    return error_set(err, errno_of(code), "database %s: %s: %s%s", store->path, what,
+                     sqlite3_errmsg(store->db), remedy_of(code));
+}
+
+/* --- statements ------------------------------------------------------------------------------ */
+
+sqlite3_stmt *store_statement(struct store *store, const char *sql, struct error *err)
+{
+    sqlite3_stmt *stmt;
+
+    for (size_t i = 0; i < store->n_statements; i++) {
+        if (store->statements[i].sql == sql) {
+            stmt = store->statements[i].stmt;
+            sqlite3_reset(stmt);
+            sqlite3_clear_bindings(stmt);
+            return stmt;
+        }
+    }
+    if (store->n_statements == STORE_STATEMENTS_MAX) {
+        error_set(err, -ENOBUFS, "more than %d statements: raise STORE_STATEMENTS_MAX",
+                  STORE_STATEMENTS_MAX);
+        return NULL;
+    }
+    if (sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) != SQLITE_OK) {
+        store_failed(store, "cannot prepare a statement", err);
+        return NULL;
+    }
+    store->statements[store->n_statements].sql = sql;
+    store->statements[store->n_statements++].stmt = stmt;
+    return stmt;
+}
+
+int store_step(struct store *store, sqlite3_stmt *stmt, struct error *err)
+{
+    int rc = sqlite3_step(stmt);
+
+    if (rc == SQLITE_ROW)
+        return 1;
+    rc = rc == SQLITE_DONE ? 0 : store_failed(store, "cannot run a statement", err);
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+int store_run(struct store *store, sqlite3_stmt *stmt, struct error *err)
+{
+    int rc = store_step(store, stmt, err);
+
+    if (rc > 0) {
+        sqlite3_reset(stmt);
+        rc = 0;
+    }
+    return rc;
+}
+
+int store_exec(struct store *store, const char *sql, struct error *err)
+{
+    if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return 0;
+    return store_failed(store, "cannot run a statement", err);
+}
+
+int store_integer(struct store *store, const char *sql, int64_t *ret_integer, struct error *err)
+{
+    sqlite3_stmt *stmt;
+    int rc;
+
+    if (sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) != SQLITE_OK)
+        return store_failed(store, "cannot read", err);
+    rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW)
+        *ret_integer = sqlite3_column_int64(stmt, 0);
+    if (rc == SQLITE_DONE)
+        rc = error_set(err, -ENODATA, "database %s: nothing to read", store->path);
+    else
+        rc = rc == SQLITE_ROW ? 0 : store_failed(store, "cannot read", err);
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+/* --- the writer's lock ----------------------------------------------------------------------- */
+
+static int lock_is_taken(int fd, const char *lock_path, struct error *err)
+{
+    char holder[128] = "";
+    ssize_t len = pread(fd, holder, sizeof(holder) - 1, 0);
+
+    holder[len > 0 ? len : 0] = '\0';
+    holder[strcspn(holder, "\n")] = '\0';
+    return error_set(err, -EBUSY, "%s is held by %s; one process writes at a time, so wait for it "
+                     "or stop it", lock_path, holder[0] ? holder : "another process");
+}
+
+/* S2. Who holds it is written into it, for people; the lock itself is the kernel's. */
+static int take_lock(struct store *store, const char *who, struct error *err)
+{
+    char lock_path[PATH_MAX + 8], text[128], since[CLOCK_TEXT_SIZE];
+    int len;
+
+    snprintf(lock_path, sizeof(lock_path), "%s.lock", store->path);
+    store->lock_fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (store->lock_fd < 0)
+        return error_set_errno(err, -errno, "cannot open the lock file %s", lock_path);
+    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? lock_is_taken(store->lock_fd, lock_path, err)
+                                    : error_set_errno(err, -errno, "cannot lock %s", lock_path);
+    clock_format_utc(clock_wall_ns() / (int64_t)NS_PER_S, since);
+    len = snprintf(text, sizeof(text), "%s, process %ld, since %s\n", who ? who : "a writer",
+                   (long)getpid(), since);
+    if (ftruncate(store->lock_fd, 0) < 0 || pwrite(store->lock_fd, text, (size_t)len, 0) != len)
+        return error_set_errno(err, errno ? -errno : -EIO, "cannot write %s", lock_path);
+    return 0;
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
+
+/* What would otherwise be SQLite's "unable to open database file". */
+static int check_file(const struct store *store, enum store_mode mode, struct error *err)
+{
+    struct stat st;
+
+    if (stat(store->path, &st) < 0 && errno == ENOENT)
+        return error_set(err, -ENOENT, "there is no database %s; `carbonctl init` creates it on "
+                         "the management node, or Database in carbon.conf names another",
+                         store->path);
+    if (access(store->path, mode == STORE_WRITE ? R_OK | W_OK : R_OK) < 0)
+        return error_set_errno(err, -errno, "cannot %s the database %s",
+                               mode == STORE_WRITE ? "write" : "read", store->path);
+    return 0;
+}
+
+static int open_handle(struct store *store, enum store_mode mode, struct error *err)
+{
+    int flags = mode == STORE_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    char *text = NULL;
+    int rc = sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+
+    if (rc != SQLITE_OK && !store->db)
+        return error_set(err, -ENOMEM, "out of memory");
+    if (rc != SQLITE_OK)
+        return store_failed(store, "cannot open", err);
+    sqlite3_extended_result_codes(store->db, 1);
+    sqlite3_busy_timeout(store->db, mode == STORE_WRITE ? WRITER_PATIENCE_MS : READER_PATIENCE_MS);
+    /* nothing that someone put into the file may run functions or rewrite the schema */
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    rc = sqlite3_exec(store->db, "PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON;", NULL,
+                      NULL, &text);
+    sqlite3_free(text);
+    return rc == SQLITE_OK ? 0 : store_failed(store, "cannot set it up", err);
+}
+
+/* S1 */
+static int check_version(struct store *store, struct error *err)
+{
+    int64_t id, version;
+    int rc = store_integer(store, "PRAGMA application_id", &id, err);
+
+    if (rc == 0)
+        rc = store_integer(store, "PRAGMA user_version", &version, err);
+    if (rc < 0)
+        return rc;
+    if (id != STORE_APPLICATION_ID)
+        return error_set(err, -EBADMSG, "%s is not a database of slurm-carbon; `carbonctl init` "
+                         "creates one, or Database in carbon.conf names another", store->path);
+    if (version > STORE_SCHEMA_VERSION)
+        return error_set(err, -EPROTO, "database %s has schema %lld, and this program knows up to "
+                         "%d; install the slurm-carbon that wrote it, or a newer one", store->path,
+                         (long long)version, STORE_SCHEMA_VERSION);
+    return 0;
+}
+
+/* S3 */
+static int set_journal(struct store *store, struct error *err)
+{
+    return store_exec(store, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;"
+                             "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536;", err);
+}
+
+static int open_store(struct store *store, const char *database, enum store_mode mode,
+                      const char *who, struct error *err)
+{
+    bool network;
+    int rc = parse_database(database, store->path, &network, err);
+
+    if (rc == 0)
+        rc = check_file(store, mode, err);
+    if (rc == 0)
+        rc = refuse_network(store->path, network, err);
+    if (rc == 0 && mode == STORE_WRITE)
+        rc = take_lock(store, who, err);
+    if (rc == 0)
+        rc = open_handle(store, mode, err);
+    if (rc == 0)
+        rc = check_version(store, err);
+    if (rc == 0 && mode == STORE_WRITE)
+        rc = set_journal(store, err);
+    return rc;
+}
+
+int store_open(const char *database, enum store_mode mode, const char *who,
+               struct store **ret_store, struct error *err)
+{
+    struct store *store = calloc(1, sizeof(*store));
+    int rc;
+
+    if (!store)
+        return error_set(err, -ENOMEM, "out of memory");
+    store->lock_fd = -1;
+    rc = open_store(store, database, mode, who, err);
+    if (rc < 0) {
+        store_close(store);
+        return rc;
+    }
+    *ret_store = store;
+    return 0;
+}
+
+struct store *store_close(struct store *store)
+{
+    if (!store)
+        return NULL;
+    for (size_t i = 0; i < store->n_statements; i++)
+        sqlite3_finalize(store->statements[i].stmt);
+    sqlite3_close(store->db);
+    if (store->lock_fd >= 0)
+        close(store->lock_fd);
+    free(store);
+    return NULL;
+}
+
+const char *store_path(const struct store *store)
+{
+    return store->path;
+}
+
+/* --- creating -------------------------------------------------------------------------------- */
+
+/* Whoever can write the directory can replace the books. */
+static int check_directory(const char *path, struct error *err)
+{
+    char dir[PATH_MAX];
+    struct stat st;
+    size_t len = (size_t)(strrchr(path, '/') - path);
+
+    snprintf(dir, sizeof(dir), "%.*s", (int)(len ? len : 1), path);
+    if (stat(dir, &st) < 0)
+        return error_set_errno(err, -errno, "cannot use the directory %s of the database; create "
+                               "it, owned by the user that runs `carbonctl ingest`", dir);
+    if (!S_ISDIR(st.st_mode))
+        return error_set(err, -ENOTDIR, "%s is not a directory", dir);
+    if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
+        return error_set(err, -EPERM, "everybody may write in %s and so replace the database; "
+                         "chmod o-w %s", dir, dir);
+    return 0;
+}
+
+/* The schema in one transaction, unless it is there. */
+static int create_schema(struct store *store, bool *ret_created, struct error *err)
+{
+    int64_t id, tables;
+    char mark[96];
+    int rc = store_integer(store, "PRAGMA application_id", &id, err);
+
+    *ret_created = false;
+    if (rc == 0)
+        rc = store_integer(store, "SELECT COUNT(*) FROM sqlite_master", &tables, err);
+    if (rc < 0 || id != 0 || tables != 0)
+        return rc;
+    snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
+             STORE_APPLICATION_ID, STORE_SCHEMA_VERSION);
+    rc = store_exec(store, "BEGIN IMMEDIATE", err);
+    if (rc == 0)
+        rc = store_exec(store, store_schema(STORE_SCHEMA_VERSION), err);
+    if (rc == 0)
+        rc = store_exec(store, mark, err);
+    *ret_created = rc == 0;
+    return rc;
+}
+
+static int create_file(const char *path, struct error *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+
+    if (fd < 0 && errno == EEXIST)
+        return 0;
+    if (fd < 0)
+        return error_set_errno(err, -errno, "cannot create the database %s", path);
+    if (fchmod(fd, 0640) < 0) {
+        int rc = -errno;
+
+        close(fd);
+        return error_set_errno(err, rc, "cannot set the mode of %s", path);
+    }
+    close(fd);
+    return 0;
+}
+
+static int create_store(struct store *store, const char *database, bool *ret_created,
+                        struct error *err)
+{
+    char dir[PATH_MAX];
+    bool network;
+    int rc = parse_database(database, store->path, &network, err);
+
+    if (rc == 0)
+        rc = check_directory(store->path, err);
+    if (rc < 0)
+        return rc;
+    snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(store->path, '/') - store->path + 1),
+             store->path);
+    rc = refuse_network(dir, network, err);
+    if (rc == 0)
+        rc = take_lock(store, "carbonctl init", err);
+    if (rc == 0)
+        rc = create_file(store->path, err);
+    if (rc == 0)
+        rc = open_handle(store, STORE_WRITE, err);
+    if (rc == 0)
+        rc = set_journal(store, err);
+    if (rc == 0)
+        rc = create_schema(store, ret_created, err);
+    return rc == 0 ? check_version(store, err) : rc;
+}
+
+int store_create(const char *database, bool *ret_created, struct error *err)
+{
+    struct store *store = calloc(1, sizeof(*store));
+    bool created = false;
+    int rc;
+
+    if (!store)
+        return error_set(err, -ENOMEM, "out of memory");
+    store->lock_fd = -1;
+    rc = create_store(store, database, &created, err);
+    store_close(store);
+    if (rc == 0 && ret_created)
+        *ret_created = created;
+    return rc;
+}
+
+/* --- transactions ---------------------------------------------------------------------------- */
+
+int store_begin(struct store *store, struct error *err)
+{
+    return store_exec(store, store->lock_fd >= 0 ? "BEGIN IMMEDIATE" : "BEGIN", err);
+}
+
+int store_commit(struct store *store, struct error *err)
+{
+    return store_exec(store, "COMMIT", err);
+}
+
+void store_rollback(struct store *store)
+{
+    if (!sqlite3_get_autocommit(store->db))
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}

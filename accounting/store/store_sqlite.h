@@ -1,0 +1,58 @@
+/*
+ * store_sqlite.h - what the files of accounting/store share about SQLite; private to them
+ */
+#ifndef CARBON_STORE_STORE_SQLITE_H
+#define CARBON_STORE_STORE_SQLITE_H
+
+#include <limits.h>
+#include <sqlite3.h>
+
+#include "store/store.h"
+
+#define STORE_APPLICATION_ID 0x43617262 /* "Carb", in the database's header */
+#define STORE_STATEMENTS_MAX 64
+
+struct store {
+    sqlite3 *db;
+    char path[PATH_MAX];
+    int lock_fd; /* of a writer; else -1 */
+    struct {
+        const char *sql; /* the constant's address is the key */
+        sqlite3_stmt *stmt;
+    } statements[STORE_STATEMENTS_MAX];
+    size_t n_statements;
+};
+
+/*
+ * The prepared statement of an SQL constant, prepared at its first use and kept for the life of
+ * the store; reset and without bindings. `sql` must be a static constant: its address is the key.
+ * NULL with err set when it does not compile.
+ */
+sqlite3_stmt *store_statement(struct store *store, const char *sql, struct error *err);
+
+/*
+ * One step: 1 when there is a row, 0 when there is none left (the statement is then reset), or a
+ * negative errno with err set and the statement reset.
+ */
+MUST_CHECK int store_step(struct store *store, sqlite3_stmt *stmt, struct error *err);
+
+/* Step a statement that gives no rows to its end. */
+MUST_CHECK int store_run(struct store *store, sqlite3_stmt *stmt, struct error *err);
+
+/* Run SQL that is not worth keeping: pragmas, BEGIN, schema. */
+MUST_CHECK int store_exec(struct store *store, const char *sql, struct error *err);
+
+/* One integer from the first row of `sql`; -ENODATA without a row. */
+MUST_CHECK int store_integer(struct store *store, const char *sql, int64_t *ret_integer,
+                             struct error *err);
+
+/* The database's last error as a negative errno, with err "<what>: <reason>; <remedy>". */
+int store_failed(struct store *store, const char *what, struct error *err);
+
+/* Text of a schema version, all its statements; NULL for one that does not exist. */
+const char *store_schema(int version);
+
+/* Name of a network file system by its magic number (statfs f_type); NULL for a local one. */
+const char *store_network_name(long f_type);
+
+#endif
