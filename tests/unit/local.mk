@@ -61,3 +61,9 @@ TESTS += tests/unit/test_powercap
 tests_unit_test_powercap_SOURCES = tests/unit/test_powercap.c $(tree_sources)
 tests_unit_test_powercap_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) -pthread
 tests_unit_test_powercap_LDADD = libcarbon-sensors.la libcarbon-core.la $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_floor
+TESTS += tests/unit/test_floor
+tests_unit_test_floor_SOURCES = tests/unit/test_floor.c
+tests_unit_test_floor_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_floor_LDADD = libcarbon-ledger.la libcarbon-core.la $(CMOCKA_LIBS)
