@@ -1,2 +1,3 @@
 # docs
-dist_doc_DATA += docs/carbon.conf.sample
+dist_doc_DATA += docs/architecture.md
+EXTRA_DIST += HACKING.md docs/adr docs/formats
