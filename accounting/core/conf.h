@@ -22,7 +22,7 @@ struct conf {
     uint64_t pue_ppm;                     /* PUE x 10^6; at least 10^6 */
     char database[PATH_MAX];              /* "sqlite:/path" */
     char inventory[PATH_MAX];
-    char mark_dir[PATH_MAX];              /* MarkDir, SpoolDir: with %n replaced by the node's name */
+    char mark_dir[PATH_MAX];              /* MarkDir, SpoolDir, SensorRoot: %n is replaced by the node's name */
     char spool_dir[PATH_MAX];
     char deliver_dir[PATH_MAX];
     uint32_t deliver_s;                   /* DeliverSeconds: a batch is sealed this often */

@@ -39,8 +39,8 @@ const struct conf_option conf_options[] = {
       "Undelivered batches beyond this many megabytes are dropped, oldest first, and counted." },
     { "Sensors", CONF_TEXT, AT(sensors), "auto", 0, 0, NULL,
       "Sources of energy readings: auto, or names separated by commas such as powercap,modelled." },
-    { "SensorRoot", CONF_PATH, AT(sensor_root), "/", 0, 0, NULL,
-      "Directory that holds the sys/ and proc/ to read; other than / for simulated machines." },
+    { "SensorRoot", CONF_NODE_PATH, AT(sensor_root), "/", 0, 0, NULL,
+      "Directory that holds the sys/ and proc/ to read; other than / for simulated machines; %n." },
     { "CgroupRoot", CONF_PATH, AT(cgroup_root), "/sys/fs/cgroup", 0, 0, NULL,
       "Where the cgroup file systems are mounted." },
     { "IdleWatts", CONF_WATTS, AT(idle_uw), NULL, 0, 10000 * MICRO, NULL,
@@ -196,8 +196,8 @@ static int parse_plain(const struct conf_option *option, const char *text, struc
     int rc = 0;
 
     if (strchr(text, '%'))
-        return error_set(err, -EINVAL, "'%s': %%n is allowed in MarkDir and SpoolDir only; %s is "
-                         "one for all nodes", text, option->key);
+        return error_set(err, -EINVAL, "'%s': %%n is allowed in MarkDir, SpoolDir and SensorRoot only; "
+                         "%s is one for all nodes", text, option->key);
     if (option->type == CONF_PATH)
         rc = check_absolute(text, err);
     if (option->type == CONF_DATABASE && strncmp(text, "sqlite:/", 8) != 0)

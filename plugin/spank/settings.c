@@ -20,7 +20,7 @@ static const struct key {
     size_t offset;
 } keys[] = {
     { "MarkDir", "/run/slurm-carbon/%n", true, offsetof(struct settings, mark_dir) },
-    { "SensorRoot", "/", false, offsetof(struct settings, sensor_root) },
+    { "SensorRoot", "/", true, offsetof(struct settings, sensor_root) },
     { "CgroupRoot", "/sys/fs/cgroup", false, offsetof(struct settings, cgroup_root) },
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))

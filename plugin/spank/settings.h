@@ -7,8 +7,9 @@
  *
  *     Key = value        Key="value"        Key='value'        # comment
  *
- * with keys in any case, absolute paths, and %n in MarkDir standing for the node's name. A line that
- * the tools' reader refuses is passed over: complaining is the business of `carbonctl config`.
+ * with keys in any case, absolute paths, and %n in MarkDir and SensorRoot standing for the node's
+ * name. A line that the tools' reader refuses is passed over: complaining is the business of
+ * `carbonctl config`.
  */
 #ifndef CARBON_SPANK_SETTINGS_H
 #define CARBON_SPANK_SETTINGS_H

@@ -69,6 +69,7 @@ static void every_form_of_a_line_is_read(void **state)
                   "MARKDIR=\"/run/%n/marks#1\"  # quoted\n"
                   "Sensors=powercap,modelled\n"
                   "TickSeconds=0.25\n"
+                  "SensorRoot=/run/%n/root\n"
                   "IdleWatts=30.5\n"
                   "FullWatts=\n"
                   "IdlePolicy=Spread", &conf, &origin, &err);
@@ -82,6 +83,7 @@ static void every_form_of_a_line_is_read(void **state)
     assert_string_equal(conf.mark_dir, "/run/n1/marks#1");
     assert_string_equal(conf.sensors, "powercap,modelled");
     assert_int_equal(conf.tick_ms, 250);
+    assert_string_equal(conf.sensor_root, "/run/n1/root");
     assert_int_equal(conf.idle_uw, 30500000);
     assert_int_equal(conf.full_uw, 0);
     assert_int_equal(conf.idle_policy, IDLE_SPREAD);
@@ -126,8 +128,8 @@ static void every_mistake_names_file_line_key_and_remedy(void **state)
         { "Zone=a\\nb\n", "backslashes and ${…} have no meaning here" },
         { "Zone=FR\n\nzone=DE\n", "carbon.conf:3: Zone: stands on line 1 already; keep one" },
         { "DeliverDir=/spool/%n\n", "carbon.conf:1: DeliverDir: '/spool/%n': %n is allowed in "
-          "MarkDir and SpoolDir only" },
-        { "Database=sqlite:/%n.db\n", "%n is allowed in MarkDir and SpoolDir only" },
+          "MarkDir, SpoolDir and SensorRoot only" },
+        { "Database=sqlite:/%n.db\n", "%n is allowed in MarkDir, SpoolDir and SensorRoot only" },
         { "MarkDir=/run/%h\n", "MarkDir: %h in '/run/%h' means nothing; only %n" },
         { "SpoolDir=spool\n", "SpoolDir: 'spool' is not an absolute path; begin it with /" },
         { "SensorRoot=../x\n", "'../x' is not an absolute path" },
