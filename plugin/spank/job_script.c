@@ -28,7 +28,7 @@ static const struct variable {
     TEXT("SLURM_JOB_PARTITION", partition, MARK_HAS_PARTITION),
     TEXT("SLURM_JOB_QOS", qos, MARK_HAS_QOS),
     TEXT("SLURM_JOB_NAME", job_name, MARK_HAS_JOB_NAME),
-    TEXT("SLUID", sluid, MARK_HAS_SLUID),
+    TEXT("SLURM_JOB_SLUID", sluid, MARK_HAS_SLUID),
     NUMBER("SLURM_JOB_RESTART_COUNT", restart_count, MARK_HAS_RESTARTS),
     NUMBER("SLURM_JOB_NUM_NODES", node_count, MARK_HAS_NODES),
     NUMBER("SLURM_CPUS_ON_NODE", cpu_count, MARK_HAS_CPUS),

@@ -16,7 +16,7 @@
 
 static const struct key {
     const char *name, *fallback;
-    bool per_node; /* %n is the node's name; elsewhere % is refused */
+    bool per_node; /* %n is the node's name; in other paths % is refused */
     size_t offset;
 } keys[] = {
     { "MarkDir", "/run/slurm-carbon/%n", true, offsetof(struct settings, mark_dir) },

@@ -67,3 +67,35 @@ TESTS += tests/unit/test_floor
 tests_unit_test_floor_SOURCES = tests/unit/test_floor.c
 tests_unit_test_floor_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_floor_LDADD = libcarbon-ledger.la libcarbon-core.la $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_mark_format
+TESTS += tests/unit/test_mark_format
+EXTRA_DIST += tests/golden/mark-1-job-end.mark tests/golden/mark-1-step-end.mark
+tests_unit_test_mark_format_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_mark_format_CFLAGS = $(unit_cflags)
+tests_unit_test_mark_format_LDADD = $(unit_ldadd)
+
+# the SPANK plugin: its parts, and (where Slurm's headers are) the .so as it is loaded
+check_PROGRAMS += tests/unit/test_spank_settings tests/unit/test_spank_step_cgroup
+TESTS += tests/unit/test_spank_settings tests/unit/test_spank_step_cgroup
+tests_unit_test_spank_settings_SOURCES = tests/unit/test_spank_settings.c $(tree_sources) \
+	plugin/spank/settings.c plugin/spank/settings.h
+tests_unit_test_spank_settings_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_spank_settings_CFLAGS = $(unit_cflags)
+tests_unit_test_spank_settings_LDADD = $(unit_ldadd)
+tests_unit_test_spank_step_cgroup_SOURCES = tests/unit/test_spank_step_cgroup.c $(tree_sources) \
+	plugin/spank/step_cgroup.c plugin/spank/step_cgroup.h
+tests_unit_test_spank_step_cgroup_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_spank_step_cgroup_CFLAGS = $(unit_cflags)
+tests_unit_test_spank_step_cgroup_LDADD = $(unit_ldadd)
+if WITH_SLURM
+check_PROGRAMS += tests/unit/test_spank_hooks
+TESTS += tests/unit/test_spank_hooks
+tests_unit_test_spank_hooks_SOURCES = tests/unit/test_spank_hooks.c $(tree_sources) \
+	tests/unit/fake_slurm.c tests/unit/fake_slurm.h
+tests_unit_test_spank_hooks_CPPFLAGS = $(unit_cppflags) $(SLURM_CPPFLAGS)
+tests_unit_test_spank_hooks_CFLAGS = $(unit_cflags)
+tests_unit_test_spank_hooks_LDADD = $(unit_ldadd) -ldl
+# the plugin finds its spank_get_item() and so on in the program
+tests_unit_test_spank_hooks_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+endif
