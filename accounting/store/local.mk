@@ -1,6 +1,11 @@
 # accounting/store
 noinst_LTLIBRARIES += libcarbon-store.la
 libcarbon_store_la_SOURCES = \
+	accounting/store/audit.c accounting/store/audit.h \
+	accounting/store/identity.c accounting/store/identity.h \
+	accounting/store/load.c \
+	accounting/store/millijoule.c accounting/store/millijoule.h \
+	accounting/store/nodes.c accounting/store/nodes.h \
 	accounting/store/schema.c \
 	accounting/store/store.c accounting/store/store.h \
 	accounting/store/store_sqlite.h

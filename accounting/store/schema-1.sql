@@ -94,9 +94,10 @@ CREATE TABLE allocation (
     flags BIGINT NOT NULL DEFAULT 0,
     UNIQUE (node_key, stream, ref)
 );
-CREATE INDEX allocation_by_job ON allocation (job_key, end_ns);
+CREATE INDEX allocation_by_job ON allocation (job_key, node_key);
 CREATE INDEX allocation_by_node ON allocation (node_key, begin_ns);
-CREATE INDEX allocation_open ON allocation (node_key) WHERE end_ns IS NULL;
+CREATE INDEX allocation_open_of_job ON allocation (job_key) WHERE end_ns IS NULL;
+CREATE INDEX allocation_open_on_node ON allocation (node_key) WHERE end_ns IS NULL;
 
 -- A step on one node.
 CREATE TABLE step (

@@ -1,0 +1,167 @@
+#include "store/identity.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "store/store_sqlite.h"
+
+#define S(ns) ((ns) / (int64_t)NS_PER_S)
+
+static const char SQL_CANDIDATES[] =
+    "SELECT job_key, restart_count, sluid, begin_s, end_s FROM job"
+    " WHERE job_id = ?1 AND cluster = ?2 ORDER BY begin_s DESC, job_key DESC";
+
+static const char SQL_ON_NODE[] =
+    "SELECT begin_ns, end_ns, flags, COALESCE(end_ns, seen_ns) FROM allocation"
+    " WHERE job_key = ?1 AND node_key = ?2";
+
+static const char SQL_LAST_SEEN[] =
+    "SELECT MAX(COALESCE(end_ns, seen_ns)) FROM allocation WHERE job_key = ?1";
+
+struct candidate {
+    int64_t job_key, begin_s, end_s;
+    bool open;
+};
+
+enum verdict { SAME_RUN, OTHER_RUN };
+
+/* I1 for one allocation of the row on this node: the columns of SQL_ON_NODE. */
+static bool continues(const struct batch_job *job, sqlite3_stmt *row)
+{
+    bool open = sqlite3_column_type(row, 1) == SQLITE_NULL;
+    uint32_t flags = (uint32_t)sqlite3_column_int64(row, 2);
+    int64_t last_s = S(sqlite3_column_int64(row, 3));
+
+    if (llabs(job->begin_wall_ns - sqlite3_column_int64(row, 0)) < SAME_MARK_NS)
+        return true;
+    return (job->flags & FLAG_BEGIN_LOST) && (open || (flags & FLAG_END_LOST)) &&
+           llabs(S(job->begin_wall_ns) - last_s) <= JOB_SILENT_S;
+}
+
+/* I1. ret_known: the row has an allocation here, and this is its continuation. */
+static int check_node(struct store *store, const struct identity *id, int64_t job_key,
+                      enum verdict *ret_verdict, bool *ret_known, struct error *err)
+{
+    sqlite3_stmt *stmt = store_statement(store, SQL_ON_NODE, err);
+    int rc;
+
+    *ret_verdict = SAME_RUN;
+    *ret_known = false;
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_int64(stmt, 1, job_key);
+    sqlite3_bind_int64(stmt, 2, id->node_key);
+    while ((rc = store_step(store, stmt, err)) > 0) {
+        *ret_known = true;
+        if (!continues(id->job, stmt))
+            *ret_verdict = OTHER_RUN;
+    }
+    return rc;
+}
+
+/* I3 */
+static int check_silence(struct store *store, const struct identity *id,
+                         const struct candidate *candidate, enum verdict *ret_verdict,
+                         struct error *err)
+{
+    int64_t begin_s = S(id->job->begin_wall_ns);
+    sqlite3_stmt *stmt;
+    int rc;
+
+    *ret_verdict = SAME_RUN;
+    if (begin_s <= candidate->begin_s + JOB_SILENT_S)
+        return 0; /* it was heard of at its begin at least: spare the look at all its nodes */
+    stmt = store_statement(store, SQL_LAST_SEEN, err);
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_int64(stmt, 1, candidate->job_key);
+    rc = store_step(store, stmt, err);
+    if (rc > 0) {
+        if (begin_s > S(sqlite3_column_int64(stmt, 0)) + JOB_SILENT_S)
+            *ret_verdict = OTHER_RUN;
+        sqlite3_reset(stmt);
+        rc = 0;
+    }
+    return rc;
+}
+
+/* I2 and I3. */
+static int check_times(struct store *store, const struct identity *id,
+                       const struct candidate *candidate, enum verdict *ret_verdict,
+                       struct error *err)
+{
+    bool ended = id->job->has & JOB_HAS_END;
+    int64_t last_s = ended ? S(id->job->end_wall_ns) : S(id->seen_ns);
+
+    *ret_verdict = OTHER_RUN;
+    if (last_s + (ended ? JOB_APART_S : JOB_SILENT_S) < candidate->begin_s)
+        return 0;
+    if (!candidate->open && S(id->job->begin_wall_ns) > candidate->end_s + JOB_APART_S)
+        return 0;
+    if (candidate->open)
+        return check_silence(store, id, candidate, ret_verdict, err);
+    *ret_verdict = SAME_RUN;
+    return 0;
+}
+
+/* What the row of a candidate says by itself: SLUID and restart count. */
+static enum verdict check_names(sqlite3_stmt *row, const struct batch_job *job, bool *ret_sure)
+{
+    const char *sluid = (const char *)sqlite3_column_text(row, 2);
+
+    *ret_sure = false;
+    if (sluid && (job->has & JOB_HAS_SLUID)) {
+        *ret_sure = strcmp(sluid, job->sluid) == 0;
+        return *ret_sure ? SAME_RUN : OTHER_RUN;
+    }
+    if (!(job->has & JOB_HAS_RESTARTS))
+        return SAME_RUN; /* not known (yet): times decide */
+    return sqlite3_column_int64(row, 1) == (int64_t)job->restart_count ? SAME_RUN : OTHER_RUN;
+}
+
+static int check_candidate(struct store *store, const struct identity *id,
+                           const struct candidate *candidate, enum verdict *ret_verdict,
+                           struct error *err)
+{
+    bool known;
+    int rc = check_node(store, id, candidate->job_key, ret_verdict, &known, err);
+
+    if (rc < 0 || *ret_verdict == OTHER_RUN || known)
+        return rc;
+    return check_times(store, id, candidate, ret_verdict, err);
+}
+
+int identity_find(struct store *store, const struct identity *id, int64_t *ret_job_key,
+                  struct error *err)
+{
+    sqlite3_stmt *row = store_statement(store, SQL_CANDIDATES, err);
+    int rc;
+
+    *ret_job_key = 0;
+    if (!row)
+        return -EIO;
+    sqlite3_bind_int64(row, 1, id->job->job_id);
+    sqlite3_bind_text(row, 2, id->cluster, -1, SQLITE_STATIC);
+    while ((rc = store_step(store, row, err)) > 0) {
+        struct candidate candidate = {
+            .job_key = sqlite3_column_int64(row, 0),
+            .begin_s = sqlite3_column_int64(row, 3),
+            .end_s = sqlite3_column_int64(row, 4),
+            .open = sqlite3_column_type(row, 4) == SQLITE_NULL,
+        };
+        bool sure;
+        enum verdict verdict = check_names(row, id->job, &sure);
+
+        if (verdict == SAME_RUN && !sure)
+            rc = check_candidate(store, id, &candidate, &verdict, err);
+        if (rc < 0 || verdict == SAME_RUN) {
+            if (rc >= 0)
+                *ret_job_key = candidate.job_key;
+            break;
+        }
+    }
+    sqlite3_reset(row);
+    return rc < 0 ? rc : 0;
+}
