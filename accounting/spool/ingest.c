@@ -1,0 +1,322 @@
+#include "config.h"
+
+#include "spool/ingest.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/file.h"
+
+#define CRC_DIGITS 8
+#define END_LINE_SIZE 13 /* "end 01234567\n" */
+#define NS_PER_MS 1000000
+
+/* What becomes of a file once the group's commit is on the disk. */
+enum fate { FATE_LOADED, FATE_DUPLICATE, FATE_QUARANTINE, FATE_LEAVE };
+
+struct item {
+    const char *name;
+    enum fate fate;
+    char aside[NAME_MAX + 1]; /* its name in quarantine */
+    struct error reason;
+};
+
+struct round {
+    const struct ingest *ingest;
+    struct ingest_report *report;
+    int dir_fd, quarantine_fd;
+    struct item *items;
+    size_t n_items;
+    struct error *err;
+};
+
+static bool stopped(const struct ingest *ingest)
+{
+    return ingest->stop && *ingest->stop;
+}
+
+static void say(const struct round *round, const struct item *item, const char *what)
+{
+    char text[NAME_MAX + ERROR_TEXT_SIZE + 64];
+
+    if (!round->ingest->say)
+        return;
+    snprintf(text, sizeof(text), "%s: %s: %s", item->name, what, item->reason.text);
+    round->ingest->say(text);
+}
+
+/* --- one file -------------------------------------------------------------------------------- */
+
+/* -EBADMSG and what concerns the file itself put it aside; the rest is for another time. */
+static enum fate fate_of_read_error(int rc)
+{
+    switch (rc) {
+    case -EBADMSG:
+    case -ELOOP:  /* a symbolic link */
+    case -EINVAL: /* not a regular file */
+    case -ENXIO:  /* a socket */
+    case -EFBIG:
+        return FATE_QUARANTINE;
+    default:
+        return FATE_LEAVE;
+    }
+}
+
+static int check_name(const char *name, const struct batch_head *head, struct error *err)
+{
+    char expected[BATCH_NAME_SIZE];
+
+    batch_file_name(head, expected);
+    if (strcmp(name, expected) != 0)
+        return error_set(err, -EBADMSG, "its head says that it is %s", expected);
+    return 0;
+}
+
+/* Read and check a file; ret_crc gets the digits of its end line. */
+static int read_batch(const struct round *round, struct item *item, struct batch *ret_batch,
+                      char ret_crc[CRC_DIGITS + 1])
+{
+    char *text;
+    size_t len;
+    int rc = file_read(round->dir_fd, item->name, BATCH_SIZE_MAX, &text, &len, &item->reason);
+
+    if (rc < 0)
+        return rc;
+    ret_crc[0] = '\0';
+    if (len >= END_LINE_SIZE)
+        snprintf(ret_crc, CRC_DIGITS + 1, "%.*s", CRC_DIGITS, text + len - CRC_DIGITS - 1);
+    rc = batch_read(text, len, ret_batch, &item->reason);
+    free(text);
+    if (rc < 0)
+        return rc;
+    rc = check_name(item->name, &ret_batch->head, &item->reason);
+    if (rc < 0)
+        batch_clear(ret_batch);
+    return rc;
+}
+
+static bool is_aside(int quarantine_fd, const char *name)
+{
+    struct stat st;
+
+    return fstatat(quarantine_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* A name that is free in quarantine: "x.batch", "x.batch.2", … */
+static int choose_aside(const struct round *round, struct item *item)
+{
+    snprintf(item->aside, sizeof(item->aside), "%s", item->name);
+    for (unsigned n = 2; is_aside(round->quarantine_fd, item->aside); n++) {
+        int len = snprintf(item->aside, sizeof(item->aside), "%s.%u", item->name, n);
+
+        if (n > 10000 || (size_t)len >= sizeof(item->aside))
+            return error_set(round->err, -ENAMETOOLONG, "%s/%s: no free name for %s; clear it",
+                             round->ingest->deliver_dir, QUARANTINE_DIR, item->name);
+    }
+    return 0;
+}
+
+static int set_aside(const struct round *round, struct item *item)
+{
+    int rc = choose_aside(round, item);
+
+    item->fate = FATE_QUARANTINE;
+    if (rc == 0)
+        rc = store_note_quarantine(round->ingest->store, item->aside, item->reason.text,
+                                   round->err);
+    return rc;
+}
+
+/* Load one file inside the open transaction and decide its fate. */
+static int take_file(const struct round *round, struct item *item)
+{
+    char crc[CRC_DIGITS + 1];
+    enum store_outcome outcome;
+    struct batch batch;
+    int rc = read_batch(round, item, &batch, crc);
+
+    if (rc < 0) {
+        item->fate = fate_of_read_error(rc);
+        return item->fate == FATE_QUARANTINE ? set_aside(round, item) : 0;
+    }
+    rc = store_load(round->ingest->store, &batch, crc, &outcome, &item->reason);
+    batch_clear(&batch);
+    if (rc == -EBADMSG)
+        return set_aside(round, item);
+    if (rc < 0)
+        return error_set(round->err, rc, "%s: %s", item->name, item->reason.text);
+    item->fate = outcome == STORE_DUPLICATE ? FATE_DUPLICATE : FATE_LOADED;
+    if (outcome == STORE_CONFLICTING) {
+        error_set(&item->reason, 0, "conflicting: another file of this node, stream and seq was "
+                                    "loaded before, with other contents");
+        return set_aside(round, item);
+    }
+    return 0;
+}
+
+/* --- after the commit ------------------------------------------------------------------------ */
+
+static int move_aside(const struct round *round, const struct item *item)
+{
+    char name[NAME_MAX + 8], text[ERROR_TEXT_SIZE + 1];
+    int len = snprintf(text, sizeof(text), "%s\n", item->reason.text);
+    int rc;
+
+    snprintf(name, sizeof(name), "%s.reason", item->aside);
+    rc = file_write_atomic(round->quarantine_fd, name, text, (size_t)len, 0640, 1);
+    if (rc < 0)
+        return rc;
+    if (renameat(round->dir_fd, item->name, round->quarantine_fd, item->aside) < 0)
+        return -errno;
+    return 0;
+}
+
+static int discard(const struct round *round, const struct item *item)
+{
+    return unlinkat(round->dir_fd, item->name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* N1: the books know of it; now the file goes. One that cannot go is met again as a duplicate. */
+static void settle(const struct round *round, struct item *item)
+{
+    int rc = 0;
+
+    if (item->fate == FATE_LEAVE) {
+        round->report->left++;
+        say(round, item, "left where it is");
+        return;
+    }
+    rc = item->fate == FATE_QUARANTINE ? move_aside(round, item) : discard(round, item);
+    if (item->fate == FATE_QUARANTINE) {
+        round->report->quarantined++;
+        say(round, item, "quarantined");
+    } else if (item->fate == FATE_DUPLICATE) {
+        round->report->duplicates++;
+    } else {
+        round->report->loaded++;
+    }
+    if (rc < 0) {
+        round->report->left++;
+        error_set_errno(&item->reason, rc, "cannot be removed from %s",
+                        round->ingest->deliver_dir);
+        say(round, item, "left where it is");
+    }
+}
+
+/* --- a group of files, one commit ------------------------------------------------------------ */
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS;
+}
+
+/* From items[first] on; *ret_end is the first that is not in the group. */
+static int take_group(const struct round *round, size_t first, size_t *ret_end)
+{
+    struct store *store = round->ingest->store;
+    int64_t begin_ms = monotonic_ms();
+    size_t end = first;
+    int rc = store_begin(store, round->err);
+
+    while (rc == 0 && end < round->n_items && end - first < INGEST_GROUP_BATCHES &&
+           !stopped(round->ingest) && (end == first || monotonic_ms() - begin_ms < INGEST_GROUP_MS))
+        rc = take_file(round, &round->items[end++]);
+    if (rc == 0)
+        rc = store_commit(store, round->err);
+    if (rc < 0) {
+        store_rollback(store);
+        return rc;
+    }
+    for (size_t i = first; i < end; i++)
+        settle(round, &round->items[i]);
+    *ret_end = end;
+    return 0;
+}
+
+/* --- the directory --------------------------------------------------------------------------- */
+
+static int is_batch_name(const struct dirent *entry)
+{
+    size_t len = strlen(entry->d_name);
+
+    return entry->d_name[0] != '.' && len > 6 && strcmp(entry->d_name + len - 6, ".batch") == 0;
+}
+
+/* By bytes: names of one stream differ in the hexadecimal seq only. */
+static int compare_names(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int take_all(struct round *round)
+{
+    size_t done = 0;
+    int rc = 0;
+
+    while (rc == 0 && done < round->n_items && !stopped(round->ingest))
+        rc = take_group(round, done, &done);
+    return rc;
+}
+
+static int take_names(struct round *round, struct dirent **names, size_t count)
+{
+    int rc;
+
+    round->items = calloc(count + 1, sizeof(*round->items));
+    if (!round->items)
+        return error_set(round->err, -ENOMEM, "out of memory");
+    round->n_items = count;
+    for (size_t i = 0; i < count; i++)
+        round->items[i].name = names[i]->d_name;
+    rc = take_all(round);
+    free(round->items);
+    return rc;
+}
+
+static int open_dirs(struct round *round)
+{
+    const char *dir = round->ingest->deliver_dir;
+
+    round->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (round->dir_fd < 0)
+        return error_set_errno(round->err, -errno, "cannot open DeliverDir %s", dir);
+    if (mkdirat(round->dir_fd, QUARANTINE_DIR, 0750) < 0 && errno != EEXIST)
+        return error_set_errno(round->err, -errno, "cannot create %s/%s", dir, QUARANTINE_DIR);
+    round->quarantine_fd = openat(round->dir_fd, QUARANTINE_DIR,
+                                  O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (round->quarantine_fd < 0)
+        return error_set_errno(round->err, -errno, "cannot open %s/%s", dir, QUARANTINE_DIR);
+    return 0;
+}
+
+int ingest_round(const struct ingest *ingest, struct ingest_report *report, struct error *err)
+{
+    struct round round = { .ingest = ingest, .report = report, .dir_fd = -1, .quarantine_fd = -1,
+                           .err = err };
+    struct dirent **names = NULL;
+    int count, rc = open_dirs(&round);
+
+    if (rc == 0) {
+        count = scandirat(round.dir_fd, ".", &names, is_batch_name, compare_names);
+        rc = count < 0 ? error_set_errno(err, -errno, "cannot list %s", ingest->deliver_dir)
+                       : take_names(&round, names, (size_t)count);
+        for (int i = 0; i < count; i++)
+            free(names[i]);
+        free(names);
+    }
+    if (round.quarantine_fd >= 0)
+        close(round.quarantine_fd);
+    if (round.dir_fd >= 0)
+        close(round.dir_fd);
+    return rc;
+}

@@ -1,0 +1,43 @@
+/*
+ * ingest.h - delivered batches into the books, each exactly once
+ *
+ * Invariants:
+ *   N1  a file is removed from DeliverDir only after the commit that says what became of it
+ *   N2  killed at any instant, the next round comes to the same books: a batch that was committed
+ *       and not yet removed is found to be a duplicate
+ *   N3  a bad file never stops or undoes another: it is moved to DeliverDir/quarantine, with its
+ *       reason beside it (NAME.reason) and in the books
+ */
+#ifndef CARBON_SPOOL_INGEST_H
+#define CARBON_SPOOL_INGEST_H
+
+#include <signal.h>
+#include <stdint.h>
+
+#include "store/store.h"
+
+#define QUARANTINE_DIR "quarantine" /* in DeliverDir */
+#define INGEST_GROUP_BATCHES 500    /* loaded by one commit, at most … */
+#define INGEST_GROUP_MS 1000        /* … and begun within this time */
+
+struct ingest_report {
+    uint64_t loaded, duplicates, quarantined;
+    uint64_t left; /* could not be read or moved, and stay where they are */
+};
+
+struct ingest {
+    struct store *store; /* open for writing */
+    const char *deliver_dir;
+    const volatile sig_atomic_t *stop; /* not 0: end after the batch in hand; may be NULL */
+    void (*say)(const char *text); /* one line for each file that was not simply loaded; or NULL */
+};
+
+/*
+ * One round: load what lies in DeliverDir now, in the order of (node, stream, seq), and add what
+ * was done to *report. An error is the database's or the directory's; what was committed before
+ * it stays, and a later round goes on. -EBUSY: readers did not let the commit through.
+ */
+MUST_CHECK int ingest_round(const struct ingest *ingest, struct ingest_report *report,
+                            struct error *err);
+
+#endif
