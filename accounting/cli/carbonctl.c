@@ -1,0 +1,161 @@
+#include "config.h"
+
+#include "cli/carbonctl.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct command *const commands[] = {
+    &command_init,   &command_ingest, &command_audit, &command_status,
+    &command_config, &command_help,   NULL,
+};
+
+static const char *conf_named; /* --config */
+
+void complain(const char *fmt, ...)
+{
+    va_list ap;
+
+    fprintf(stderr, "carbonctl: ");
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+}
+
+const char *own_node_name(void)
+{
+    static char host[NODE_NAME_SIZE];
+    const char *named = getenv("SLURMD_NODENAME");
+
+    if (named && named[0])
+        return named;
+    if (gethostname(host, sizeof(host)) < 0 || host[0] == '\0')
+        return "localhost";
+    host[sizeof(host) - 1] = '\0';
+    host[strcspn(host, ".")] = '\0';
+    return host;
+}
+
+int load_conf(struct conf *ret_conf, struct conf_origin *origin)
+{
+    struct error err = { "" };
+    char path[PATH_MAX];
+    int rc;
+
+    conf_find(conf_named, path);
+    rc = conf_load(path, own_node_name(), ret_conf, origin, &err);
+    if (rc < 0)
+        complain("%s", err.text);
+    return rc;
+}
+
+/* --- options --------------------------------------------------------------------------------- */
+
+static void print_command_help(const struct command *command)
+{
+    printf("Usage: carbonctl %s %s\n\n%s\n\n%s"
+           "  -c, --config FILE  read FILE instead of carbon.conf beside slurm.conf\n"
+           "  -h, --help         print this\n",
+           command->name, command->usage, command->summary, command->help);
+}
+
+int next_option(const struct command *command, int argc, char **argv, const struct option *options)
+{
+    for (;;) {
+        int at = optind > 0 ? optind : 1;
+        int option = getopt_long(argc, argv, "+:c:h", options, NULL);
+
+        if (option == OPTION_CONFIG) {
+            conf_named = optarg;
+            continue;
+        }
+        if (option == OPTION_HELP)
+            print_command_help(command);
+        if (option == ':')
+            complain("%s: %s needs an argument; see carbonctl %s --help", command->name, argv[at],
+                     command->name);
+        if (option == '?')
+            complain("%s: option %s is not known; see carbonctl %s --help", command->name, argv[at],
+                     command->name);
+        return option == ':' ? '?' : option;
+    }
+}
+
+int refuse_operands(const struct command *command, int argc, char **argv)
+{
+    if (optind >= argc)
+        return 0;
+    complain("%s: nothing is known to do with '%s'; see carbonctl %s --help", command->name,
+             argv[optind], command->name);
+    return EXIT_ERROR;
+}
+
+/* --- the program ----------------------------------------------------------------------------- */
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; commands[i]; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static int run_command(int argc, char **argv)
+{
+    const struct command *command = find_command(argv[0]);
+
+    if (!command) {
+        complain("'%s' is not a command; carbonctl --help lists them", argv[0]);
+        return EXIT_ERROR;
+    }
+    optind = 0; /* the command's own options begin anew; 0 has glibc forget the first pass */
+    return command->exec(command, argc, argv);
+}
+
+/* A full disk or a closed pipe shows only here. */
+static int finish(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (errno != EPIPE)
+        complain("cannot write: %s", strerror(errno));
+    return EXIT_ERROR;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "version", no_argument, NULL, 'V' },
+        COMMON_OPTIONS,
+        { NULL, 0, NULL, 0 },
+    };
+    char *const help[] = { (char *)"help", NULL };
+    int option, at = 1;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "+:c:hV", options, NULL)) != -1) {
+        if (option == 'V') {
+            printf("carbonctl %s\n", PACKAGE_VERSION);
+            return finish(EXIT_FINE);
+        }
+        if (option == OPTION_HELP)
+            return finish(run_command(1, (char **)help));
+        if (option != OPTION_CONFIG) {
+            complain("option %s %s; see carbonctl --help", argv[at],
+                     option == ':' ? "needs an argument" : "is not known");
+            return EXIT_ERROR;
+        }
+        conf_named = optarg;
+        at = optind;
+    }
+    if (optind >= argc) {
+        complain("give a command; carbonctl --help lists them");
+        return EXIT_ERROR;
+    }
+    return finish(run_command(argc - optind, argv + optind));
+}

@@ -1,0 +1,55 @@
+/*
+ * carbonctl.h - one command a file, one entry each in the table of carbonctl.c
+ */
+#ifndef CARBON_CLI_CARBONCTL_H
+#define CARBON_CLI_CARBONCTL_H
+
+#include <getopt.h>
+
+#include "core/conf.h"
+
+/* Exit statuses, as --help states them. */
+enum {
+    EXIT_FINE = 0,
+    EXIT_ERROR = 1,      /* it could not be done; audit: energy is missing */
+    EXIT_SET_ASIDE = 3,  /* ingest: done, but files were quarantined or left */
+};
+
+struct command {
+    const char *name;
+    const char *usage;   /* its options and operands */
+    const char *summary; /* one line */
+    const char *help;    /* lines on each option; may be "" */
+    int (*exec)(const struct command *command, int argc, char **argv); /* the exit status */
+};
+
+extern const struct command *const commands[]; /* ends with NULL */
+extern const struct command command_audit, command_config, command_help, command_ingest,
+    command_init, command_status;
+
+/* Every command takes --config and --help; these are their values for getopt_long(). */
+#define OPTION_CONFIG 'c'
+#define OPTION_HELP 'h'
+#define COMMON_OPTIONS \
+    { "config", required_argument, NULL, OPTION_CONFIG }, { "help", no_argument, NULL, OPTION_HELP }
+
+/*
+ * The next option of a command, as getopt_long() gives it, after --config was noted; -1 at the end
+ * of the options, '?' after an error was printed (return EXIT_ERROR), OPTION_HELP after the help
+ * was (return EXIT_FINE).
+ */
+int next_option(const struct command *command, int argc, char **argv, const struct option *options);
+
+/* 0, or EXIT_ERROR after a message, when something follows the options. */
+int refuse_operands(const struct command *command, int argc, char **argv);
+
+/* carbon.conf as --config, the environment or its usual place say. Prints what is wrong. */
+int load_conf(struct conf *ret_conf, struct conf_origin *origin);
+
+/* The node's name, or the short host name; never "". */
+const char *own_node_name(void);
+
+/* "carbonctl: <text>" on the error output. */
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

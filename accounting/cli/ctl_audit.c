@@ -1,0 +1,211 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/carbonctl.h"
+#include "cli/table.h"
+#include "store/audit.h"
+
+#define FINDINGS_SHOWN 20 /* of each rule, without --verbose */
+#define MJ_PER_WH INT64_C(3600000)
+
+/* What one run of the audit gathers; both forms of output are made from it. */
+struct gathered {
+    bool verbose;
+    unsigned findings, failures;
+    struct shown {
+        const char *rule;
+        unsigned count;
+    } shown[8];
+    struct table *table;
+    json_t *balances, *list; /* of --json; else NULL */
+    bool failed;             /* out of memory */
+};
+
+/* Whole watt-hours as "1234.567" kWh; below one the balance still shows its millijoules. */
+static void format_kwh(int64_t mj, char *text, size_t size)
+{
+    int64_t wh = (mj < 0 ? -mj : mj) / MJ_PER_WH;
+
+    snprintf(text, size, "%s%" PRId64 ".%03" PRId64, mj < 0 && wh ? "-" : "", wh / 1000, wh % 1000);
+}
+
+static void add_row(struct gathered *g, const struct audit_balance *b)
+{
+    const int64_t amounts_mj[] = { b->counted_mj,   b->active_mj, b->idle_mj,
+                                   b->remainder_mj, b->system_mj, b->unallocated_mj };
+    char month[16], kwh[6][32], difference[32];
+    const char *texts[9] = { b->node, month };
+
+    snprintf(month, sizeof(month), "%04u-%02u", b->year, b->month);
+    for (size_t i = 0; i < 6; i++) {
+        format_kwh(amounts_mj[i], kwh[i], sizeof(kwh[i]));
+        texts[2 + i] = kwh[i];
+    }
+    snprintf(difference, sizeof(difference), "%" PRId64, b->difference_mj);
+    texts[8] = difference;
+    if (!table_add(g->table, texts))
+        g->failed = true;
+}
+
+static void take_balance(void *arg, const struct audit_balance *b)
+{
+    struct gathered *g = arg;
+    char month[16];
+    json_t *item;
+
+    if (!g->balances) {
+        add_row(g, b);
+        return;
+    }
+    snprintf(month, sizeof(month), "%04u-%02u", b->year, b->month);
+    item = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "cluster", b->cluster,
+                     "node", b->node, "month", month, "counted_mj", (json_int_t)b->counted_mj,
+                     "jobs_active_mj", (json_int_t)b->active_mj, "jobs_idle_mj",
+                     (json_int_t)b->idle_mj, "remainder_mj", (json_int_t)b->remainder_mj,
+                     "system_mj", (json_int_t)b->system_mj, "unallocated_mj",
+                     (json_int_t)b->unallocated_mj, "difference_mj", (json_int_t)b->difference_mj);
+    if (!item || json_array_append_new(g->balances, item) < 0)
+        g->failed = true;
+}
+
+/* How many findings of this rule there were before. */
+static unsigned count_rule(struct gathered *g, const char *rule)
+{
+    for (size_t i = 0; i < sizeof(g->shown) / sizeof(g->shown[0]); i++) {
+        if (!g->shown[i].rule)
+            g->shown[i].rule = rule;
+        if (strcmp(g->shown[i].rule, rule) == 0)
+            return g->shown[i].count++;
+    }
+    return 0;
+}
+
+static void take_finding(void *arg, const struct audit_finding *finding)
+{
+    struct gathered *g = arg;
+    unsigned before = count_rule(g, finding->rule);
+    json_t *item;
+
+    g->findings++;
+    g->failures += finding->fails;
+    if (!g->list) {
+        if (g->verbose || before < FINDINGS_SHOWN)
+            printf("%s %s: %s\n", finding->rule, finding->fails ? "fails" : "notes", finding->text);
+        else if (before == FINDINGS_SHOWN)
+            printf("%s: more of these; --verbose prints all\n", finding->rule);
+        return;
+    }
+    item = json_pack("{s:s, s:b, s:I, s:s}", "rule", finding->rule, "fails", finding->fails,
+                     "missing_mj", (json_int_t)finding->missing_mj, "text", finding->text);
+    if (!item || json_array_append_new(g->list, item) < 0)
+        g->failed = true;
+}
+
+static void print_verdict(const struct gathered *g)
+{
+    if (table_is_empty(g->table))
+        printf("the books are empty\n");
+    else
+        table_print(g->table);
+    if (g->failures)
+        printf("the books do not balance: %u of %u findings are failures\n", g->failures,
+               g->findings);
+    else
+        printf("the books balance\n");
+}
+
+static int print_json(struct gathered *g)
+{
+    json_t *all = json_pack("{s:b, s:i, s:O, s:O}", "balanced", g->failures == 0, "failures",
+                            (int)g->failures, "balances", g->balances, "findings", g->list);
+    int rc = all ? json_dumpf(all, stdout, JSON_INDENT(2)) : -1;
+
+    json_decref(all);
+    putchar('\n');
+    return rc;
+}
+
+static int run_audit(const struct conf *conf, struct gathered *g)
+{
+    const struct audit_sink sink = { g, take_balance, take_finding };
+    struct error err = { "" };
+    struct store *store;
+    int rc = store_open(conf->database, STORE_READ, NULL, &store, &err);
+
+    if (rc == 0) {
+        rc = store_audit(store, g->verbose, &sink, &err);
+        store_close(store);
+    }
+    if (rc < 0) {
+        complain("%s", err.text);
+        return EXIT_ERROR;
+    }
+    if (g->balances)
+        g->failed |= print_json(g) < 0;
+    else
+        print_verdict(g);
+    if (g->failed)
+        complain("audit: out of memory");
+    return g->failures || g->failed ? EXIT_ERROR : EXIT_FINE;
+}
+
+static int gather(const struct conf *conf, bool verbose, bool json)
+{
+    static const struct table_column columns[] = {
+        { "NODE", false },          { "MONTH", false },           { "COUNTED kWh", true },
+        { "JOBS ACTIVE kWh", true }, { "JOBS IDLE kWh", true },   { "REMAINDER kWh", true },
+        { "SYSTEM kWh", true },     { "UNALLOCATED kWh", true },  { "DIFFERENCE mJ", true },
+        { NULL, false },
+    };
+    struct gathered g = { .verbose = verbose, .table = table_new(columns) };
+    int status = EXIT_ERROR;
+
+    if (json) {
+        g.balances = json_array();
+        g.list = json_array();
+    }
+    if (!g.table || (json && (!g.balances || !g.list)))
+        complain("audit: out of memory");
+    else
+        status = run_audit(conf, &g);
+    table_free(g.table);
+    json_decref(g.balances);
+    json_decref(g.list);
+    return status;
+}
+
+static int audit_exec(const struct command *command, int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "verbose", no_argument, NULL, 'v' },
+        { "json", no_argument, NULL, 'j' },
+        COMMON_OPTIONS,
+        { NULL, 0, NULL, 0 },
+    };
+    bool verbose = false, json = false;
+    struct conf conf;
+    int option;
+
+    while ((option = next_option(command, argc, argv, options)) != -1) {
+        if (option != 'v' && option != 'j')
+            return option == OPTION_HELP ? EXIT_FINE : EXIT_ERROR;
+        verbose |= option == 'v';
+        json |= option == 'j';
+    }
+    if (refuse_operands(command, argc, argv) || load_conf(&conf, NULL) < 0)
+        return EXIT_ERROR;
+    return gather(&conf, verbose, json);
+}
+
+const struct command command_audit = {
+    .name = "audit",
+    .usage = "[--verbose] [--json] [OPTIONS]",
+    .summary = "check that every joule counted is in the books exactly once",
+    .help = "  --verbose          check the database file as well, and print every finding\n"
+            "  --json             print JSON; amounts in millijoules\n",
+    .exec = audit_exec,
+};

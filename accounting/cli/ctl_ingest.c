@@ -1,0 +1,146 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/carbonctl.h"
+#include "spool/ingest.h"
+#include "spool/watch.h"
+
+#define POLL_MS 5000 /* for what other machines put on a shared file system */
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop = 1;
+}
+
+/* SIGTERM and SIGINT end after the batch in hand, and are let through only while waiting. */
+static int catch_signals(sigset_t *ret_wait_mask)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    sigset_t both;
+
+    sigemptyset(&both);
+    sigaddset(&both, SIGTERM);
+    sigaddset(&both, SIGINT);
+    if (sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0 ||
+        sigprocmask(SIG_SETMASK, NULL, ret_wait_mask) < 0)
+        return -errno;
+    sigdelset(ret_wait_mask, SIGTERM);
+    sigdelset(ret_wait_mask, SIGINT);
+    return 0;
+}
+
+static void say(const char *text)
+{
+    complain("%s", text);
+}
+
+static void print_report(const struct ingest_report *report)
+{
+    printf("loaded %" PRIu64 ", duplicates %" PRIu64 ", quarantined %" PRIu64 ", left %" PRIu64
+           "\n", report->loaded, report->duplicates, report->quarantined, report->left);
+    fflush(stdout);
+}
+
+static int ingest_once(const struct ingest *ingest)
+{
+    struct ingest_report report = { 0 };
+    struct error err = { "" };
+    int rc = ingest_round(ingest, &report, &err);
+
+    print_report(&report);
+    if (rc < 0) {
+        complain("%s", err.text);
+        return EXIT_ERROR;
+    }
+    return report.quarantined || report.left ? EXIT_SET_ASIDE : EXIT_FINE;
+}
+
+/*
+ * Round after round until a signal. A full disk or a directory that is away is said once, and
+ * tried again: what is delivered meanwhile waits.
+ */
+static int ingest_watch(const struct ingest *ingest, const sigset_t *wait_mask)
+{
+    struct ingest_report all = { 0 };
+    struct error said = { "" };
+    int watch_fd = -1;
+
+    while (!stop) {
+        struct error err = { "" };
+
+        if (watch_fd < 0)
+            watch_fd = watch_open(ingest->deliver_dir, NULL);
+        if (ingest_round(ingest, &all, &err) < 0 && strcmp(said.text, err.text) != 0)
+            complain("%s", err.text);
+        said = err;
+        if (!stop)
+            watch_wait(watch_fd, POLL_MS, wait_mask);
+    }
+    if (watch_fd >= 0)
+        close(watch_fd);
+    print_report(&all);
+    return EXIT_FINE;
+}
+
+static int run_ingest(const struct conf *conf, bool watch)
+{
+    struct ingest ingest = { .deliver_dir = conf->deliver_dir, .stop = &stop, .say = say };
+    struct error err = { "" };
+    sigset_t wait_mask;
+    int status;
+
+    if (catch_signals(&wait_mask) < 0) {
+        complain("cannot catch signals: %s", strerror(errno));
+        return EXIT_ERROR;
+    }
+    if (store_open(conf->database, STORE_WRITE, "carbonctl ingest", &ingest.store, &err) < 0) {
+        complain("%s", err.text);
+        return EXIT_ERROR;
+    }
+    status = watch ? ingest_watch(&ingest, &wait_mask) : ingest_once(&ingest);
+    store_close(ingest.store);
+    return status;
+}
+
+static int ingest_exec(const struct command *command, int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "once", no_argument, NULL, 'o' },
+        { "watch", no_argument, NULL, 'w' },
+        COMMON_OPTIONS,
+        { NULL, 0, NULL, 0 },
+    };
+    bool once = false, watch = false;
+    struct conf conf;
+    int option;
+
+    while ((option = next_option(command, argc, argv, options)) != -1) {
+        if (option != 'o' && option != 'w')
+            return option == OPTION_HELP ? EXIT_FINE : EXIT_ERROR;
+        once |= option == 'o';
+        watch |= option == 'w';
+    }
+    if (once && watch) {
+        complain("ingest: --once and --watch exclude each other; give one of them");
+        return EXIT_ERROR;
+    }
+    if (refuse_operands(command, argc, argv) || load_conf(&conf, NULL) < 0)
+        return EXIT_ERROR;
+    return run_ingest(&conf, watch);
+}
+
+const struct command command_ingest = {
+    .name = "ingest",
+    .usage = "[--once | --watch] [OPTIONS]",
+    .summary = "load delivered batches into the database, each exactly once",
+    .help = "  --once             load what is in DeliverDir and end (this is the default)\n"
+            "  --watch            go on loading until SIGTERM\n",
+    .exec = ingest_exec,
+};

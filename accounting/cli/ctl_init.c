@@ -1,0 +1,32 @@
+#include <stdio.h>
+
+#include "cli/carbonctl.h"
+#include "store/store.h"
+
+static int init_exec(const struct command *command, int argc, char **argv)
+{
+    static const struct option options[] = { COMMON_OPTIONS, { NULL, 0, NULL, 0 } };
+    int option = next_option(command, argc, argv, options);
+    struct error err = { "" };
+    struct conf conf;
+    bool created;
+
+    if (option != -1)
+        return option == OPTION_HELP ? EXIT_FINE : EXIT_ERROR;
+    if (refuse_operands(command, argc, argv) || load_conf(&conf, NULL) < 0)
+        return EXIT_ERROR;
+    if (store_create(conf.database, &created, &err) < 0) {
+        complain("%s", err.text);
+        return EXIT_ERROR;
+    }
+    printf("%s %s\n", conf.database, created ? "created" : "is there already, and as it should be");
+    return EXIT_FINE;
+}
+
+const struct command command_init = {
+    .name = "init",
+    .usage = "[OPTIONS]",
+    .summary = "create the database that carbon.conf names; harmless when it is there",
+    .help = "",
+    .exec = init_exec,
+};
