@@ -308,7 +308,7 @@ static int list_names(int root_fd, struct powercap_zone *zones, size_t max)
     return count;
 }
 
-int powercap_list(int root_fd, struct powercap_zone *ret_zones, size_t max)
+static int list_zones(int root_fd, struct powercap_zone *ret_zones, size_t max, bool check)
 {
     int count = list_names(root_fd, ret_zones, max);
 
@@ -324,10 +324,20 @@ int powercap_list(int root_fd, struct powercap_zone *ret_zones, size_t max)
             continue;
         }
         classify(ret_zones, (size_t)i);
-        if (zone->use != POWERCAP_LEFT_OUT)
+        if (check && zone->use != POWERCAP_LEFT_OUT)
             check_readable(root_fd, zone);
     }
     return count;
+}
+
+int powercap_list(int root_fd, struct powercap_zone *ret_zones, size_t max)
+{
+    return list_zones(root_fd, ret_zones, max, true);
+}
+
+int powercap_list_by_name(int root_fd, struct powercap_zone *ret_zones, size_t max)
+{
+    return list_zones(root_fd, ret_zones, max, false);
 }
 
 /* --- mirrors ------------------------------------------------------------- */

@@ -50,6 +50,12 @@ struct powercap_zone {
 MUST_CHECK int powercap_list(int root_fd, struct powercap_zone *ret_zones, size_t max);
 
 /*
+ * The same by the zones' names alone, for the plugin, which must be quick: neither range_uj nor
+ * whether the counter can be read is known, so of two zones of one name the first is taken.
+ */
+MUST_CHECK int powercap_list_by_name(int root_fd, struct powercap_zone *ret_zones, size_t max);
+
+/*
  * Leave out die zones that show the counter of another die of their package (kernels 6.9 and 6.10
  * list an AMD package once per core complex die), with their dram. Waits up to 20 ms for each pair
  * of dies that do not settle it at once, so this is the meter's: a mark may carry the readings of

@@ -11,7 +11,10 @@
 
 #include "core/file.h"
 
-/* What a directory of tmpfs grows by with each entry (BOGO_DIRENT_SIZE of Linux's mm/shmem.c). */
+/*
+ * What a directory of tmpfs grows by with each entry, "." and ".." among them (BOGO_DIRENT_SIZE of
+ * Linux's mm/shmem.c): its size tells their number without reading them.
+ */
 #define TMPFS_ENTRY_SIZE 20
 
 static int check_owner(const struct stat *st, const char *path, struct error *err)
@@ -32,7 +35,7 @@ static bool is_full(int dir_fd, const struct stat *st)
         return true;
     if (fstatfs(dir_fd, &fs) < 0)
         return false; /* the write will tell */
-    if (fs.f_type == TMPFS_MAGIC && st->st_size / TMPFS_ENTRY_SIZE >= EDGE_MARKS_MAX)
+    if (fs.f_type == TMPFS_MAGIC && st->st_size / TMPFS_ENTRY_SIZE >= EDGE_MARKS_MAX + 2)
         return true;
     /* a tmpfs without limits reports no blocks and no files at all */
     return (fs.f_blocks > 0 && (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize < EDGE_RESERVE_BYTES) ||

@@ -21,7 +21,7 @@ static int open_root(const char *path)
 static void list_zones(int root_fd, struct gather_zones *zones)
 {
     struct powercap_zone found[POWERCAP_ZONES_MAX];
-    int found_count = powercap_list(root_fd, found, POWERCAP_ZONES_MAX);
+    int found_count = powercap_list_by_name(root_fd, found, POWERCAP_ZONES_MAX);
 
     zones->listed = true;
     zones->count = 0;

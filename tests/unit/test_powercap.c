@@ -487,12 +487,32 @@ static void test_packages_that_show_equal_readings_are_never_mirrors(void **stat
     assert_int_equal(left_out, 0);
 }
 
+static void test_list_by_name_classifies_alike_and_reads_no_counter(void **state)
+{
+    struct tree *tree = *state;
+    struct powercap_zone full[POWERCAP_ZONES_MAX], quick[POWERCAP_ZONES_MAX];
+    int count, quick_count;
+
+    add_two_sockets(tree);
+    count = powercap_list(tree->fd, full, POWERCAP_ZONES_MAX);
+    tree_remove(tree, NODE_DIR "/intel-rapl/intel-rapl:0/energy_uj");
+    tree_remove(tree, NODE_DIR "/intel-rapl/intel-rapl:0/max_energy_range_uj");
+    quick_count = powercap_list_by_name(tree->fd, quick, POWERCAP_ZONES_MAX);
+    assert_int_equal(quick_count, count);
+    for (int i = 0; i < count; i++) {
+        assert_string_equal(quick[i].zone, full[i].zone);
+        assert_int_equal(quick[i].use, full[i].use);
+    }
+    assert_int_equal(powercap_list_by_name(tree->fd, quick, 1), -EOVERFLOW);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_counts_packages_and_dram_only),
+        TEST(test_list_by_name_classifies_alike_and_reads_no_counter),
         TEST(test_numbers_of_zones_sort_as_numbers),
         TEST(test_zone_of_a_name_counted_already_is_left_out_with_its_dram),
         TEST(test_second_zone_of_a_name_is_used_when_the_first_is_unreadable),

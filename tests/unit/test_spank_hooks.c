@@ -3,16 +3,19 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "core/file.h"
 #include "core/mark.h"
 #include "fake_slurm.h"
+#include "spank/edge.h"
 #include "tree.h"
 
 #define NO_TASK UINT32_C(0xfffffffe)
@@ -444,6 +447,31 @@ static void a_bad_directory_is_told_to_slurmds_log_by_the_prolog(void **state)
     }
 }
 
+/* Entries are cheap to make as links to one file. */
+static void a_tmpfs_that_nobody_empties_gets_no_more_marks(void **state)
+{
+    struct statfs fs;
+    char first[PATH_MAX + 32], next[PATH_MAX + 32];
+
+    if (statfs("/dev/shm", &fs) < 0 || fs.f_type != TMPFS_MAGIC || access("/dev/shm", W_OK) < 0)
+        skip();
+    setenv("TMPDIR", "/dev/shm", 1);
+    tear_down(state);
+    set_up(state);
+    unsetenv("TMPDIR");
+    tree_write(&tree, "marks/0", "%s", "");
+    snprintf(first, sizeof(first), "%s/marks/0", tree.path);
+    for (int i = 1; i < EDGE_MARKS_MAX - 1; i++) {
+        snprintf(next, sizeof(next), "%s/marks/%d", tree.path, i);
+        assert_int_equal(link(first, next), 0);
+    }
+    assert_int_equal(fake_call("init_post_opt", arguments), 0);
+    assert_int_equal(read_marks(), 1);
+    assert_int_equal(fake_call("exit", arguments), 0);
+    assert_int_equal(read_marks(), 1);
+    assert_non_null(strstr(fake_last_line, "full"));
+}
+
 static void a_slurm_that_answers_nothing_gets_no_mark(void **state)
 {
     (void)state;
@@ -569,6 +597,7 @@ int main(void)
         TEST(nothing_happens_in_the_users_own_processes),
         TEST(a_bad_directory_gets_no_mark_and_one_line_that_no_user_sees),
         TEST(a_bad_directory_is_told_to_slurmds_log_by_the_prolog),
+        TEST(a_tmpfs_that_nobody_empties_gets_no_more_marks),
         TEST(a_slurm_that_answers_nothing_gets_no_mark),
         TEST(a_missing_configuration_is_no_failure),
         TEST(an_unknown_argument_is_named_once_when_slurmd_starts),
