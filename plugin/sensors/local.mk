@@ -3,6 +3,12 @@
 sensors_plugin_sources = plugin/sensors/powercap.c plugin/sensors/powercap.h
 
 noinst_LTLIBRARIES += libcarbon-sensors.la
-libcarbon_sensors_la_SOURCES = $(sensors_plugin_sources)
+libcarbon_sensors_la_SOURCES = $(sensors_plugin_sources) \
+	plugin/sensors/busy.c plugin/sensors/busy.h \
+	plugin/sensors/cputime.c plugin/sensors/cputime.h \
+	plugin/sensors/modelled.c plugin/sensors/modelled.h \
+	plugin/sensors/sensors.c plugin/sensors/sensors.h \
+	plugin/sensors/source.h plugin/sensors/source_powercap.c \
+	plugin/sensors/topology.c plugin/sensors/topology.h
 libcarbon_sensors_la_CFLAGS = $(AM_CFLAGS) $(HWLOC_CFLAGS)
 libcarbon_sensors_la_LIBADD = libcarbon-core.la $(HWLOC_LIBS)

@@ -15,7 +15,10 @@
 #include "core/batch.h"
 #include "sensors/topology.h"
 
-/* What a counter is. `source` is unique on the node and stable over restarts. */
+/*
+ * What a counter is. `source` is unique on the node and stable over restarts. A component of one
+ * package may have several counters that add up (the dies of a package).
+ */
 struct sensor_counter {
     char source[SOURCE_NAME_SIZE]; /* "intel-rapl:0", "modelled:0" */
     const char *sensor;            /* name of its sensor: "powercap" */
@@ -23,7 +26,7 @@ struct sensor_counter {
     enum quality quality;          /* measured or modelled */
     unsigned domain;               /* package index (hwloc's logical order) or GPU index */
     uint64_t range_uj;             /* the counter runs 0 … range_uj - 1 … 0; 0: it never wraps */
-    uint64_t max_uw;               /* highest power that is believed, per counter */
+    uint64_t max_uw;               /* more than this between two readings is not believed */
     uint64_t floor_uw;             /* known idle floor, or 0 when it is to be learned */
 };
 
@@ -34,18 +37,23 @@ struct sensor_left_out {
 };
 
 struct sensor_options {
-    int root_fd;            /* directory that holds sys/ and proc/ */
-    const char *list;       /* carbon.conf's Sensors */
-    uint64_t idle_uw, full_uw; /* of one package, for the modelled sensor; 0: documented default */
-    const struct topology *topology;
+    int root_fd;               /* directory that holds sys/ and proc/; stays the caller's */
+    const char *list;          /* carbon.conf's Sensors: "auto", or names with commas or blanks */
+    uint64_t idle_uw, full_uw; /* of one package, for the modelled sensor; 0: modelled.h's default */
+    const struct topology *topology; /* must outlive the sensors */
 };
 
 struct sensors; /* all counters in use on this node */
 
+/* The kinds of sensor that there are, by name; NULL behind the last. In the order of "auto". */
+const char *sensors_kind(size_t index);
+
 /*
- * Find the counters that count, and open them. With list "auto": powercap where it has a readable
- * package counter, else the modelled sensor; a list of names forces those and reports what is
- * wrong. -ENODEV when nothing at all can be used, -EINVAL for an unknown name.
+ * Find the counters that count, and open them (O_CLOEXEC, kept open). A component of a package is
+ * counted by the first kind that has it: with "auto" powercap where it can be read, else the
+ * modelled sensor; with a list in its order, and then each kind named must find something, or the
+ * error says why not. -EINVAL for an unknown name, or powers that make no sense; -ENODEV when
+ * nothing at all can be used, or a kind that was asked for.
  */
 MUST_CHECK int sensors_open(const struct sensor_options *options, struct sensors **ret_sensors,
                             struct error *err);
@@ -56,15 +64,18 @@ const struct sensor_counter *sensors_counter(const struct sensors *sensors, size
 size_t sensors_left_out(const struct sensors *sensors, const struct sensor_left_out **ret_list);
 
 /*
- * Read counter `index` now: 0 and the raw value, or a negative errno (-EIO, -ENODEV for a vanished
- * file, -EBADMSG for text that is no number). A vanished file is looked for again on later calls.
+ * Read counter `index` now: 0 and the raw value, or a negative errno (-EIO, -EACCES, -ENODEV for a
+ * vanished file, -EBADMSG for text that is no number); *ret_raw_uj is untouched then. A vanished
+ * file is looked for again by later calls, every few seconds, and taken up when the same zone is
+ * back.
  */
 MUST_CHECK int sensors_read(struct sensors *sensors, size_t index, uint64_t *ret_raw_uj);
 
 /*
- * Busy CPU time since boot of every package, in ns, from proc/stat (user, nice, system, irq,
- * softirq, steal of its CPUs). ret_busy_ns has room for topology->n_packages. Also feeds the
- * modelled sensor: call it once before the sensors_read()s of a tick.
+ * Busy CPU time since boot of every package, in ns: busy.h. ret_busy_ns has room for
+ * topology->n_packages. Also feeds the modelled sensor: call it once before the sensors_read()s of
+ * a tick. On failure (a negative errno) modelled counters fail with the same code until it
+ * succeeds again.
  */
 MUST_CHECK int sensors_read_busy(struct sensors *sensors, uint64_t *ret_busy_ns);
 

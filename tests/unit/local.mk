@@ -99,3 +99,16 @@ tests_unit_test_spank_hooks_LDADD = $(unit_ldadd) -ldl
 # the plugin finds its spank_get_item() and so on in the program
 tests_unit_test_spank_hooks_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 endif
+
+check_PROGRAMS += tests/unit/test_sensors
+TESTS += tests/unit/test_sensors
+tests_unit_test_sensors_SOURCES = tests/unit/test_sensors.c \
+	tests/unit/machine.c tests/unit/machine.h $(tree_sources)
+tests_unit_test_sensors_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_sensors_LDADD = libcarbon-sensors.la libcarbon-core.la $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_cputime
+TESTS += tests/unit/test_cputime
+tests_unit_test_cputime_SOURCES = tests/unit/test_cputime.c $(tree_sources)
+tests_unit_test_cputime_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_cputime_LDADD = libcarbon-sensors.la libcarbon-core.la $(CMOCKA_LIBS)

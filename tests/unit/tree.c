@@ -104,3 +104,16 @@ void tree_free(struct tree *tree)
     close(tree->fd);
     nftw(tree->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
+
+struct fd_count count_fds(void)
+{
+    struct fd_count count = {0, 0};
+
+    for (int fd = 0; fd < 1024; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+
+        count.all += flags >= 0;
+        count.inherited += flags >= 0 && !(flags & FD_CLOEXEC);
+    }
+    return count;
+}

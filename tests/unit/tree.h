@@ -1,5 +1,6 @@
 /*
- * tree.h - small directory trees for tests: a fake root with sys/ and proc/ in a temporary folder
+ * tree.h - small directory trees for tests: a fake root with sys/ and proc/ in a temporary folder;
+ * and the descriptors that this process has open
  */
 #ifndef CARBON_TESTS_TREE_H
 #define CARBON_TESTS_TREE_H
@@ -21,5 +22,11 @@ void tree_link(struct tree *tree, const char *name, const char *target);
 /* Remove a file, or a directory with all below it. */
 void tree_remove(struct tree *tree, const char *name);
 void tree_free(struct tree *tree); /* removes everything */
+
+/* Open descriptors, and those of them that a program started from here would inherit. */
+struct fd_count {
+    int all, inherited;
+};
+struct fd_count count_fds(void);
 
 #endif
