@@ -61,7 +61,8 @@ static int open_dir(const char *path, struct error *err)
     int rc;
 
     if (fd < 0)
-        return error_set_errno(err, -errno, "cannot open MarkDir %s (carbon-meterd makes it)", path);
+        return error_set_errno(err, -errno, "cannot open MarkDir %s (carbon-meterd makes it)",
+                               path);
     rc = check_dir(fd, path, err);
     if (rc < 0) {
         close(fd);

@@ -29,16 +29,19 @@ struct edge {
 
 /*
  * Open MarkDir and read the counters (zones: see gather.h), and set edge, instant, node and boot
- * id in edge->mark, whose other fields stay as the caller made them. The directory must belong to root or to this process's user, and be writable by nobody else: else
- * -EPERM; -ENOTDIR, -ELOOP for what is no directory; -ENOSPC when it is full. On failure err says
- * what to do, and nothing is open.
+ * id in edge->mark, whose other fields stay as the caller made them. The directory must belong to
+ * root or to this process's user, and be writable by nobody else: else -EPERM; -ENOTDIR or -ELOOP
+ * for what is no directory; -ENOSPC when it is full. On failure err says what to do, and nothing
+ * is open.
  */
 MUST_CHECK int edge_open(struct edge *edge, enum mark_edge which, const char *node,
                          const struct settings *settings, struct gather_zones *zones,
                          struct error *err);
 
-/* Write the mark into MarkDir, root's to read, by rename; close. Not synced: a mark outlives no
-   boot. */
+/*
+ * Write the mark into MarkDir, for root to read, by rename; close. Not synced: a mark outlives no
+ * boot.
+ */
 MUST_CHECK int edge_close(struct edge *edge, struct error *err);
 
 /* Close without a mark. */

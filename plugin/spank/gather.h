@@ -9,7 +9,7 @@
 
 #include "core/mark.h"
 
-/* The zones that count, kept between a step's two marks so that its end need not list them again. */
+/* The zones that count, kept between a step's two marks: its end need not list them again. */
 struct gather_zones {
     bool listed; /* false at first */
     size_t count;

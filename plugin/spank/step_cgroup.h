@@ -31,6 +31,7 @@ MUST_CHECK int step_cgroup_self(uint32_t step_id, char ret_cgroup[CGROUP_PATH_SI
  * CPU time used in `cgroup` (as found above) so far, all its tasks and their orphans together, from
  * cpuacct.usage or cpu.stat below cgroup_root. -ENOENT when the cgroup is gone.
  */
-MUST_CHECK int step_cgroup_cpu_ns(const char *cgroup_root, const char *cgroup, uint64_t *ret_cpu_ns);
+MUST_CHECK int step_cgroup_cpu_ns(const char *cgroup_root, const char *cgroup,
+                                  uint64_t *ret_cpu_ns);
 
 #endif

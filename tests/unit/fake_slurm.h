@@ -27,7 +27,7 @@ extern int fake_task_status;
 extern unsigned fake_errors, fake_infos, fake_debugs;
 extern char fake_last_line[1024];
 
-/* Load a fresh copy of the plugin, with no state of an earlier test. Fails the test if it cannot. */
+/* Load the plugin afresh, with no state of an earlier test. Fails the test if it cannot. */
 void fake_load(void);
 void fake_unload(void);
 
