@@ -78,7 +78,7 @@ static void a_checkpoint_keeps_it(void **state)
 {
     struct floor floor = { 0 }, back;
     char text[2048];
-    uint64_t uw, uw_back;
+    uint64_t uw = 0, uw_back = 0;
 
     (void)state;
     for (uint64_t i = 0; i < 3 * FLOOR_FULL; i++)
