@@ -85,8 +85,8 @@
 #define MAX_CPUS 4096
 #define MAX_COMMANDS 64
 
-/* Intel's package counter: 2^32 units of 61 uJ. */
-#define DEFAULT_RANGE_UJ UINT64_C(262143328850)
+/* Intel's package counter: 2^32 units of 61035 nJ; max_energy_range_uj says 262143328850. */
+#define DEFAULT_RANGE_UJ UINT64_C(262143328911)
 
 enum option_code {
     OPTION_STATE = 1000,
@@ -125,7 +125,7 @@ static const struct {
     { "dies", required_argument, OPTION_DIES,
       "N  zones package-P-die-D that mirror one counter (1: package-P)" },
     { "memory", required_argument, OPTION_MEMORY, "MIB  of the machine (16384)" },
-    { "range", required_argument, OPTION_RANGE, "UJ  where counters wrap (262143328850)" },
+    { "range", required_argument, OPTION_RANGE, "UJ  where counters wrap (262143328911)" },
     { "dram-range", required_argument, OPTION_DRAM_RANGE, "UJ  where dram wraps (as --range)" },
     { "command", required_argument, OPTION_COMMAND,
       "LINE  a control command at start; repeatable" },

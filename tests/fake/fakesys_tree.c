@@ -203,6 +203,20 @@ static int domain_named(const struct machine *machine, const char *kind, unsigne
     return -1;
 }
 
+/*
+ * max_energy_range_uj of a counter that wraps at range_uj. Linux multiplies a 32-bit register by a
+ * unit of whole nanojoules and rounds down, so that the file says what the register's largest value
+ * is, almost a unit below the range. A range of no such unit: the largest reading.
+ */
+static uint64_t max_range_uj(uint64_t range_uj)
+{
+    u128 unit_nj = ((u128)range_uj * 1000 + (UINT64_C(1) << 31)) >> 32;
+
+    if (((unit_nj << 32) + 500) / 1000 != range_uj)
+        return range_uj - 1;
+    return (uint64_t)(unit_nj * UINT32_MAX / 1000);
+}
+
 /* A zone's files; `up` climbs from its directory to sys/. */
 static void fill_zone(struct builder *builder, int zone, const char *name, int domain,
                       const char *up)
@@ -213,7 +227,7 @@ static void fill_zone(struct builder *builder, int zone, const char *name, int d
         builder->machine->nodes[node].is_reading = true;
     add_file(builder, zone, "name", "%s\n", name);
     add_file(builder, zone, "max_energy_range_uj", "%" PRIu64 "\n",
-             builder->machine->domains[domain].range_uj);
+             max_range_uj(builder->machine->domains[domain].range_uj));
     add_file(builder, zone, "enabled", "1\n");
     add_file(builder, zone, "uevent", "%s", "");
     add_link(builder, zone, "subsystem", "%sclass/powercap", up);
