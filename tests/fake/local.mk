@@ -20,3 +20,15 @@ tests_fake_fakesys_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(HWLOC_CFLAGS)
 tests_fake_fakesys_test_LDADD = $(CMOCKA_LIBS) $(HWLOC_LIBS)
 endif
 endif
+
+# For scripts/bench-step.
+check_PROGRAMS += tests/fake/stopwatch
+tests_fake_stopwatch_SOURCES = tests/fake/stopwatch.c
+if WITH_SLURM
+check_LTLIBRARIES += tests/fake/empty_spank.la
+tests_fake_empty_spank_la_SOURCES = tests/fake/empty_spank.c
+tests_fake_empty_spank_la_CPPFLAGS = $(AM_CPPFLAGS) $(SLURM_CPPFLAGS)
+tests_fake_empty_spank_la_CFLAGS = $(CARBON_CFLAGS)
+# libtool makes a shared module only of what has an -rpath, though this one is never installed
+tests_fake_empty_spank_la_LDFLAGS = -module -avoid-version -shared -rpath $(abs_builddir)
+endif
