@@ -1,6 +1,7 @@
 # tests
 if HAVE_CMOCKA
 include tests/unit/local.mk
+include tests/unit/meter.mk
 include tests/property/local.mk
 endif
 include tests/cli/local.mk

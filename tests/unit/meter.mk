@@ -1,0 +1,17 @@
+# unit tests of plugin/meter
+meter_world = tests/unit/meter_world.c tests/unit/meter_world.h $(tree_sources)
+meter_unit_ldadd = libcarbon-meter.la $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_meter
+TESTS += tests/unit/test_meter
+tests_unit_test_meter_SOURCES = tests/unit/test_meter.c $(meter_world)
+tests_unit_test_meter_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_meter_CFLAGS = $(unit_cflags)
+tests_unit_test_meter_LDADD = $(meter_unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_spool
+TESTS += tests/unit/test_spool
+tests_unit_test_spool_SOURCES = tests/unit/test_spool.c $(meter_world)
+tests_unit_test_spool_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_spool_CFLAGS = $(unit_cflags)
+tests_unit_test_spool_LDADD = $(meter_unit_ldadd)
