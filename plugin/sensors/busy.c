@@ -71,7 +71,7 @@ static uint64_t next_number(const char **p)
     return number;
 }
 
-/* user nice system (idle iowait) irq softirq steal; older kernels have fewer columns */
+/* user, nice, system, [idle, iowait,] irq, softirq, steal; older kernels have fewer columns */
 static uint64_t busy_ticks(const char *p)
 {
     uint64_t column[8];

@@ -95,7 +95,7 @@ struct cputime_node *cputime_node_free(struct cputime_node *node)
 
 /*
  * The numbers behind the command, which stands in parentheses and may itself hold anything: so from
- * its last parenthesis on. Fields 4 to 22; the sign of a negative one (never one used here) is lost.
+ * its last parenthesis on. Fields 4 to 22; a negative one, never one used here, loses its sign.
  */
 static int parse_stat(const char *text, uint64_t field[STAT_FIELDS])
 {

@@ -56,8 +56,8 @@ enum cputime_way cputime_way(const struct cputime *cputime);
 
 /*
  * CPU time used so far, in ns; never less than a reading before. 0; -EAGAIN when nothing newer is
- * known than was said last (CPUTIME_PROCESSES between two walks, or while waiting for a cgroup); -ENODEV when the cgroup is gone
- * (the last reading stays the best that is known); -EIO, -EBADMSG.
+ * known than was said last (CPUTIME_PROCESSES between two walks, or while waiting for a cgroup);
+ * -ENODEV when the cgroup is gone (the last reading stays the best that is known); -EIO, -EBADMSG.
  */
 MUST_CHECK int cputime_read(struct cputime *cputime, uint64_t *ret_cpu_ns);
 

@@ -39,7 +39,7 @@ struct sensor_left_out {
 struct sensor_options {
     int root_fd;               /* directory that holds sys/ and proc/; stays the caller's */
     const char *list;          /* carbon.conf's Sensors: "auto", or names with commas or blanks */
-    uint64_t idle_uw, full_uw; /* of one package, for the modelled sensor; 0: modelled.h's default */
+    uint64_t idle_uw, full_uw; /* of one package, when modelled; 0: the default of modelled.h */
     const struct topology *topology; /* must outlive the sensors */
 };
 

@@ -25,9 +25,10 @@ struct topology {
 /*
  * Discover the node below `root` ("/" for this machine; else a tree with sys/ and proc/). The
  * hwloc topology itself is freed before returning. A machine whose packages are unknown has one;
- * one whose cores are unknown has one per CPU. CPUs that are offline are not there. -ENOENT when there is
- * no sys/devices/system/cpu below root, -ENODATA or hwloc's errno when it tells nothing. Sets HWLOC_FSROOT and HWLOC_PLUGINS_PATH
- * while it runs and restores them: not for use while another thread reads the environment.
+ * one whose cores are unknown has one per CPU. CPUs that are offline are not there. -ENOENT when
+ * there is no sys/devices/system/cpu below root, -ENODATA or hwloc's errno when it tells nothing.
+ * Sets HWLOC_FSROOT and HWLOC_PLUGINS_PATH while it runs and restores them: not for use while
+ * another thread reads the environment.
  */
 MUST_CHECK int topology_load(const char *root, struct topology **ret_topology, struct error *err);
 struct topology *topology_free(struct topology *topology); /* takes NULL, returns NULL */
