@@ -1,0 +1,39 @@
+/*
+ * operational.h - from millijoules to grams of CO2e: the emissions of running
+ *
+ * Formula (docs/method.md; SCI v1.1.0 = ISO/IEC 21031:2024, "O = E x I", with the facility's
+ * overhead by PUE, ISO/IEC 30134-2):
+ *
+ *     grams = energy in kWh x PUE x grid intensity in g/kWh
+ *
+ * told apart into three parts that add up to it: active and idle energy at the meter, and the
+ * facility's overhead, (PUE - 1) of both. Pure: no clock, no I/O, no globals. Energy is an integer
+ * up to here; grams are doubles, and need no more than the 53 bits of one.
+ */
+#ifndef CARBON_CARBON_OPERATIONAL_H
+#define CARBON_CARBON_OPERATIONAL_H
+
+#include <stdint.h>
+
+#include "core/error.h"
+
+#define PPM UINT64_C(1000000)              /* of a ratio such as PUE: 1.2 is 1 200 000 */
+#define MJ_PER_KWH UINT64_C(3600000000)    /* millijoules in a kilowatt-hour */
+
+struct operational {
+    double active_g;   /* of active energy, at the meter */
+    double idle_g;     /* of idle energy, at the meter */
+    double overhead_g; /* of the facility beyond the meter */
+    double total_g;    /* their sum */
+};
+
+/*
+ * Emissions of active_mj + idle_mj at pue_ppm (PUE x 10^6) and intensity_ug_per_kwh (micrograms of
+ * CO2e per kWh). A meter that contains the facility already has PUE 1. -ERANGE for a PUE below 1:
+ * a facility cannot use less than the machines in it; *ret is untouched then.
+ */
+MUST_CHECK int operational_of(uint64_t active_mj, uint64_t idle_mj, uint64_t pue_ppm,
+                              uint64_t intensity_ug_per_kwh, struct operational *ret,
+                              struct error *err);
+
+#endif
