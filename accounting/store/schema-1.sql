@@ -69,6 +69,7 @@ CREATE TABLE job (
 CREATE INDEX job_by_id ON job (job_id, cluster);
 CREATE INDEX job_by_array ON job (array_job_id);
 CREATE INDEX job_by_het ON job (het_job_id);
+CREATE INDEX job_by_sluid ON job (sluid);
 CREATE INDEX job_by_begin ON job (begin_s);
 CREATE INDEX job_by_user ON job (uid, begin_s);
 CREATE INDEX job_by_user_name ON job (user_name, begin_s);

@@ -1,0 +1,658 @@
+#include "store/query.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/buf.h"
+#include "store/store_sqlite.h"
+
+#define CHUNK 500       /* ids or keys in one statement: far below the limit on its length */
+#define NAMES_MAX 900   /* bound texts in one statement: SQLite 3.26 takes 999 */
+
+/* A statement in the making: text with its bound texts. */
+struct sql {
+    struct buf text;
+    const char *bound[NAMES_MAX];
+    size_t n_bound;
+    bool too_many;
+};
+
+/* Job keys in rising order, with their jobs. */
+struct key_index {
+    int64_t job_key;
+    struct query_job *job;
+};
+
+/* --- statements ------------------------------------------------------------------------------- */
+
+static void sql_init(struct sql *sql, const char *text)
+{
+    buf_init(&sql->text);
+    sql->n_bound = 0;
+    sql->too_many = false;
+    buf_printf(&sql->text, "%s", text);
+}
+
+/* " <glue><column> IN (?,?,…)" */
+static void sql_names(struct sql *sql, const char *glue, const char *column,
+                      struct query_names names)
+{
+    buf_printf(&sql->text, " %s%s IN (", glue, column);
+    for (size_t i = 0; i < names.count; i++) {
+        if (sql->n_bound >= NAMES_MAX) {
+            sql->too_many = true;
+            break;
+        }
+        sql->bound[sql->n_bound++] = names.names[i];
+        buf_printf(&sql->text, "%s?", i > 0 ? "," : "");
+    }
+    buf_printf(&sql->text, ")");
+}
+
+/* " <glue><column> IN (1,2,…)": numbers that we printed ourselves, so there is no limit to them */
+static void sql_ids(struct sql *sql, const char *glue, const char *column, const uint32_t *ids,
+                    size_t count)
+{
+    buf_printf(&sql->text, " %s%s IN (", glue, column);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&sql->text, "%s%u", i > 0 ? "," : "", ids[i]);
+    buf_printf(&sql->text, ")");
+}
+
+static int sql_prepare(struct store *store, struct sql *sql, sqlite3_stmt **ret, struct error *err)
+{
+    int rc = 0;
+
+    *ret = NULL;
+    if (sql->too_many)
+        rc = error_set(err, -E2BIG, "more than %d names in one question: name fewer", NAMES_MAX);
+    else if (buf_failed(&sql->text))
+        rc = error_set(err, -ENOMEM, "no memory to read the database");
+    else if (sqlite3_prepare_v2(store->db, sql->text.data, -1, ret, NULL) != SQLITE_OK)
+        rc = store_failed(store, "cannot read jobs from it", err);
+    for (size_t i = 0; rc == 0 && i < sql->n_bound; i++) {
+        if (sqlite3_bind_text(*ret, (int)i + 1, sql->bound[i], -1, SQLITE_STATIC) != SQLITE_OK)
+            rc = store_failed(store, "cannot read jobs from it", err);
+    }
+    buf_free(&sql->text);
+    if (rc < 0) {
+        sqlite3_finalize(*ret);
+        *ret = NULL;
+    }
+    return rc;
+}
+
+/* --- columns ---------------------------------------------------------------------------------- */
+
+static struct maybe maybe_column(sqlite3_stmt *stmt, int column)
+{
+    if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
+        return (struct maybe){ 0 };
+    return (struct maybe){ .has = true, .value = sqlite3_column_int64(stmt, column) };
+}
+
+/* A copy of the text, or NULL when it is absent or empty; *failed without memory. */
+static char *text_column(sqlite3_stmt *stmt, int column, bool *failed)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, column);
+    char *copy;
+
+    if (!text || *text == '\0')
+        return NULL;
+    copy = strdup(text);
+    *failed |= !copy;
+    return copy;
+}
+
+static int name_index(const char *name, const char *const *names, int count)
+{
+    for (int i = 0; name && i < count; i++) {
+        if (strcmp(name, names[i]) == 0)
+            return i;
+    }
+    return -1;
+}
+
+/* Append a zeroed item to an array whose room doubles; NULL without memory. */
+static void *grow(void *array, size_t *count, size_t item_size)
+{
+    void **items = array;
+    char *grown = *items;
+
+    if ((*count & (*count - 1)) == 0) {
+        grown = realloc(*items, (*count ? *count * 2 : 1) * item_size);
+        if (!grown)
+            return NULL;
+        *items = grown;
+    }
+    grown += (*count)++ * item_size;
+    memset(grown, 0, item_size);
+    return grown;
+}
+
+/* --- jobs ------------------------------------------------------------------------------------- */
+
+static const char select_jobs[] =
+    "SELECT job_key, cluster, job_id, restart_count, sluid, uid, gid, user_name, account,"
+    " partition_name, qos, job_name, array_job_id, array_task_id, het_job_id, het_offset,"
+    " node_count, begin_s, end_s, exit_status, flags FROM job WHERE 1 = 1";
+
+static int read_job(sqlite3_stmt *stmt, struct query_job *job)
+{
+    bool failed = false;
+    int i = 0;
+
+    job->job_key = sqlite3_column_int64(stmt, i++);
+    job->cluster = text_column(stmt, i++, &failed);
+    job->job_id = (uint32_t)sqlite3_column_int64(stmt, i++);
+    job->restart_count = (uint32_t)sqlite3_column_int64(stmt, i++);
+    job->sluid = text_column(stmt, i++, &failed);
+    job->uid = maybe_column(stmt, i++);
+    job->gid = maybe_column(stmt, i++);
+    job->user = text_column(stmt, i++, &failed);
+    job->account = text_column(stmt, i++, &failed);
+    job->partition = text_column(stmt, i++, &failed);
+    job->qos = text_column(stmt, i++, &failed);
+    job->name = text_column(stmt, i++, &failed);
+    job->array_job_id = maybe_column(stmt, i++);
+    job->array_task_id = maybe_column(stmt, i++);
+    job->het_job_id = maybe_column(stmt, i++);
+    job->het_offset = maybe_column(stmt, i++);
+    job->node_count = maybe_column(stmt, i++);
+    job->begin_s = sqlite3_column_int64(stmt, i++);
+    job->end_s = maybe_column(stmt, i++);
+    job->exit_status = maybe_column(stmt, i++);
+    job->flags = (uint32_t)sqlite3_column_int64(stmt, i++);
+    return failed ? -ENOMEM : 0;
+}
+
+static void clear_job(struct query_job *job)
+{
+    for (size_t i = 0; i < job->n_nodes; i++)
+        free(job->nodes[i].name);
+    free(job->nodes);
+    free(job->steps);
+    free(job->cluster);
+    free(job->sluid);
+    free(job->user);
+    free(job->account);
+    free(job->partition);
+    free(job->qos);
+    free(job->name);
+}
+
+void query_clear(struct query_result *result)
+{
+    for (size_t i = 0; i < result->n_jobs; i++)
+        clear_job(&result->jobs[i]);
+    free(result->jobs);
+    *result = (struct query_result){ 0 };
+}
+
+void query_keep(struct query_result *result, bool (*keep)(const struct query_job *job, void *data),
+                void *data)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < result->n_jobs; i++) {
+        if (keep(&result->jobs[i], data))
+            result->jobs[kept++] = result->jobs[i];
+        else
+            clear_job(&result->jobs[i]);
+    }
+    result->n_jobs = kept;
+}
+
+static void add_users(struct sql *sql, const struct query_filter *filter)
+{
+    if (filter->users.count == 0 && filter->n_uids == 0)
+        return;
+    buf_printf(&sql->text, " AND (1 = 0");
+    if (filter->users.count > 0)
+        sql_names(sql, "OR ", "user_name", filter->users);
+    if (filter->n_uids > 0)
+        sql_ids(sql, "OR ", "uid", filter->uids, filter->n_uids);
+    buf_printf(&sql->text, ")");
+}
+
+/* The ids from `first` on, at most CHUNK of them; the SLUIDs go with the first. */
+static void add_ids(struct sql *sql, const struct query_filter *filter, size_t first)
+{
+    static const char *const columns[] = { "job_id", "array_job_id", "het_job_id" };
+    size_t count = filter->n_job_ids - first < CHUNK ? filter->n_job_ids - first : CHUNK;
+
+    if (filter->n_job_ids == 0 && filter->sluids.count == 0)
+        return;
+    buf_printf(&sql->text, " AND (1 = 0");
+    for (size_t i = 0; count > 0 && i < sizeof(columns) / sizeof(*columns); i++)
+        sql_ids(sql, "OR ", columns[i], filter->job_ids + first, count);
+    if (first == 0 && filter->sluids.count > 0)
+        sql_names(sql, "OR ", "sluid", filter->sluids);
+    buf_printf(&sql->text, ")");
+}
+
+static void add_conditions(struct sql *sql, const struct query_filter *filter)
+{
+    add_users(sql, filter);
+    if (filter->accounts.count > 0)
+        sql_names(sql, "AND ", "account", filter->accounts);
+    if (filter->partitions.count > 0)
+        sql_names(sql, "AND ", "partition_name", filter->partitions);
+    if (filter->qos.count > 0)
+        sql_names(sql, "AND ", "qos", filter->qos);
+    if (filter->clusters.count > 0)
+        sql_names(sql, "AND ", "cluster", filter->clusters);
+    if (filter->nodes.count > 0) {
+        buf_printf(&sql->text, " AND job_key IN (SELECT a.job_key FROM allocation a"
+                               " JOIN node n ON n.node_key = a.node_key WHERE");
+        sql_names(sql, "", "n.name", filter->nodes);
+        buf_printf(&sql->text, ")");
+    }
+    if (filter->has_window)
+        buf_printf(&sql->text, " AND begin_s < %lld AND (end_s IS NULL OR end_s >= %lld)",
+                   (long long)filter->to_s, (long long)filter->from_s);
+}
+
+static int read_jobs(struct store *store, const struct query_filter *filter, size_t first,
+                     struct query_result *result, struct error *err)
+{
+    struct sql sql;
+    sqlite3_stmt *stmt;
+    int rc, step;
+
+    sql_init(&sql, select_jobs);
+    add_ids(&sql, filter, first);
+    add_conditions(&sql, filter);
+    rc = sql_prepare(store, &sql, &stmt, err);
+    if (rc < 0)
+        return rc;
+    while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct query_job *job = grow(&result->jobs, &result->n_jobs, sizeof(*job));
+
+        if (!job || read_job(stmt, job) < 0)
+            rc = error_set(err, -ENOMEM, "no memory for %zu jobs", result->n_jobs);
+    }
+    if (rc == 0 && step != SQLITE_DONE)
+        rc = store_failed(store, "cannot read jobs from it", err);
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+static int compare(int64_t a, int64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int64_t family_id(const struct query_job *job)
+{
+    if (job->array_job_id.has)
+        return job->array_job_id.value;
+    return job->het_job_id.has ? job->het_job_id.value : job->job_id;
+}
+
+static int64_t place_in_family(const struct query_job *job)
+{
+    if (job->array_task_id.has)
+        return job->array_task_id.value;
+    return job->het_offset.has ? job->het_offset.value : 0;
+}
+
+static int compare_jobs(const void *a, const void *b)
+{
+    const struct query_job *x = a, *y = b;
+    int order = strcmp(x->cluster ? x->cluster : "", y->cluster ? y->cluster : "");
+
+    if (order == 0)
+        order = compare(family_id(x), family_id(y));
+    if (order == 0)
+        order = compare(place_in_family(x), place_in_family(y));
+    if (order == 0)
+        order = compare(x->job_id, y->job_id);
+    if (order == 0)
+        order = compare(x->begin_s, y->begin_s);
+    if (order == 0)
+        order = compare(x->restart_count, y->restart_count);
+    return order ? order : compare(x->job_key, y->job_key);
+}
+
+/* A job may have been found by its own id in one chunk and by its array's in another. */
+static bool is_first_find(const struct query_job *job, void *data)
+{
+    int64_t *last_key = data;
+    bool first = job->job_key != *last_key;
+
+    *last_key = job->job_key;
+    return first;
+}
+
+int query_jobs(struct store *store, const struct query_filter *filter, struct query_result *ret,
+               struct error *err)
+{
+    struct query_result result = { 0 };
+    int64_t last_key = -1;
+    size_t first = 0;
+    int rc;
+
+    do {
+        rc = read_jobs(store, filter, first, &result, err);
+        first += CHUNK;
+    } while (rc == 0 && first < filter->n_job_ids);
+    if (rc < 0) {
+        query_clear(&result);
+        *ret = result;
+        return rc;
+    }
+    if (result.n_jobs > 0)
+        qsort(result.jobs, result.n_jobs, sizeof(*result.jobs), compare_jobs);
+    query_keep(&result, is_first_find, &last_key);
+    *ret = result;
+    return 0;
+}
+
+/* --- what belongs to jobs --------------------------------------------------------------------- */
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct key_index *x = a, *y = b;
+
+    return compare(x->job_key, y->job_key);
+}
+
+static struct query_job *find_job(const struct key_index *keys, size_t count, int64_t job_key)
+{
+    struct key_index wanted = { .job_key = job_key };
+    struct key_index *found = bsearch(&wanted, keys, count, sizeof(*keys), compare_keys);
+
+    return found ? found->job : NULL;
+}
+
+static int read_node(sqlite3_stmt *stmt, struct query_job *job)
+{
+    struct query_node *node = grow(&job->nodes, &job->n_nodes, sizeof(*node));
+    bool failed = false;
+
+    if (!node)
+        return -ENOMEM;
+    node->name = text_column(stmt, 1, &failed);
+    node->begin_ns = sqlite3_column_int64(stmt, 2);
+    node->end_ns = maybe_column(stmt, 3);
+    node->seen_ns = sqlite3_column_int64(stmt, 4);
+    node->cores = (uint32_t)sqlite3_column_int64(stmt, 5);
+    node->gpus = (uint32_t)sqlite3_column_int64(stmt, 6);
+    node->memory_mb = (uint64_t)sqlite3_column_int64(stmt, 7);
+    return failed ? -ENOMEM : 0;
+}
+
+/* The job's step, put in its place when it is new. NULL without memory. */
+static struct query_step *find_step(struct query_job *job, int64_t step_id)
+{
+    size_t low = 0, high = job->n_steps;
+    struct query_step *step;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (job->steps[middle].step_id < step_id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < job->n_steps && job->steps[low].step_id == step_id)
+        return &job->steps[low];
+    if (!grow(&job->steps, &job->n_steps, sizeof(*step)))
+        return NULL;
+    step = &job->steps[low];
+    memmove(step + 1, step, (job->n_steps - 1 - low) * sizeof(*step));
+    *step = (struct query_step){ .step_id = step_id };
+    return step;
+}
+
+/* wait(2) statuses have no order of their own: any failure is worse than none, then the larger. */
+static void worse_exit(struct maybe *exit_status, struct maybe other)
+{
+    if (other.has && (!exit_status->has || other.value > exit_status->value))
+        *exit_status = other;
+}
+
+static int read_step(sqlite3_stmt *stmt, struct query_job *job)
+{
+    struct query_step *step = find_step(job, sqlite3_column_int64(stmt, 1));
+    int64_t begin_ns = sqlite3_column_int64(stmt, 2);
+    struct maybe end_ns = maybe_column(stmt, 3);
+
+    if (!step)
+        return -ENOMEM;
+    if (!step->has_record || begin_ns < step->begin_ns)
+        step->begin_ns = begin_ns;
+    if (!step->has_record || !end_ns.has)
+        step->end_ns = end_ns;
+    else if (step->end_ns.has && end_ns.value > step->end_ns.value)
+        step->end_ns = end_ns;
+    step->has_record = true;
+    step->cpu_ns += (uint64_t)sqlite3_column_int64(stmt, 4);
+    worse_exit(&step->exit_status, maybe_column(stmt, 5));
+    step->cores += (uint32_t)sqlite3_column_int64(stmt, 6);
+    step->gpus += (uint32_t)sqlite3_column_int64(stmt, 7);
+    step->flags |= (uint32_t)sqlite3_column_int64(stmt, 8);
+    step->nodes++;
+    return 0;
+}
+
+static void add_sensor(struct usage *usage, const char *sensor)
+{
+    size_t used = strlen(usage->sensors), len = strlen(sensor);
+
+    for (const char *at = usage->sensors; (at = strstr(at, sensor)) != NULL; at += len) {
+        bool begins = at == usage->sensors || at[-1] == ' ';
+
+        if (begins && (at[len] == '\0' || at[len] == ','))
+            return;
+    }
+    snprintf(usage->sensors + used, sizeof(usage->sensors) - used, "%s%s", used > 0 ? ", " : "",
+             sensor);
+}
+
+/* One row of energy, as read. */
+struct energy_row {
+    int component, quality;
+    const char *sensor;
+    uint64_t active_mj, idle_mj, metered_ms, elapsed_ms;
+};
+
+static void add_usage(struct usage *usage, const struct energy_row *row)
+{
+    usage->has = true;
+    usage->active_mj[row->component] += row->active_mj;
+    usage->idle_mj[row->component] += row->idle_mj;
+    usage->components |= 1u << row->component;
+    usage->quality_mj[row->quality] += row->active_mj + row->idle_mj;
+    usage->metered_ms += row->metered_ms;
+    usage->elapsed_ms += row->elapsed_ms;
+    usage->gap_ms += row->quality == QUALITY_GAP ? row->elapsed_ms : 0;
+    if (row->sensor[0] != '\0' && (row->quality != QUALITY_GAP || row->active_mj + row->idle_mj))
+        add_sensor(usage, row->sensor);
+}
+
+static int read_energy(sqlite3_stmt *stmt, struct query_job *job)
+{
+    struct query_step *step;
+    struct energy_row row = { .sensor = (const char *)sqlite3_column_text(stmt, 4) };
+
+    for (int i = 5; i < 9; i++) {
+        if (sqlite3_column_int64(stmt, i) < 0)
+            return -EBADMSG;
+    }
+    row.component = name_index((const char *)sqlite3_column_text(stmt, 2), component_names,
+                               COMPONENT_COUNT);
+    row.quality = name_index((const char *)sqlite3_column_text(stmt, 3), quality_names,
+                             QUALITY_COUNT);
+    row.active_mj = (uint64_t)sqlite3_column_int64(stmt, 5);
+    row.idle_mj = (uint64_t)sqlite3_column_int64(stmt, 6);
+    row.metered_ms = (uint64_t)sqlite3_column_int64(stmt, 7);
+    row.elapsed_ms = (uint64_t)sqlite3_column_int64(stmt, 8);
+    if (row.component < 0 || row.quality < 0 || !row.sensor)
+        return -EBADMSG;
+    step = find_step(job, sqlite3_column_int64(stmt, 1));
+    if (!step)
+        return -ENOMEM;
+    add_usage(&step->usage, &row);
+    add_usage(&job->usage, &row);
+    return 0;
+}
+
+static int read_peak(sqlite3_stmt *stmt, struct query_job *job)
+{
+    job->peak_mw = maybe_column(stmt, 1);
+    job->peak_minute_s = sqlite3_column_int64(stmt, 2);
+    return 0;
+}
+
+struct detail {
+    const char *select;  /* up to the job keys; column 0 is job_key */
+    const char *clock;   /* column that the window is of; NULL: none */
+    const char *rest;    /* after the conditions */
+    int (*read)(sqlite3_stmt *stmt, struct query_job *job);
+};
+
+static const struct detail nodes_detail = {
+    "SELECT a.job_key, n.name, a.begin_ns, a.end_ns, a.seen_ns, a.cores, a.gpus, a.memory_mb"
+    " FROM allocation a JOIN node n ON n.node_key = a.node_key WHERE a.job_key IN (",
+    NULL, " ORDER BY a.job_key, n.name, a.begin_ns", read_node
+};
+static const struct detail steps_detail = {
+    "SELECT job_key, step_id, begin_ns, end_ns, cpu_ns, exit_status, cores, gpus, flags"
+    " FROM step WHERE job_key IN (",
+    NULL, " ORDER BY job_key, step_id", read_step
+};
+/* Not summed by SQL: the rows need no sorting this way. */
+static const struct detail energy_detail = {
+    "SELECT job_key, step_id, component, quality, sensor, active_mj, idle_mj, metered_ms,"
+    " elapsed_ms FROM energy WHERE job_key IN (",
+    "hour_s", "", read_energy
+};
+/*
+ * Minutes in rising order of (long enough, power): the last one read is the peak. A part of a
+ * minute below 10 s is not power, but the noise of its edges: it counts only where there is no
+ * better.
+ */
+static const struct detail peak_detail = {
+    "SELECT job_key, mw, minute_s FROM (SELECT job_key, minute_s,"
+    " SUM(energy_mj * 1000 / span_ms) AS mw, MAX(span_ms) AS longest_ms"
+    " FROM power WHERE span_ms > 0 AND job_key IN (",
+    "minute_s",
+    " GROUP BY job_key, minute_s) AS minutes"
+    " ORDER BY CASE WHEN longest_ms >= 10000 THEN 1 ELSE 0 END, mw, minute_s DESC",
+    read_peak
+};
+
+static int read_detail(struct store *store, const struct detail *detail, const struct key_index *keys,
+                       size_t count, int64_t from_s, int64_t to_s, struct error *err)
+{
+    struct sql sql;
+    sqlite3_stmt *stmt;
+    int rc, step = SQLITE_DONE;
+
+    sql_init(&sql, detail->select);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&sql.text, "%s%lld", i > 0 ? "," : "", (long long)keys[i].job_key);
+    buf_printf(&sql.text, ")");
+    if (detail->clock)
+        buf_printf(&sql.text, " AND %s >= %lld AND %s < %lld", detail->clock, (long long)from_s,
+                   detail->clock, (long long)to_s);
+    buf_printf(&sql.text, "%s", detail->rest);
+    rc = sql_prepare(store, &sql, &stmt, err);
+    while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct query_job *job = find_job(keys, count, sqlite3_column_int64(stmt, 0));
+
+        rc = job ? detail->read(stmt, job) : 0;
+        if (rc == -ENOMEM)
+            error_set(err, rc, "no memory for the jobs' details");
+        else if (rc < 0)
+            error_set(err, rc, "job %u has a row of energy that cannot be (below zero, or of an "
+                      "unknown component or quality): run carbonctl audit", job->job_id);
+    }
+    if (rc == 0 && step != SQLITE_DONE)
+        rc = store_failed(store, "cannot read jobs from it", err);
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+static int read_chunk(struct store *store, const struct key_index *keys, size_t count, unsigned want,
+                      int64_t from_s, int64_t to_s, struct error *err)
+{
+    int rc = read_detail(store, &nodes_detail, keys, count, from_s, to_s, err);
+
+    if (rc == 0)
+        rc = read_detail(store, &steps_detail, keys, count, from_s, to_s, err);
+    if (rc == 0)
+        rc = read_detail(store, &energy_detail, keys, count, from_s, to_s, err);
+    if (rc == 0 && (want & QUERY_PEAK))
+        rc = read_detail(store, &peak_detail, keys, count, from_s, to_s, err);
+    return rc;
+}
+
+int query_details(struct store *store, struct query_result *result, unsigned want, int64_t from_s,
+                  int64_t to_s, struct error *err)
+{
+    struct key_index *keys = calloc(result->n_jobs + 1, sizeof(*keys));
+    int rc = 0;
+
+    if (!keys)
+        return error_set(err, -ENOMEM, "no memory for the jobs' details");
+    for (size_t i = 0; i < result->n_jobs; i++)
+        keys[i] = (struct key_index){ result->jobs[i].job_key, &result->jobs[i] };
+    qsort(keys, result->n_jobs, sizeof(*keys), compare_keys);
+    for (size_t i = 0; rc == 0 && i < result->n_jobs; i += CHUNK) {
+        size_t count = result->n_jobs - i < CHUNK ? result->n_jobs - i : CHUNK;
+
+        rc = read_chunk(store, keys + i, count, want, from_s, to_s, err);
+    }
+    free(keys);
+    return rc;
+}
+
+int query_has_cluster(struct store *store, const char *cluster, struct error *err)
+{
+    struct sql sql;
+    sqlite3_stmt *stmt;
+    int rc, step;
+
+    sql_init(&sql, "SELECT 1 FROM node WHERE");
+    sql_names(&sql, "", "cluster", (struct query_names){ &cluster, 1 });
+    buf_printf(&sql.text, " LIMIT 1");
+    rc = sql_prepare(store, &sql, &stmt, err);
+    if (rc < 0)
+        return rc;
+    step = sqlite3_step(stmt);
+    rc = step == SQLITE_ROW ? 1 : step == SQLITE_DONE ? 0 : store_failed(store, "cannot read jobs from it", err);
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+/* --- sums ------------------------------------------------------------------------------------- */
+
+static uint64_t sum(const uint64_t amounts[COMPONENT_COUNT])
+{
+    uint64_t total = 0;
+
+    for (int i = 0; i < COMPONENT_COUNT; i++)
+        total += amounts[i];
+    return total;
+}
+
+uint64_t usage_active_mj(const struct usage *usage)
+{
+    return sum(usage->active_mj);
+}
+
+uint64_t usage_idle_mj(const struct usage *usage)
+{
+    return sum(usage->idle_mj);
+}
+
+uint64_t usage_mj(const struct usage *usage)
+{
+    return usage_active_mj(usage) + usage_idle_mj(usage);
+}
