@@ -1,0 +1,22 @@
+/*
+ * json.h - jobs as JSON, with units in the keys; null is what is not known
+ */
+#ifndef CARBON_REPORT_JSON_H
+#define CARBON_REPORT_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/buf.h"
+#include "core/error.h"
+#include "report/row.h"
+
+/*
+ * Append one document of the jobs that rows name, each with those of its steps that rows name
+ * too. Energy is integer millijoules as stored, and derived kWh and grams at full precision. The
+ * same database gives the same bytes. -ENOMEM.
+ */
+MUST_CHECK int json_write(const struct row *rows, size_t count, const struct report_method *method,
+                          struct buf *buf, struct error *err);
+
+#endif

@@ -1,0 +1,317 @@
+#include "report/row.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "core/apportion.h"
+#include "core/clock.h"
+#include "core/hostlist.h"
+
+#define NS_PER_MS INT64_C(1000000)
+#define LOSSES (FLAG_END_LOST | FLAG_BEGIN_LOST | FLAG_NO_CPU_TIME | FLAG_REBOOT)
+
+struct row row_of(const struct query_job *job, const struct query_step *step,
+                  const struct report_method *method, const struct report_style *style)
+{
+    struct row row = { .job = job, .step = step, .method = method, .style = style,
+                       .usage = step ? &step->usage : &job->usage };
+
+    if (row.usage->has && method->has_intensity &&
+        operational_of(usage_active_mj(row.usage), usage_idle_mj(row.usage), method->pue_ppm,
+                       method->intensity.ug_per_kwh, &row.grams, NULL) == 0)
+        row.has_grams = true;
+    return row;
+}
+
+/* Steps lie in order of their ids: the remainder's -1 first, Slurm's special ones last. */
+const struct query_step *row_step(const struct query_job *job, size_t place)
+{
+    static const int64_t specials[] = { STEP_BATCH, STEP_EXTERN, STEP_INTERACTIVE, STEP_PENDING };
+    const struct query_step *steps = job->steps;
+    size_t first = job->n_steps > 0 && steps[0].step_id == STEP_REMAINDER;
+    size_t last = job->n_steps;
+
+    while (last > first && steps[last - 1].step_id >= STEP_INTERACTIVE)
+        last--;
+    for (size_t i = 0; i < sizeof(specials) / sizeof(*specials); i++) {
+        for (size_t j = last; j < job->n_steps; j++) {
+            if (steps[j].step_id == specials[i] && place-- == 0)
+                return &steps[j];
+        }
+    }
+    if (place < last - first)
+        return &steps[first + place];
+    place -= last - first;
+    return first && place == 0 && usage_mj(&steps[0].usage) > 0 ? &steps[0] : NULL;
+}
+
+/* --- states ----------------------------------------------------------------------------------- */
+
+enum { RUNNING, COMPLETED, FAILED, NODE_FAIL, UNKNOWN };
+
+const struct state states[] = {
+    [RUNNING] = { "RUNNING", "R", true },
+    [COMPLETED] = { "COMPLETED", "CD", true },
+    [FAILED] = { "FAILED", "F", true },
+    [NODE_FAIL] = { "NODE_FAIL", "NF", true },
+    [UNKNOWN] = { "UNKNOWN", "UN", true },
+    { "BOOT_FAIL", "BF", false },
+    { "CANCELLED", "CA", false },
+    { "DEADLINE", "DL", false },
+    { "OUT_OF_MEMORY", "OOM", false },
+    { "PENDING", "PD", false },
+    { "PREEMPTED", "PR", false },
+    { "REQUEUED", "RQ", false },
+    { "RESIZING", "RS", false },
+    { "REVOKED", "RV", false },
+    { "SUSPENDED", "S", false },
+    { "TIMEOUT", "TO", false },
+    { NULL, NULL, false },
+};
+
+const struct state *state_find(const char *name)
+{
+    for (const struct state *state = states; state->name; state++) {
+        if (strcasecmp(name, state->name) == 0 || strcasecmp(name, state->abbreviation) == 0)
+            return state;
+    }
+    return NULL;
+}
+
+static const struct state *state_by(bool open, uint32_t flags, struct maybe exit_status)
+{
+    if (open)
+        return &states[RUNNING];
+    if (flags & FLAG_REBOOT)
+        return &states[NODE_FAIL];
+    if (!exit_status.has)
+        return &states[UNKNOWN];
+    return &states[exit_status.value == 0 ? COMPLETED : FAILED];
+}
+
+const struct state *job_state(const struct query_job *job)
+{
+    return state_by(!job->end_s.has, job->flags, job->exit_status);
+}
+
+const struct state *row_state(const struct row *row)
+{
+    if (!row->step)
+        return job_state(row->job);
+    if (!row->step->has_record)
+        return NULL;
+    return state_by(!row->step->end_ns.has, row->step->flags, row->step->exit_status);
+}
+
+/* --- times ------------------------------------------------------------------------------------ */
+
+static int64_t clip_ns(const struct row *row, int64_t instant_ns)
+{
+    const struct report_style *style = row->style;
+
+    if (!style->clipped)
+        return instant_ns;
+    if (instant_ns / (int64_t)NS_PER_S < style->from_s)
+        return style->from_s * (int64_t)NS_PER_S;
+    if (instant_ns / (int64_t)NS_PER_S >= style->to_s)
+        return style->to_s * (int64_t)NS_PER_S;
+    return instant_ns;
+}
+
+bool row_has_times(const struct row *row)
+{
+    return !row->step || row->step->has_record;
+}
+
+int64_t row_begin_ns(const struct row *row)
+{
+    const struct query_job *job = row->job;
+    int64_t begin_ns = job->begin_s * (int64_t)NS_PER_S;
+
+    if (row->step)
+        return clip_ns(row, row->step->begin_ns);
+    for (size_t i = 0; i < job->n_nodes; i++) {
+        if (i == 0 || job->nodes[i].begin_ns < begin_ns)
+            begin_ns = job->nodes[i].begin_ns;
+    }
+    return clip_ns(row, begin_ns);
+}
+
+bool row_is_open(const struct row *row)
+{
+    if (row->step)
+        return row->step->has_record && !row->step->end_ns.has;
+    return !row->job->end_s.has;
+}
+
+static int64_t job_end_ns(const struct query_job *job)
+{
+    int64_t end_ns = 0;
+
+    for (size_t i = 0; i < job->n_nodes; i++) {
+        const struct query_node *node = &job->nodes[i];
+        int64_t node_ns = node->end_ns.has ? node->end_ns.value : node->seen_ns;
+
+        if (node_ns > end_ns)
+            end_ns = node_ns;
+    }
+    if (end_ns == 0)
+        end_ns = (job->end_s.has ? job->end_s.value : job->begin_s) * (int64_t)NS_PER_S;
+    return end_ns;
+}
+
+int64_t row_end_ns(const struct row *row)
+{
+    if (row->step && row->step->end_ns.has)
+        return clip_ns(row, row->step->end_ns.value);
+    return clip_ns(row, job_end_ns(row->job));
+}
+
+uint64_t row_elapsed_ms(const struct row *row)
+{
+    int64_t elapsed_ns = row_end_ns(row) - row_begin_ns(row);
+
+    return elapsed_ns > 0 ? (uint64_t)(elapsed_ns / NS_PER_MS) : 0;
+}
+
+int64_t job_as_of_s(const struct query_job *job)
+{
+    int64_t as_of_ns = job_end_ns(job);
+
+    for (size_t i = 0; i < job->n_nodes; i++) {
+        if (!job->nodes[i].end_ns.has && job->nodes[i].seen_ns < as_of_ns)
+            as_of_ns = job->nodes[i].seen_ns;
+    }
+    return as_of_ns / (int64_t)NS_PER_S;
+}
+
+/* --- amounts ---------------------------------------------------------------------------------- */
+
+bool row_average_mw(const struct row *row, uint64_t *ret_mw)
+{
+    const struct usage *usage = row->usage;
+    uint64_t metered_ms;
+
+    if (!usage->has || !row_has_times(row) || usage->elapsed_ms == 0 || usage->metered_ms == 0)
+        return false;
+    metered_ms = mul_div(row_elapsed_ms(row), usage->metered_ms, usage->elapsed_ms);
+    if (metered_ms == 0)
+        return false;
+    *ret_mw = mul_div(usage_mj(usage), 1000, metered_ms);
+    return true;
+}
+
+bool row_peak_mw(const struct row *row, uint64_t *ret_mw)
+{
+    if (row->step || !row->job->peak_mw.has)
+        return false;
+    *ret_mw = (uint64_t)row->job->peak_mw.value;
+    return true;
+}
+
+uint32_t row_flags(const struct row *row)
+{
+    uint32_t flags = row->job->flags;
+
+    if (row->step)
+        return row->step->flags;
+    for (size_t i = 0; i < row->job->n_steps; i++)
+        flags |= row->job->steps[i].flags;
+    return flags;
+}
+
+const char *flag_words(unsigned bit)
+{
+    static const char *const words[] = {
+        "its begin was noted late: a little of its energy is booked elsewhere",
+        "its end was noted late: a little energy after it is booked here",
+        "its end was never noted (slurmstepd or a node died): the end is as it was noticed",
+        "its begin was never noted: the begin is as first seen",
+        "a step claimed a GPU that the job does not hold; the claim was ignored",
+        "the CPU time of a step could not be read: its part of the job is an estimate",
+        "a node rebooted under it: energy since that node's last delivery is lost",
+    };
+
+    return bit < sizeof(words) / sizeof(*words) ? words[bit] : NULL;
+}
+
+bool job_is_complete(const struct query_job *job)
+{
+    struct row row = { .job = job };
+    const struct usage *usage = &job->usage;
+
+    if (!usage->has || usage->gap_ms > 0 || usage->metered_ms < usage->elapsed_ms)
+        return false;
+    if (job->node_count.has && (int64_t)job->n_nodes < job->node_count.value)
+        return false;
+    return !(row_flags(&row) & LOSSES);
+}
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+void step_name(int64_t step_id, struct buf *buf)
+{
+    switch (step_id) {
+    case STEP_BATCH:
+        buf_printf(buf, "batch");
+        break;
+    case STEP_EXTERN:
+        buf_printf(buf, "extern");
+        break;
+    case STEP_INTERACTIVE:
+        buf_printf(buf, "interactive");
+        break;
+    case STEP_PENDING:
+        buf_printf(buf, "pending");
+        break;
+    case STEP_REMAINDER:
+        buf_printf(buf, "remainder");
+        break;
+    default:
+        buf_printf(buf, "%lld", (long long)step_id);
+    }
+}
+
+void row_job_id(const struct row *row, bool raw, struct buf *buf)
+{
+    const struct query_job *job = row->job;
+
+    if (!raw && job->array_job_id.has && job->array_task_id.has)
+        buf_printf(buf, "%lld_%lld", (long long)job->array_job_id.value,
+                   (long long)job->array_task_id.value);
+    else if (!raw && job->het_job_id.has && job->het_offset.has)
+        buf_printf(buf, "%lld+%lld", (long long)job->het_job_id.value,
+                   (long long)job->het_offset.value);
+    else
+        buf_printf(buf, "%u", job->job_id);
+    if (row->step) {
+        buf_printf(buf, ".");
+        step_name(row->step->step_id, buf);
+    }
+}
+
+void row_node_list(const struct row *row, struct buf *buf)
+{
+    const struct query_job *job = row->job;
+    const char **names = calloc(job->n_nodes + 1, sizeof(*names));
+
+    if (!names) {
+        buf->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < job->n_nodes; i++)
+        names[i] = job->nodes[i].name ? job->nodes[i].name : "";
+    hostlist_fold(names, job->n_nodes, buf);
+    free(names);
+}
+
+void method_write(const struct report_method *method, bool utf8, struct buf *buf)
+{
+    const struct intensity *intensity = &method->intensity;
+
+    buf_printf(buf, "zone %s (", intensity->zone);
+    format_text(buf, intensity->name, utf8, NULL);
+    buf_printf(buf, "), ");
+    format_number(buf, (double)intensity->ug_per_kwh / 1e6);
+    buf_printf(buf, " g/kWh, %u, %s", intensity->year, intensity->basis);
+}

@@ -1,0 +1,107 @@
+/*
+ * row.h - what a line of a report is about, and what is worked out for it
+ *
+ * A row is a job, one of its steps, or its remainder. Steps are parts of their job: whoever adds
+ * rows up adds jobs only.
+ */
+#ifndef CARBON_REPORT_ROW_H
+#define CARBON_REPORT_ROW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "carbon/intensity.h"
+#include "carbon/operational.h"
+#include "core/buf.h"
+#include "report/format.h"
+#include "store/query.h"
+
+/* How energy becomes grams in this report. */
+struct report_method {
+    bool has_intensity; /* else Zone is not set, and no grams are known */
+    struct intensity intensity;
+    uint64_t pue_ppm;
+    const char *conf_path; /* where Zone would be set */
+};
+
+/* How things are written. */
+struct report_style {
+    bool utf8, colour;
+    const char *time_format; /* SLURM_TIME_FORMAT, or NULL */
+    int64_t now_s;
+    const struct unit *energy_unit; /* NULL: the best for each amount */
+    bool base_units;                /* --noconvert: J, W and g, whatever the amount */
+    bool clipped;                   /* -T: times and energy only of [from_s, to_s) */
+    int64_t from_s, to_s;
+};
+
+struct row {
+    const struct query_job *job;
+    const struct query_step *step; /* NULL: the row is the job's */
+    const struct usage *usage;
+    bool has_grams;
+    struct operational grams;
+    const struct report_method *method;
+    const struct report_style *style;
+};
+
+/* A job's row (step NULL) or a step's. */
+struct row row_of(const struct query_job *job, const struct query_step *step,
+                  const struct report_method *method, const struct report_style *style);
+
+/* Steps as reports list them: batch, extern, interactive, 0, 1, …, remainder (when it has energy).
+   `place` counts from 0; NULL after the last. */
+const struct query_step *row_step(const struct query_job *job, size_t place);
+
+/* --- states ----------------------------------------------------------------------------------- */
+
+/* What Slurm calls states. Some cannot be told from energy records alone. */
+struct state {
+    const char *name, *abbreviation; /* "RUNNING", "R" */
+    bool known; /* can be told; else only Slurm's own job record has it */
+};
+extern const struct state states[]; /* ends with name NULL */
+
+/* By name or abbreviation, without case; NULL: Slurm has no such state. */
+const struct state *state_find(const char *name);
+/*
+ * RUNNING; NODE_FAIL when a node rebooted under it; COMPLETED and FAILED by the exit status; else
+ * UNKNOWN. Of a remainder: NULL.
+ */
+const struct state *row_state(const struct row *row);
+const struct state *job_state(const struct query_job *job);
+
+/* --- times ------------------------------------------------------------------------------------ */
+
+bool row_has_times(const struct row *row);  /* not of a remainder */
+int64_t row_begin_ns(const struct row *row);
+bool row_is_open(const struct row *row);    /* running still */
+int64_t row_end_ns(const struct row *row);  /* of an open one: booked up to here */
+uint64_t row_elapsed_ms(const struct row *row);
+/* Up to when every node has delivered a running job's energy. */
+int64_t job_as_of_s(const struct query_job *job);
+
+/* --- amounts; false: unknown ------------------------------------------------------------------ */
+
+/* Mean over the metered part of the elapsed time, milliwatts. */
+bool row_average_mw(const struct row *row, uint64_t *ret_mw);
+bool row_peak_mw(const struct row *row, uint64_t *ret_mw); /* of jobs only */
+
+/* FLAG_* of the row; of a job, those of its steps too. */
+uint32_t row_flags(const struct row *row);
+/* The flag's meaning for its reader, in words. */
+const char *flag_words(unsigned bit);
+/* Is everything there: all nodes, full coverage, no gap, nothing lost? */
+bool job_is_complete(const struct query_job *job);
+
+/* "123", "123_4.batch", "123+1.0"; raw: without array and component. */
+void row_job_id(const struct row *row, bool raw, struct buf *buf);
+/* "batch", "0", "remainder" */
+void step_name(int64_t step_id, struct buf *buf);
+/* "n[1-2]" */
+void row_node_list(const struct row *row, struct buf *buf);
+
+/* "zone FR (France), 44.2 g/kWh, 2024, lifecycle", of a method that has an intensity. */
+void method_write(const struct report_method *method, bool utf8, struct buf *buf);
+
+#endif

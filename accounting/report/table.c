@@ -1,0 +1,206 @@
+#include "report/table.h"
+
+#include <errno.h>
+#include <libsmartcols.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int no_memory(struct error *err)
+{
+    return error_set(err, -ENOMEM, "no memory for the table");
+}
+
+/* --- cells ------------------------------------------------------------------------------------ */
+
+/* Cut at the choice's width, with a + for what was cut. */
+static void cut(struct buf *cell, const struct column_choice *choice)
+{
+    size_t width = (size_t)choice->width;
+
+    if (width == 0 || format_width(cell->data) <= width)
+        return;
+    cell->len = format_fit(cell->data, width - 1);
+    cell->data[cell->len] = '\0';
+    buf_printf(cell, "+");
+}
+
+/* The row's value, safe to print. The caller frees cell. */
+static void write_cell(const struct row *row, const struct column *column, const char *escaped,
+                       struct buf *cell)
+{
+    struct buf raw;
+
+    buf_init(cell);
+    buf_printf(cell, "%s", "");
+    if (!column->foreign) {
+        column->write(row, cell);
+        return;
+    }
+    buf_init(&raw);
+    column->write(row, &raw);
+    format_text(cell, raw.data, row->style->utf8, escaped);
+    cell->failed |= buf_failed(&raw);
+    buf_free(&raw);
+}
+
+/* --- for people ------------------------------------------------------------------------------- */
+
+static int add_column(struct libscols_table *table, const struct column_choice *choice, bool colour)
+{
+    int flags = choice->left ? 0 : SCOLS_FL_RIGHT;
+    double width = choice->fixed ? choice->width : 0;
+    struct libscols_column *column;
+
+    if (choice->fixed)
+        flags |= SCOLS_FL_STRICTWIDTH | SCOLS_FL_TRUNC;
+    column = scols_table_new_column(table, choice->column->name, width, flags);
+    if (!column)
+        return -ENOMEM;
+    return colour ? scols_cell_set_color(scols_column_get_header(column), "bold") : 0;
+}
+
+static int add_row(struct libscols_table *table, const struct row *row,
+                   const struct column_choices *choices)
+{
+    struct libscols_line *line = scols_table_new_line(table, NULL);
+    struct buf cell;
+    int rc = line ? 0 : -ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < choices->count; i++) {
+        write_cell(row, choices->choices[i].column, NULL, &cell);
+        if (!buf_failed(&cell))
+            cut(&cell, &choices->choices[i]);
+        rc = buf_failed(&cell) ? -ENOMEM : scols_line_set_data(line, i, cell.data);
+        buf_free(&cell);
+    }
+    return rc;
+}
+
+int table_write(const struct row *rows, size_t count, const struct column_choices *choices,
+                bool header, struct buf *buf, struct error *err)
+{
+    bool colour = count > 0 && rows[0].style->colour;
+    struct libscols_table *table = scols_new_table();
+    char *text = NULL;
+    int rc = table ? 0 : -ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < choices->count; i++)
+        rc = add_column(table, &choices->choices[i], colour);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = add_row(table, &rows[i], choices);
+    if (rc == 0) {
+        scols_table_enable_noheadings(table, !header);
+        scols_table_enable_noencoding(table, 1); /* format_text() made it safe */
+        scols_table_enable_colors(table, colour);
+        scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+        rc = scols_print_table_to_string(table, &text);
+    }
+    if (rc == 0 && text && *text != '\0')
+        buf_printf(buf, "%s\n", text);
+    free(text);
+    scols_unref_table(table);
+    return rc < 0 || buf_failed(buf) ? no_memory(err) : 0;
+}
+
+/* --- for programs ----------------------------------------------------------------------------- */
+
+static void end_field(size_t i, size_t count, const char *delimiter, bool trailing, struct buf *buf)
+{
+    buf_printf(buf, "%s%s", i + 1 < count || trailing ? delimiter : "", i + 1 < count ? "" : "\n");
+}
+
+int table_write_parsable(const struct row *rows, size_t count, const struct column_choices *choices,
+                         bool header, const char *delimiter, bool trailing, struct buf *buf,
+                         struct error *err)
+{
+    for (size_t i = 0; header && i < choices->count; i++) {
+        buf_printf(buf, "%s", choices->choices[i].column->name);
+        end_field(i, choices->count, delimiter, trailing, buf);
+    }
+    for (size_t i = 0; i < count * choices->count; i++) {
+        const struct column_choice *choice = &choices->choices[i % choices->count];
+        struct buf cell;
+
+        write_cell(&rows[i / choices->count], choice->column, delimiter, &cell);
+        if (!buf_failed(&cell) && choice->fixed)
+            cut(&cell, choice);
+        buf_printf(buf, "%s", cell.data ? cell.data : "");
+        buf->failed |= buf_failed(&cell);
+        buf_free(&cell);
+        end_field(i % choices->count, choices->count, delimiter, trailing, buf);
+    }
+    return buf_failed(buf) ? no_memory(err) : 0;
+}
+
+/* --- below ------------------------------------------------------------------------------------ */
+
+/* What a sum over jobs must carry along. */
+struct total {
+    size_t jobs, running, incomplete, unknown;
+    uint64_t mj;
+    double mass_g;
+};
+
+static struct total total_of(const struct row *rows, size_t count)
+{
+    struct total total = { 0 };
+
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].step)
+            continue;
+        total.jobs++;
+        total.running += row_is_open(&rows[i]);
+        total.unknown += !rows[i].usage->has;
+        total.incomplete += rows[i].usage->has && !job_is_complete(rows[i].job);
+        total.mj += usage_mj(rows[i].usage);
+        total.mass_g += rows[i].has_grams ? rows[i].grams.total_g : 0;
+    }
+    return total;
+}
+
+static void write_doubts(const struct total *total, struct buf *buf)
+{
+    const struct {
+        size_t count;
+        const char *words;
+    } doubts[] = {
+        { total->running, "still running" },
+        { total->incomplete, "with incomplete data" },
+        { total->unknown, "of unknown energy, not in the sum" },
+    };
+
+    for (size_t i = 0; i < sizeof(doubts) / sizeof(*doubts); i++) {
+        if (doubts[i].count > 0)
+            buf_printf(buf, "; %zu %s", doubts[i].count, doubts[i].words);
+    }
+    buf_printf(buf, "\n");
+}
+
+void table_write_summary(const struct row *rows, size_t count, struct buf *buf)
+{
+    struct total total = total_of(rows, count);
+    const struct report_method *method = count > 0 ? rows[0].method : NULL;
+
+    if (total.jobs == 0)
+        return;
+    buf_printf(buf, "\n%zu job%s: ", total.jobs, total.jobs == 1 ? "" : "s");
+    if (total.unknown < total.jobs)
+        format_amount(buf, (double)total.mj, energy_units, rows[0].style->energy_unit);
+    else
+        buf_printf(buf, "unknown energy");
+    if (method->has_intensity && total.unknown < total.jobs) {
+        buf_printf(buf, ", ");
+        format_amount(buf, total.mass_g * 1e6, mass_units, NULL);
+        buf_printf(buf, " CO2e");
+    }
+    write_doubts(&total, buf);
+    if (!method->has_intensity) {
+        buf_printf(buf, "CO2e unknown: set Zone in %s\n", method->conf_path);
+        return;
+    }
+    buf_printf(buf, "CO2e is energy x PUE %.7g x grid intensity (",
+               (double)method->pue_ppm / (double)PPM);
+    method_write(method, rows[0].style->utf8, buf);
+    buf_printf(buf, ").\nSource: %s.\nNot included: embodied (manufacture) and the cluster's "
+               "unallocated idle energy.\n", method->intensity.source);
+}
