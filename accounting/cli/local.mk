@@ -1,4 +1,4 @@
-# accounting/cli
+# cli: one file per command
 sbin_PROGRAMS += carbonctl
 carbonctl_SOURCES = \
 	accounting/cli/carbonctl.c accounting/cli/carbonctl.h \
@@ -12,3 +12,15 @@ carbonctl_SOURCES = \
 carbonctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)
 carbonctl_LDADD = libcarbon-spool.la libcarbon-store.la libcarbon-core.la \
 	$(JANSSON_LIBS) $(SMARTCOLS_LIBS)
+
+noinst_LTLIBRARIES += libcarbon-cli.la
+libcarbon_cli_la_SOURCES = \
+	accounting/cli/jobid.c accounting/cli/jobid.h \
+	accounting/cli/sacct_options.c accounting/cli/sacct_options.h
+libcarbon_cli_la_CFLAGS = $(AM_CFLAGS)
+
+bin_PROGRAMS += sacct-carbon
+sacct_carbon_SOURCES = accounting/cli/sacct_carbon.c
+sacct_carbon_CFLAGS = $(AM_CFLAGS)
+sacct_carbon_LDADD = libcarbon-cli.la libcarbon-report.la libcarbon-carbon.la libcarbon-store.la \
+	libcarbon-core.la

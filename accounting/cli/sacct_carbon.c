@@ -1,0 +1,637 @@
+/*
+ * sacct-carbon - what jobs used, and what that emitted
+ *
+ * In order: options, carbon.conf, the grid's intensity, the database (one instant of it), rows, a
+ * card, a table or JSON, and the exit status.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "cli/jobid.h"
+#include "cli/sacct_options.h"
+#include "core/clock.h"
+#include "core/conf.h"
+#include "core/timespec.h"
+#include "report/card.h"
+#include "report/columns.h"
+#include "report/json.h"
+#include "report/table.h"
+#include "store/query.h"
+#include "store/store.h"
+
+enum { EXIT_FINE, EXIT_ERROR, EXIT_UNKNOWN, EXIT_INCOMPLETE };
+
+#define S_PER_HOUR 3600
+#define FAR_S INT64_C(9000000000) /* after any job: the year 2255, whose nanoseconds still fit */
+
+/* Everything of one run. */
+struct run {
+    struct sacct_options options;
+    struct conf conf;
+    char conf_path[PATH_MAX];
+    struct report_method method;
+    struct report_style style;
+    struct column_choices choices;
+    int64_t from_s, to_s;
+    bool has_window;
+    struct query_result result;
+    bool *known;      /* of each named id: the database has it */
+    bool *newest;     /* of each found job */
+    struct row *rows;
+    size_t n_rows;
+};
+
+static void say(const struct run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(const struct run *run, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (run->options.verbose == 0)
+        return;
+    fputs("sacct-carbon: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+}
+
+/* --- settings --------------------------------------------------------------------------------- */
+
+static int read_conf(struct run *run, struct error *err)
+{
+    int rc;
+
+    conf_find(run->options.config, run->conf_path);
+    rc = conf_load(run->conf_path, "", &run->conf, NULL, err);
+    say(run, "settings: %s", run->conf_path[0] ? run->conf_path : "defaults, as there is no file");
+    return rc;
+}
+
+static int choose_method(struct run *run, struct error *err)
+{
+    char path[PATH_MAX];
+    int rc;
+
+    run->method.pue_ppm = run->conf.pue_ppm;
+    run->method.conf_path = run->conf_path[0] ? run->conf_path : "carbon.conf";
+    if (run->conf.zone[0] == '\0')
+        return 0;
+    intensity_path(path);
+    rc = intensity_find(path, run->conf.zone, &run->method.intensity, err);
+    if (rc < 0)
+        return error_prefix(err, rc, "Zone in %s", run->method.conf_path);
+    run->method.has_intensity = true;
+    say(run, "grid: %s, from %s", run->method.intensity.zone, path);
+    return 0;
+}
+
+static int choose_columns(struct run *run, struct error *err)
+{
+    const char *format = getenv("SACCT_CARBON_FORMAT");
+
+    if (run->options.format.len > 0)
+        return columns_choose(run->options.format.data, &run->choices, err);
+    if (format && *format)
+        return error_prefix(err, columns_choose(format, &run->choices, err), "SACCT_CARBON_FORMAT");
+    return columns_choose(COLUMNS_DEFAULT, &run->choices, err);
+}
+
+static void choose_style(struct run *run)
+{
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+    run->style = (struct report_style){
+        .utf8 = format_locale_is_utf8(),
+        .colour = isatty(STDOUT_FILENO) && !(no_color && *no_color) && term &&
+                  strcmp(term, "dumb") != 0,
+        .time_format = getenv("SLURM_TIME_FORMAT"),
+        .now_s = clock_wall_ns() / (int64_t)NS_PER_S,
+        .energy_unit = run->options.energy_unit,
+        .base_units = run->options.base_units,
+    };
+}
+
+/* Energy is booked by the hour: a border inside of one would tear its row. */
+static int check_clip(struct run *run, struct error *err)
+{
+    bool to_past = run->options.end && run->to_s < run->style.now_s;
+
+    if (!run->options.truncate)
+        return 0;
+    if (run->from_s % S_PER_HOUR != 0 || (to_past && run->to_s % S_PER_HOUR != 0))
+        return error_set(err, -EINVAL, "--truncate: energy is booked by the hour (UTC): write full "
+                         "hours with -S and -E");
+    run->style.clipped = true;
+    run->style.from_s = run->from_s;
+    run->style.to_s = to_past ? run->to_s : run->style.now_s;
+    return 0;
+}
+
+static int choose_window(struct run *run, struct error *err)
+{
+    const struct sacct_options *options = &run->options;
+    bool named = options->jobs.count > 0;
+    int rc = 0;
+
+    run->from_s = 0;
+    run->to_s = FAR_S;
+    run->has_window = !named || options->start || options->end;
+    if (options->start || !named)
+        rc = timespec_parse(options->start ? options->start : "midnight", run->style.now_s,
+                            &run->from_s, err);
+    if (rc < 0)
+        return error_prefix(err, rc, "--starttime");
+    if (options->end)
+        rc = timespec_parse(options->end, run->style.now_s, &run->to_s, err);
+    if (rc < 0)
+        return error_prefix(err, rc, "--endtime");
+    if (run->to_s < run->from_s)
+        return error_set(err, -EINVAL, "--endtime is before --starttime%s: write them in order",
+                         options->start ? "" : " (midnight, when it is not named)");
+    return check_clip(run, err);
+}
+
+/* --- which jobs ------------------------------------------------------------------------------- */
+
+static struct query_names names_of(const struct hostlist *list)
+{
+    return (struct query_names){ (const char *const *)list->names, list->count };
+}
+
+/* A user whose name was not recorded is found by number. */
+static int add_uids_of_users(struct sacct_options *options, struct error *err)
+{
+    for (size_t i = 0; i < options->users.count; i++) {
+        const struct passwd *user = getpwnam(options->users.names[i]);
+        uint32_t *uids;
+
+        if (!user)
+            continue;
+        uids = realloc(options->uids, (options->n_uids + 1) * sizeof(*uids));
+        if (!uids)
+            return error_set(err, -ENOMEM, "no memory for users");
+        options->uids = uids;
+        uids[options->n_uids++] = user->pw_uid;
+    }
+    return 0;
+}
+
+static int add_own_uid(struct sacct_options *options, struct error *err)
+{
+    if (options->all_users || options->users.count > 0 || options->n_uids > 0 ||
+        options->jobs.count > 0 || geteuid() == 0)
+        return 0;
+    options->uids = calloc(1, sizeof(*options->uids));
+    if (!options->uids)
+        return error_set(err, -ENOMEM, "no memory for users");
+    options->uids[options->n_uids++] = geteuid();
+    return 0;
+}
+
+/* -M, or the cluster of carbon.conf when the database has it; "all" is no condition. */
+static int choose_clusters(struct run *run, struct store *store, struct query_names *ret,
+                           const char *own[1], struct error *err)
+{
+    const struct hostlist *named = &run->options.clusters;
+    int known;
+
+    *ret = (struct query_names){ 0 };
+    if (named->count == 1 && strcasecmp(named->names[0], "all") == 0)
+        return 0;
+    if (named->count > 0) {
+        *ret = names_of(named);
+        return 0;
+    }
+    known = query_has_cluster(store, run->conf.cluster_name, err);
+    own[0] = run->conf.cluster_name;
+    if (known > 0)
+        *ret = (struct query_names){ own, 1 };
+    return known < 0 ? known : 0;
+}
+
+/* The numbers and SLUIDs that the named ids begin with. */
+static void add_ids(const struct jobid_list *jobs, uint32_t *job_ids, const char **sluids,
+                   struct query_filter *filter)
+{
+    filter->job_ids = job_ids;
+    filter->sluids.names = sluids;
+    for (size_t i = 0; i < jobs->count; i++) {
+        if (jobs->ids[i].sluid[0] != '\0')
+            sluids[filter->sluids.count++] = jobs->ids[i].sluid;
+        else
+            job_ids[filter->n_job_ids++] = jobs->ids[i].job_id;
+    }
+}
+
+static struct jobid_subject subject_of(const struct query_job *job)
+{
+    return (struct jobid_subject){
+        .job_id = job->job_id,
+        .array_job_id = job->array_job_id.has ? job->array_job_id.value : -1,
+        .array_task_id = job->array_task_id.has ? job->array_task_id.value : -1,
+        .het_job_id = job->het_job_id.has ? job->het_job_id.value : -1,
+        .het_offset = job->het_offset.has ? job->het_offset.value : -1,
+        .sluid = job->sluid,
+    };
+}
+
+/* Named (or nobody is), and in a wanted state. Marks which names the database knows. */
+static bool is_wanted(const struct query_job *job, void *data)
+{
+    struct run *run = data;
+    const struct sacct_options *options = &run->options;
+    struct jobid_subject subject = subject_of(job);
+    bool named = options->jobs.count == 0, in_state = options->n_states == 0;
+
+    for (size_t i = 0; i < options->jobs.count; i++) {
+        if (jobid_matches(&options->jobs.ids[i], &subject))
+            named = run->known[i] = true;
+    }
+    for (size_t i = 0; i < options->n_states; i++)
+        in_state |= options->states[i] == job_state(job);
+    return named && in_state;
+}
+
+static int compare_runs(const void *a, const void *b)
+{
+    const struct query_job *x = *(const struct query_job *const *)a;
+    const struct query_job *y = *(const struct query_job *const *)b;
+    int order = strcmp(x->cluster ? x->cluster : "", y->cluster ? y->cluster : "");
+
+    if (order == 0)
+        order = x->job_id < y->job_id ? -1 : x->job_id > y->job_id;
+    if (order == 0)
+        order = x->begin_s < y->begin_s ? -1 : x->begin_s > y->begin_s;
+    if (order == 0)
+        order = x->restart_count < y->restart_count ? -1 : x->restart_count > y->restart_count;
+    return order ? order : x->job_key < y->job_key ? -1 : x->job_key > y->job_key;
+}
+
+static bool same_id(const struct query_job *x, const struct query_job *y)
+{
+    return x->job_id == y->job_id &&
+           strcmp(x->cluster ? x->cluster : "", y->cluster ? y->cluster : "") == 0;
+}
+
+static bool is_newest(const struct query_job *job, void *data)
+{
+    struct run *run = data;
+
+    return run->newest[job - run->result.jobs];
+}
+
+/* Of the runs of one id only the newest, as sacct without -D. */
+static int drop_duplicates(struct run *run, struct error *err)
+{
+    size_t count = run->result.n_jobs;
+    const struct query_job **sorted = calloc(count + 1, sizeof(*sorted));
+
+    run->newest = calloc(count + 1, sizeof(*run->newest));
+    if (!sorted || !run->newest) {
+        free(sorted);
+        return error_set(err, -ENOMEM, "no memory for %zu jobs", count);
+    }
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &run->result.jobs[i];
+    qsort(sorted, count, sizeof(*sorted), compare_runs);
+    for (size_t i = 0; i < count; i++)
+        run->newest[sorted[i] - run->result.jobs] =
+            i + 1 == count || !same_id(sorted[i], sorted[i + 1]);
+    free(sorted);
+    query_keep(&run->result, is_newest, run);
+    return 0;
+}
+
+static unsigned wanted_details(const struct run *run)
+{
+    bool one = run->result.n_jobs == 1;
+
+    if (one || run->options.output == SACCT_JSON)
+        return QUERY_PEAK;
+    return columns_need(&run->choices);
+}
+
+static int read_store(struct run *run, struct store *store, struct query_filter *filter,
+                      struct error *err)
+{
+    const char *own_cluster[1];
+    int rc = choose_clusters(run, store, &filter->clusters, own_cluster, err);
+
+    if (rc == 0)
+        rc = query_jobs(store, filter, &run->result, err);
+    if (rc < 0)
+        return rc;
+    query_keep(&run->result, is_wanted, run);
+    if (!run->options.duplicates)
+        rc = drop_duplicates(run, err);
+    if (rc < 0)
+        return rc;
+    say(run, "jobs found: %zu", run->result.n_jobs);
+    return query_details(store, &run->result, wanted_details(run),
+                         run->style.clipped ? run->from_s : 0,
+                         run->style.clipped && run->to_s < FAR_S ? run->to_s : FAR_S, err);
+}
+
+/* Everything that is read is of one instant. */
+static int read_at_once(struct run *run, struct query_filter *filter, struct error *err)
+{
+    struct store *store;
+    int rc = store_open(run->conf.database, STORE_READ, "sacct-carbon", &store, err);
+
+    if (rc < 0)
+        return rc;
+    say(run, "database: %s", store_path(store));
+    rc = store_begin(store, err);
+    if (rc == 0)
+        rc = read_store(run, store, filter, err);
+    store_rollback(store);
+    store_close(store);
+    return rc;
+}
+
+static int find_jobs(struct run *run, struct error *err)
+{
+    struct sacct_options *options = &run->options;
+    size_t count = options->jobs.count;
+    uint32_t *job_ids = calloc(count + 1, sizeof(*job_ids));
+    const char **sluids = calloc(count + 1, sizeof(*sluids));
+    struct query_filter filter = { 0 };
+    int rc = add_uids_of_users(options, err);
+
+    run->known = calloc(count + 1, sizeof(*run->known));
+    if (rc == 0 && (!job_ids || !sluids || !run->known))
+        rc = error_set(err, -ENOMEM, "no memory for job ids");
+    if (rc == 0)
+        rc = add_own_uid(options, err);
+    if (rc == 0)
+        add_ids(&options->jobs, job_ids, sluids, &filter);
+    filter.users = names_of(&options->users);
+    filter.uids = options->uids;
+    filter.n_uids = options->n_uids;
+    filter.accounts = names_of(&options->accounts);
+    filter.partitions = names_of(&options->partitions);
+    filter.qos = names_of(&options->qos);
+    filter.nodes = names_of(&options->nodes);
+    filter.has_window = run->has_window;
+    filter.from_s = run->from_s;
+    filter.to_s = run->to_s;
+    if (rc == 0)
+        rc = read_at_once(run, &filter, err);
+    free(job_ids);
+    free(sluids);
+    return rc;
+}
+
+/* --- rows ------------------------------------------------------------------------------------- */
+
+/* Is this step (NULL: the job's own row) asked for? */
+static bool is_asked(const struct run *run, const struct query_job *job,
+                     const struct query_step *step)
+{
+    const struct sacct_options *options = &run->options;
+    struct jobid_subject subject = subject_of(job);
+
+    if (options->allocations || options->jobs.count == 0)
+        return !options->allocations || !step;
+    for (size_t i = 0; i < options->jobs.count; i++) {
+        const struct jobid *id = &options->jobs.ids[i];
+
+        if (jobid_matches(id, &subject) &&
+            (!id->has_step || (step && step->step_id == id->step_id)))
+            return true;
+    }
+    return false;
+}
+
+static int add_row(struct run *run, const struct query_job *job, const struct query_step *step,
+                   struct error *err)
+{
+    if ((run->n_rows & (run->n_rows - 1)) == 0) {
+        struct row *rows = realloc(run->rows, (run->n_rows ? run->n_rows * 2 : 1) * sizeof(*rows));
+
+        if (!rows)
+            return error_set(err, -ENOMEM, "no memory for the report");
+        run->rows = rows;
+    }
+    run->rows[run->n_rows++] = row_of(job, step, &run->method, &run->style);
+    return 0;
+}
+
+static int build_rows(struct run *run, struct error *err)
+{
+    const struct query_step *step;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < run->result.n_jobs; i++) {
+        const struct query_job *job = &run->result.jobs[i];
+
+        if (is_asked(run, job, NULL))
+            rc = add_row(run, job, NULL, err);
+        for (size_t j = 0; rc == 0 && (step = row_step(job, j)) != NULL; j++) {
+            if (is_asked(run, job, step))
+                rc = add_row(run, job, step, err);
+        }
+    }
+    return rc;
+}
+
+/* A named step that its job does not have is as unknown as a job that the database lacks. */
+static void check_named_steps(struct run *run)
+{
+    const struct jobid_list *jobs = &run->options.jobs;
+
+    for (size_t i = 0; i < jobs->count; i++) {
+        bool job_kept = false, step_found = false;
+
+        if (!jobs->ids[i].has_step || run->options.allocations)
+            continue;
+        for (size_t j = 0; j < run->result.n_jobs; j++) {
+            struct jobid_subject subject = subject_of(&run->result.jobs[j]);
+
+            job_kept |= jobid_matches(&jobs->ids[i], &subject);
+        }
+        for (size_t j = 0; j < run->n_rows; j++) {
+            struct jobid_subject subject = subject_of(run->rows[j].job);
+
+            step_found |= run->rows[j].step && jobid_matches(&jobs->ids[i], &subject) &&
+                          run->rows[j].step->step_id == jobs->ids[i].step_id;
+        }
+        run->known[i] = run->known[i] && (step_found || !job_kept);
+    }
+}
+
+/* Say which names are unknown; true when all are. */
+static bool report_unknown(const struct run *run)
+{
+    const struct jobid_list *jobs = &run->options.jobs;
+    size_t unknown = 0;
+
+    for (size_t i = 0; i < jobs->count; i++) {
+        struct buf text;
+
+        if (run->known[i])
+            continue;
+        unknown++;
+        buf_init(&text);
+        format_text(&text, jobs->ids[i].text, run->style.utf8, NULL);
+        fprintf(stderr, "sacct-carbon: job %s is unknown: none of its energy has been delivered to "
+                "this database\n", text.data ? text.data : "");
+        buf_free(&text);
+    }
+    return jobs->count > 0 && unknown == jobs->count;
+}
+
+/* --- output ----------------------------------------------------------------------------------- */
+
+static bool wants_card(const struct run *run)
+{
+    const struct sacct_options *options = &run->options;
+
+    return options->jobs.count > 0 && options->output == SACCT_TABLE &&
+           options->format.len == 0 && !options->no_header && run->result.n_jobs == 1 &&
+           run->n_rows > 0 && !run->rows[0].step;
+}
+
+static int write_report(struct run *run, struct buf *out, struct error *err)
+{
+    const struct sacct_options *options = &run->options;
+    bool header = !options->no_header;
+    int rc;
+
+    if (options->output == SACCT_JSON)
+        return json_write(run->rows, run->n_rows, &run->method, out, err);
+    if (options->output != SACCT_TABLE)
+        return table_write_parsable(run->rows, run->n_rows, &run->choices, header,
+                                    options->delimiter ? options->delimiter : "|",
+                                    options->output == SACCT_PARSABLE, out, err);
+    if (wants_card(run))
+        return card_write(&run->rows[0], !options->allocations, out, err);
+    rc = table_write(run->rows, run->n_rows, &run->choices, header, out, err);
+    if (rc == 0 && header && options->format.len == 0)
+        table_write_summary(run->rows, run->n_rows, out);
+    return rc;
+}
+
+/* A reader that went away (head) is no error worth a word. */
+static int flush_out(const struct buf *out)
+{
+    if (buf_failed(out)) {
+        fprintf(stderr, "sacct-carbon: no memory\n");
+        return EXIT_ERROR;
+    }
+    if (out->len > 0 && fwrite(out->data, 1, out->len, stdout) == out->len && fflush(stdout) == 0)
+        return EXIT_FINE;
+    if (out->len == 0)
+        return EXIT_FINE;
+    if (errno != EPIPE)
+        fprintf(stderr, "sacct-carbon: writing the report: %s\n", strerror(errno));
+    return EXIT_ERROR;
+}
+
+static int exit_status(const struct run *run, bool all_unknown)
+{
+    if (all_unknown)
+        return EXIT_UNKNOWN;
+    for (size_t i = 0; run->options.strict && i < run->result.n_jobs; i++) {
+        if (!job_is_complete(&run->result.jobs[i]))
+            return EXIT_INCOMPLETE;
+    }
+    return EXIT_FINE;
+}
+
+static int answer(struct run *run)
+{
+    struct error err = { "" };
+    struct buf out;
+    bool all_unknown;
+    int status;
+    int rc = read_conf(run, &err);
+
+    choose_style(run);
+    if (rc == 0)
+        rc = choose_columns(run, &err);
+    if (rc == 0)
+        rc = choose_window(run, &err);
+    if (rc == 0)
+        rc = choose_method(run, &err);
+    if (rc == 0)
+        rc = find_jobs(run, &err);
+    if (rc == 0)
+        rc = build_rows(run, &err);
+    if (rc < 0) {
+        fprintf(stderr, "sacct-carbon: error: %s\n", err.text);
+        return EXIT_ERROR;
+    }
+    check_named_steps(run);
+    all_unknown = report_unknown(run);
+    if (all_unknown && run->options.output != SACCT_JSON)
+        return EXIT_UNKNOWN;
+    buf_init(&out);
+    rc = write_report(run, &out, &err);
+    if (rc < 0)
+        fprintf(stderr, "sacct-carbon: error: %s\n", err.text);
+    status = rc < 0 ? EXIT_ERROR : flush_out(&out);
+    buf_free(&out);
+    return status != EXIT_FINE ? status : exit_status(run, all_unknown);
+}
+
+/* --help and the like */
+static int explain(enum sacct_action action)
+{
+    struct buf out;
+    int status;
+
+    buf_init(&out);
+    if (action == SACCT_HELP)
+        sacct_options_help(&out);
+    else if (action == SACCT_USAGE)
+        sacct_options_usage(&out);
+    else if (action == SACCT_HELPFORMAT)
+        sacct_options_helpformat(&out);
+    else
+        buf_printf(&out, "sacct-carbon (slurm-carbon) " PACKAGE_VERSION "\n");
+    status = flush_out(&out);
+    buf_free(&out);
+    return status;
+}
+
+static void clear(struct run *run)
+{
+    sacct_options_clear(&run->options);
+    columns_clear(&run->choices);
+    query_clear(&run->result);
+    free(run->known);
+    free(run->newest);
+    free(run->rows);
+}
+
+int main(int argc, char **argv)
+{
+    static struct run run;
+    struct error err = { "" };
+    int status;
+
+    signal(SIGPIPE, SIG_IGN);
+    setlocale(LC_CTYPE, "");
+    if (sacct_options_parse(argc, argv, &run.options, &err) < 0) {
+        fprintf(stderr, "sacct-carbon: error: %s\n", err.text);
+        status = EXIT_ERROR;
+    } else if (run.options.action != SACCT_QUERY) {
+        status = explain(run.options.action);
+    } else {
+        status = answer(&run);
+    }
+    clear(&run);
+    return status;
+}

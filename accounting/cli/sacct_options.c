@@ -1,0 +1,418 @@
+#include "cli/sacct_options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/parse.h"
+#include "report/columns.h"
+
+#define OPTIONS_MAX 64
+#define HELP_COLUMN 28
+#define FIELD_COLUMN 18
+
+enum {
+    OPT_DELIMITER = 256, OPT_UNITS, OPT_NOCONVERT, OPT_JSON, OPT_STRICT, OPT_CONFIG, OPT_USAGE,
+    OPT_UID,
+};
+
+const struct sacct_option sacct_option_table[] = {
+    { 'j', "jobs", "LIST", "these jobs and steps: 123, 123.0, 123.batch, 123_4, 123_[1-4], 123+1, "
+      "SLUIDs; the same as naming them without -j" },
+    { 'u', "user", "LIST", "jobs of these users, by name or number" },
+    { OPT_UID, "uid", "LIST", "the same as --user" },
+    { 'a', "allusers", NULL, "jobs of all users; else your own, unless you are root" },
+    { 'A', "accounts", "LIST", "jobs of these accounts" },
+    { 'r', "partition", "LIST", "jobs in these partitions" },
+    { 'q', "qos", "LIST", "jobs of these qualities of service" },
+    { 'M', "clusters", "LIST", "jobs of these clusters, or all; else of ClusterName in "
+      "carbon.conf, where the database has it" },
+    { 'N', "nodelist", "HOSTS", "jobs that ran on any of these nodes: n[1-4,7]" },
+    { 's', "state", "LIST", "jobs in these states: RUNNING, COMPLETED, FAILED, NODE_FAIL, UNKNOWN, "
+      "or R, CD, F, NF, UN" },
+    { 'S', "starttime", "TIME", "jobs that ran after this; else midnight, with -j any time: "
+      "2026-11-23[T04:06[:00]], 11/23[/26], 04:06, today, noon, now-2days" },
+    { 'E', "endtime", "TIME", "jobs that ran before this; else now" },
+    { 'T', "truncate", NULL, "times and energy inside of -S and -E only, which are full hours "
+      "then" },
+    { 'D', "duplicates", NULL, "all runs of a job that was requeued, and all jobs of one number; "
+      "else the newest" },
+    { 'X', "allocations", NULL, "jobs without their steps" },
+    { 'o', "format", "FIELDS", "these fields, each with %N for N columns to the right or %-N to "
+      "the left; else those of SACCT_CARBON_FORMAT; ALL is all" },
+    { 'e', "helpformat", NULL, "list the fields" },
+    { 'n', "noheader", NULL, "a table without header and summary" },
+    { 'p', "parsable", NULL, "fields between |, with one at the end" },
+    { 'P', "parsable2", NULL, "fields between |, with none at the end" },
+    { OPT_DELIMITER, "delimiter", "TEXT", "this instead of | with -p or -P" },
+    { OPT_JSON, "json", NULL, "everything as JSON, units in the keys" },
+    { OPT_UNITS, "units", "UNIT", "energy in this unit: J, kJ, MJ, Wh, kWh, MWh or GWh" },
+    { OPT_NOCONVERT, "noconvert", NULL, "J, W and g, however large" },
+    { OPT_STRICT, "strict", NULL, "exit with 3 when the data of a job is incomplete" },
+    { OPT_CONFIG, "config", "FILE", "instead of carbon.conf" },
+    { 'v', "verbose", NULL, "say on standard error what is read" },
+    { 'V', "version", NULL, "print the version" },
+    { 'h', "help", NULL, "print this" },
+    { OPT_USAGE, "usage", NULL, "print a shorter one" },
+    { 0, NULL, NULL, NULL },
+};
+
+/* --- lists ------------------------------------------------------------------------------------ */
+
+static int add_text(struct hostlist *list, const char *text, size_t len, struct error *err)
+{
+    char **names = realloc(list->names, (list->count + 1) * sizeof(*names));
+
+    if (!names)
+        return error_set(err, -ENOMEM, "no memory for the options");
+    list->names = names;
+    names[list->count] = strndup(text, len);
+    if (!names[list->count])
+        return error_set(err, -ENOMEM, "no memory for the options");
+    list->count++;
+    return 0;
+}
+
+/* Names between commas */
+static int add_list(struct hostlist *list, const char *text, const char *option, struct error *err)
+{
+    int rc = 0;
+
+    for (const char *at = text; rc == 0; at++) {
+        size_t len = strcspn(at, ",");
+
+        if (len == 0)
+            return error_set(err, -EINVAL, "--%s: an empty name in \"%.40s\": write names between "
+                             "commas", option, text);
+        rc = add_text(list, at, len, err);
+        at += len;
+        if (*at == '\0')
+            break;
+    }
+    return rc;
+}
+
+static int add_uid(struct sacct_options *options, uint32_t uid, struct error *err)
+{
+    uint32_t *uids = realloc(options->uids, (options->n_uids + 1) * sizeof(*uids));
+
+    if (!uids)
+        return error_set(err, -ENOMEM, "no memory for the options");
+    options->uids = uids;
+    uids[options->n_uids++] = uid;
+    return 0;
+}
+
+static int add_users(struct sacct_options *options, const char *text, struct error *err)
+{
+    struct hostlist list = { 0 };
+    uint32_t uid;
+    int rc = add_list(&list, text, "user", err);
+
+    for (size_t i = 0; rc == 0 && i < list.count; i++) {
+        if (parse_u32(list.names[i], 0, UINT32_MAX, &uid) == 0)
+            rc = add_uid(options, uid, err);
+        else
+            rc = add_text(&options->users, list.names[i], strlen(list.names[i]), err);
+    }
+    hostlist_clear(&list);
+    return rc;
+}
+
+static int add_state(struct sacct_options *options, const char *name, struct error *err)
+{
+    const struct state *state = state_find(name);
+    const struct state **grown;
+
+    if (!state)
+        return error_set(err, -EINVAL, "--state: \"%.40s\" is no state: write RUNNING, COMPLETED, "
+                         "FAILED, NODE_FAIL or UNKNOWN", name);
+    if (!state->known)
+        return error_set(err, -EINVAL, "--state: %s cannot be told here: only Slurm's own job "
+                         "record has it, and energy is recorded without it. Ask sacct --state=%s, "
+                         "and name its jobs here", state->name, state->name);
+    grown = realloc(options->states, (options->n_states + 1) * sizeof(*grown));
+    if (!grown)
+        return error_set(err, -ENOMEM, "no memory for the options");
+    options->states = grown;
+    grown[options->n_states++] = state;
+    return 0;
+}
+
+static int add_states(struct sacct_options *options, const char *text, struct error *err)
+{
+    struct hostlist list = { 0 };
+    int rc = add_list(&list, text, "state", err);
+
+    for (size_t i = 0; rc == 0 && i < list.count; i++)
+        rc = add_state(options, list.names[i], err);
+    hostlist_clear(&list);
+    return rc;
+}
+
+static int set_output(struct sacct_options *options, enum sacct_output output, struct error *err)
+{
+    if (options->output != SACCT_TABLE && options->output != output)
+        return error_set(err, -EINVAL, "-p, -P and --json exclude each other: write one");
+    options->output = output;
+    return 0;
+}
+
+static int set_unit(struct sacct_options *options, const char *name, struct error *err)
+{
+    options->energy_unit = unit_find(energy_units, name);
+    if (!options->energy_unit)
+        return error_set(err, -EINVAL, "--units: \"%.20s\": write J, kJ, MJ, Wh, kWh, MWh or GWh "
+                         "(the unit is of energy here, not of memory)", name);
+    return 0;
+}
+
+static int set_delimiter(struct sacct_options *options, const char *text, struct error *err)
+{
+    if (*text == '\0')
+        return error_set(err, -EINVAL, "--delimiter: write one character or more");
+    options->delimiter = text;
+    return 0;
+}
+
+/* --- the command line ------------------------------------------------------------------------- */
+
+static int take_list(struct sacct_options *options, int code, const char *text, struct error *err)
+{
+    switch (code) {
+    case 'j':
+        return jobid_list_add(&options->jobs, text, err);
+    case 'u':
+    case OPT_UID:
+        return add_users(options, text, err);
+    case 'A':
+        return add_list(&options->accounts, text, "accounts", err);
+    case 'r':
+        return add_list(&options->partitions, text, "partition", err);
+    case 'q':
+        return add_list(&options->qos, text, "qos", err);
+    case 'M':
+        return add_list(&options->clusters, text, "clusters", err);
+    case 'N':
+        return error_prefix(err, hostlist_expand(text, &options->nodes, err), "--nodelist");
+    default:
+        return add_states(options, text, err);
+    }
+}
+
+static void take_flag(struct sacct_options *options, int code)
+{
+    options->all_users |= code == 'a';
+    options->truncate |= code == 'T';
+    options->duplicates |= code == 'D';
+    options->allocations |= code == 'X';
+    options->no_header |= code == 'n';
+    options->base_units |= code == OPT_NOCONVERT;
+    options->strict |= code == OPT_STRICT;
+    options->verbose += code == 'v';
+}
+
+static int take(struct sacct_options *options, int code, const char *text, struct error *err)
+{
+    switch (code) {
+    case 'S':
+        options->start = text;
+        return 0;
+    case 'E':
+        options->end = text;
+        return 0;
+    case 'o':
+        buf_printf(&options->format, "%s%s", options->format.len > 0 ? "," : "", text);
+        return buf_failed(&options->format) ? error_set(err, -ENOMEM, "no memory for fields") : 0;
+    case 'p':
+        return set_output(options, SACCT_PARSABLE, err);
+    case 'P':
+        return set_output(options, SACCT_PARSABLE_BARE, err);
+    case OPT_JSON:
+        return set_output(options, SACCT_JSON, err);
+    case OPT_DELIMITER:
+        return set_delimiter(options, text, err);
+    case OPT_UNITS:
+        return set_unit(options, text, err);
+    case OPT_CONFIG:
+        options->config = text;
+        return 0;
+    case 'e':
+        options->action = SACCT_HELPFORMAT;
+        return 0;
+    case 'V':
+        options->action = SACCT_VERSION;
+        return 0;
+    case 'h':
+        options->action = SACCT_HELP;
+        return 0;
+    case OPT_USAGE:
+        options->action = SACCT_USAGE;
+        return 0;
+    default:
+        if (text)
+            return take_list(options, code, text, err);
+        take_flag(options, code);
+        return 0;
+    }
+}
+
+/* getopt's view of the table */
+static void describe(struct option longs[OPTIONS_MAX], char shorts[2 * OPTIONS_MAX])
+{
+    size_t used = 0;
+
+    shorts[used++] = ':'; /* we write the messages ourselves */
+    for (size_t i = 0; sacct_option_table[i].name; i++) {
+        const struct sacct_option *option = &sacct_option_table[i];
+
+        longs[i] = (struct option){ option->name,
+                                    option->argument ? required_argument : no_argument, NULL,
+                                    option->code };
+        longs[i + 1] = (struct option){ 0 };
+        if (option->code < 256)
+            shorts[used++] = (char)option->code;
+        if (option->code < 256 && option->argument)
+            shorts[used++] = ':';
+    }
+    shorts[used] = '\0';
+}
+
+static int refuse(int code, char **argv, struct error *err)
+{
+    const char *word = argv[optind - 1];
+
+    if (code == ':')
+        return error_set(err, -EINVAL, "option %.40s needs an argument: sacct-carbon --help", word);
+    if (optopt > 0 && optopt < 256)
+        return error_set(err, -EINVAL, "no option -%c: sacct-carbon --help lists them", optopt);
+    return error_set(err, -EINVAL, "option %.40s is not known, begins several, or takes no "
+                     "argument: sacct-carbon --help lists them", word);
+}
+
+static int check(const struct sacct_options *options, struct error *err)
+{
+    if (options->delimiter && options->output != SACCT_PARSABLE &&
+        options->output != SACCT_PARSABLE_BARE)
+        return error_set(err, -EINVAL, "--delimiter goes with -p or -P: write one of them too");
+    if (options->format.len > 0 && options->output == SACCT_JSON)
+        return error_set(err, -EINVAL, "--json has all fields: leave out --format");
+    if (options->energy_unit && options->base_units)
+        return error_set(err, -EINVAL, "--units and --noconvert exclude each other: write one");
+    return 0;
+}
+
+int sacct_options_parse(int argc, char **argv, struct sacct_options *ret, struct error *err)
+{
+    struct option longs[OPTIONS_MAX];
+    char shorts[2 * OPTIONS_MAX];
+    int code, rc = 0;
+
+    *ret = (struct sacct_options){ 0 };
+    buf_init(&ret->format);
+    describe(longs, shorts);
+    opterr = 0;
+    optind = 1;
+    while (rc == 0 && (code = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+        if (code == '?' || code == ':')
+            rc = refuse(code, argv, err);
+        else
+            rc = take(ret, code, optarg, err);
+        if (rc == 0 && ret->action != SACCT_QUERY)
+            return 0;
+    }
+    for (int i = optind; rc == 0 && i < argc; i++)
+        rc = jobid_list_add(&ret->jobs, argv[i], err);
+    return rc < 0 ? rc : check(ret, err);
+}
+
+void sacct_options_clear(struct sacct_options *options)
+{
+    jobid_list_clear(&options->jobs);
+    hostlist_clear(&options->users);
+    hostlist_clear(&options->accounts);
+    hostlist_clear(&options->partitions);
+    hostlist_clear(&options->qos);
+    hostlist_clear(&options->clusters);
+    hostlist_clear(&options->nodes);
+    free(options->uids);
+    free(options->states);
+    buf_free(&options->format);
+    *options = (struct sacct_options){ 0 };
+}
+
+/* --- help ------------------------------------------------------------------------------------- */
+
+/* Text in lines of 100, each but the first begun with `indent` blanks. */
+static void wrap(struct buf *buf, const char *text, size_t indent)
+{
+    size_t column = indent;
+
+    for (const char *word = text; *word != '\0';) {
+        size_t len = strcspn(word, " ");
+
+        if (column > indent && column + 1 + len > 100) {
+            buf_printf(buf, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (column > indent) {
+            buf_printf(buf, " ");
+            column++;
+        }
+        buf_add(buf, word, len);
+        column += len;
+        word += len + (word[len] == ' ');
+    }
+    buf_printf(buf, "\n");
+}
+
+void sacct_options_help(struct buf *buf)
+{
+    buf_printf(buf, "Usage: sacct-carbon [OPTION]... [JOB]...\n\n"
+                    "Energy and CO2e of Slurm jobs. One job gives a card, several a table, in which"
+                    " steps are\nparts of their job. Options are sacct's.\n\n");
+    for (const struct sacct_option *option = sacct_option_table; option->name; option++) {
+        char left[64];
+        int len = option->code < 256
+            ? snprintf(left, sizeof(left), "  -%c, --%s", option->code, option->name)
+            : snprintf(left, sizeof(left), "      --%s", option->name);
+
+        if (option->argument)
+            snprintf(left + len, sizeof(left) - (size_t)len, "=%s", option->argument);
+        buf_printf(buf, "%-*s", HELP_COLUMN, left);
+        wrap(buf, option->help, HELP_COLUMN);
+    }
+    buf_printf(buf, "\nExit: 0 fine, also when nothing was found; 1 an error; 2 every named job is "
+                    "unknown;\n3 with --strict: data is incomplete.\n"
+                    "Environment: SACCT_CARBON_FORMAT, SLURM_TIME_FORMAT (standard, relative or a "
+                    "strftime format),\nSLURM_CARBON_CONF, NO_COLOR, TZ.\n");
+}
+
+void sacct_options_usage(struct buf *buf)
+{
+    struct buf words;
+
+    buf_init(&words);
+    for (const struct sacct_option *option = sacct_option_table; option->name; option++) {
+        if (option->code < 256)
+            buf_printf(&words, "[-%c%s%s] ", option->code, option->argument ? " " : "",
+                       option->argument ? option->argument : "");
+        else
+            buf_printf(&words, "[--%s%s%s] ", option->name, option->argument ? "=" : "",
+                       option->argument ? option->argument : "");
+    }
+    buf_printf(&words, "[JOB]...");
+    buf_printf(buf, "Usage: sacct-carbon ");
+    wrap(buf, words.data ? words.data : "", strlen("Usage: sacct-carbon "));
+    buf_free(&words);
+}
+
+void sacct_options_helpformat(struct buf *buf)
+{
+    for (const struct column *column = columns; column->name; column++) {
+        buf_printf(buf, "%-*s", FIELD_COLUMN, column->name);
+        wrap(buf, column->help, FIELD_COLUMN);
+    }
+}
