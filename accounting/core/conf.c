@@ -64,7 +64,8 @@ static void beside(const char *slurm_conf, char ret_path[PATH_MAX])
 
 void conf_find(const char *named, char ret_path[PATH_MAX])
 {
-    static const char *const usual[] = { SYSCONFDIR "/slurm/carbon.conf", "/etc/slurm/carbon.conf" };
+    static const char *const usual[] = { SYSCONFDIR "/slurm/carbon.conf",
+                                         "/etc/slurm/carbon.conf" };
     const char *chosen = named ? named : getenv("SLURM_CARBON_CONF");
     const char *slurm_conf = getenv("SLURM_CONF");
 
@@ -426,7 +427,8 @@ int conf_load(const char *path, const char *node, struct conf *ret_conf, struct 
     snprintf(from.file, sizeof(from.file), "%s", path);
     if (!text)
         text = strdup("");
-    rc = text ? load(path, text, node, &conf, &from, err) : error_set(err, -ENOMEM, "out of memory");
+    rc = text ? load(path, text, node, &conf, &from, err)
+              : error_set(err, -ENOMEM, "out of memory");
     free(text);
     if (rc < 0)
         return rc;

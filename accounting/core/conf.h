@@ -22,20 +22,20 @@ struct conf {
     uint64_t pue_ppm;                     /* PUE x 10^6; at least 10^6 */
     char database[PATH_MAX];              /* "sqlite:/path" */
     char inventory[PATH_MAX];
-    char mark_dir[PATH_MAX];              /* MarkDir, SpoolDir, SensorRoot: %n is replaced by the node's name */
+    char mark_dir[PATH_MAX];              /* here and in SpoolDir, SensorRoot %n is replaced */
     char spool_dir[PATH_MAX];
     char deliver_dir[PATH_MAX];
     uint32_t deliver_s;                   /* DeliverSeconds: a batch is sealed this often */
     uint32_t tick_ms;                     /* TickSeconds, to the millisecond; 100 ms to 60 s */
-    uint32_t spool_max_mb;                /* SpoolMaxMB: undelivered batches beyond are dropped, oldest first, and counted */
-    char sensors[256];                    /* Sensors: "auto" or a list of "powercap", "modelled", … */
+    uint32_t spool_max_mb;                /* SpoolMaxMB: beyond, the oldest batches are dropped */
+    char sensors[256];                    /* Sensors: "auto", or a list as "powercap,modelled" */
     char sensor_root[PATH_MAX];           /* SensorRoot: holds sys/ and proc/ */
     char cgroup_root[PATH_MAX];           /* CgroupRoot */
     uint64_t idle_uw, full_uw;            /* IdleWatts, FullWatts of one package; 0 = not set */
     unsigned idle_policy;                 /* IdlePolicy */
 };
 
-/* PATH: absolute. NODE_PATH: absolute, and %n stands for the node's name. DATABASE: "sqlite:/path". */
+/* PATH: absolute. NODE_PATH: so too, %n stands for the node's name. DATABASE: "sqlite:/path". */
 enum conf_type { CONF_TEXT, CONF_PATH, CONF_NODE_PATH, CONF_DATABASE, CONF_SECONDS,
                  CONF_MILLISECONDS, CONF_MEGABYTES, CONF_WATTS, CONF_PUE, CONF_CHOICE };
 
@@ -80,6 +80,7 @@ MUST_CHECK int conf_load(const char *path, const char *node, struct conf *ret_co
                          struct conf_origin *origin, struct error *err);
 
 /* The value in force as it would stand in a file ("1.2", "60", "/run/…"). */
-void conf_format(const struct conf *conf, const struct conf_option *option, char *text, size_t size);
+void conf_format(const struct conf *conf, const struct conf_option *option, char *text,
+                 size_t size);
 
 #endif

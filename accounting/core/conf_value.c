@@ -196,8 +196,8 @@ static int parse_plain(const struct conf_option *option, const char *text, struc
     int rc = 0;
 
     if (strchr(text, '%'))
-        return error_set(err, -EINVAL, "'%s': %%n is allowed in MarkDir, SpoolDir and SensorRoot only; "
-                         "%s is one for all nodes", text, option->key);
+        return error_set(err, -EINVAL, "'%s': %%n is allowed in MarkDir, SpoolDir and SensorRoot "
+                         "only; %s is one for all nodes", text, option->key);
     if (option->type == CONF_PATH)
         rc = check_absolute(text, err);
     if (option->type == CONF_DATABASE && strncmp(text, "sqlite:/", 8) != 0)
@@ -234,7 +234,8 @@ int conf_value_parse(const struct conf_option *option, const char *text, const c
     return parse_number(option, text, conf, err);
 }
 
-void conf_format(const struct conf *conf, const struct conf_option *option, char *text, size_t size)
+void conf_format(const struct conf *conf, const struct conf_option *option, char *text,
+                 size_t size)
 {
     const void *at = (const char *)conf + option->offset;
     uint64_t number;

@@ -32,3 +32,15 @@ tests_fake_empty_spank_la_CFLAGS = $(CARBON_CFLAGS)
 # libtool makes a shared module only of what has an -rpath, though this one is never installed
 tests_fake_empty_spank_la_LDFLAGS = -module -avoid-version -shared -rpath $(abs_builddir)
 endif
+
+# a meter that makes batches without a node, and a preload that kills a program at its Nth write
+fake_meter_sources = tests/fake/fake_meter.c tests/fake/fake_meter.h
+check_PROGRAMS += tests/fake/mkbatches
+tests_fake_mkbatches_SOURCES = tests/fake/mkbatches.c $(fake_meter_sources)
+tests_fake_mkbatches_CFLAGS = $(AM_CFLAGS)
+tests_fake_mkbatches_LDADD = libcarbon-core.la
+check_LTLIBRARIES += libkillat.la
+libkillat_la_SOURCES = tests/fake/killat.c
+libkillat_la_CFLAGS = $(AM_CFLAGS)
+libkillat_la_LIBADD = libcarbon-core.la -ldl
+libkillat_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere

@@ -112,3 +112,33 @@ TESTS += tests/unit/test_cputime
 tests_unit_test_cputime_SOURCES = tests/unit/test_cputime.c $(tree_sources)
 tests_unit_test_cputime_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_cputime_LDADD = libcarbon-sensors.la libcarbon-core.la $(CMOCKA_LIBS)
+
+# the books: store and spool, fed by a fake meter
+books_sources = tests/unit/books.c tests/unit/books.h $(tree_sources) $(fake_meter_sources)
+books_cppflags = $(unit_cppflags) -I$(top_srcdir)/tests/fake
+books_cflags = $(unit_cflags) $(SQLITE_CFLAGS)
+books_ldadd = libcarbon-spool.la libcarbon-store.la libcarbon-core.la $(SQLITE_LIBS) $(CMOCKA_LIBS)
+books_tests = tests/unit/test_store tests/unit/test_millijoule tests/unit/test_load \
+	tests/unit/test_audit tests/unit/test_ingest
+check_PROGRAMS += $(books_tests)
+TESTS += $(books_tests)
+tests_unit_test_store_SOURCES = tests/unit/test_store.c $(books_sources)
+tests_unit_test_store_CPPFLAGS = $(books_cppflags)
+tests_unit_test_store_CFLAGS = $(books_cflags)
+tests_unit_test_store_LDADD = $(books_ldadd)
+tests_unit_test_millijoule_SOURCES = tests/unit/test_millijoule.c $(fake_meter_sources)
+tests_unit_test_millijoule_CPPFLAGS = $(books_cppflags)
+tests_unit_test_millijoule_CFLAGS = $(books_cflags)
+tests_unit_test_millijoule_LDADD = $(books_ldadd)
+tests_unit_test_load_SOURCES = tests/unit/test_load.c $(books_sources)
+tests_unit_test_load_CPPFLAGS = $(books_cppflags)
+tests_unit_test_load_CFLAGS = $(books_cflags)
+tests_unit_test_load_LDADD = $(books_ldadd)
+tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(books_sources)
+tests_unit_test_audit_CPPFLAGS = $(books_cppflags)
+tests_unit_test_audit_CFLAGS = $(books_cflags)
+tests_unit_test_audit_LDADD = $(books_ldadd)
+tests_unit_test_ingest_SOURCES = tests/unit/test_ingest.c $(books_sources)
+tests_unit_test_ingest_CPPFLAGS = $(books_cppflags)
+tests_unit_test_ingest_CFLAGS = $(books_cflags)
+tests_unit_test_ingest_LDADD = $(books_ldadd)

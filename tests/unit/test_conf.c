@@ -149,7 +149,8 @@ static void every_mistake_names_file_line_key_and_remedy(void **state)
         int rc = load(cases[i].text, &conf, NULL, &err);
 
         if (rc != -EINVAL || !strstr(err.text, cases[i].message))
-            fail_msg("%s gives %d: %s\nexpected: %s", cases[i].text, rc, err.text, cases[i].message);
+            fail_msg("%s gives %d: %s\nexpected: %s", cases[i].text, rc, err.text,
+                     cases[i].message);
         assert_int_equal(conf.deliver_s, 4711); /* untouched on failure */
     }
 }

@@ -1,0 +1,237 @@
+/* each rule of the audit finds what breaks it, and sound books have no findings */
+#include "unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "books.h"
+#include "fake_meter.h"
+
+/* Two nodes with twenty batches each. */
+static void fill(struct books *books)
+{
+    uint64_t random = 3;
+
+    books_open(books);
+    for (uint64_t n = 1; n <= 2; n++) {
+        char name[8] = { 'n', (char)('0' + n), '\0' };
+        struct fake_meter meter;
+
+        fake_meter_init(&meter, name, n, FAKE_BEGIN_S);
+        for (int i = 0; i < 20; i++) {
+            struct batch batch;
+
+            fake_meter_random(&meter, &random, &batch);
+            assert_int_equal(books_load(books, &batch, NULL), STORE_LOADED);
+            batch_clear(&batch);
+        }
+    }
+    assert_int_equal(store_exec(books->store, "PRAGMA foreign_keys = OFF", NULL), 0);
+}
+
+static void every_altered_row_is_found(void **state)
+{
+    static const struct {
+        const char *rule, *sql;
+    } rows[] = {
+        { "A1", "UPDATE energy SET active_mj = active_mj + 1 WHERE rowid = 5" },
+        { "A1", "UPDATE energy SET idle_mj = idle_mj - 1 WHERE idle_mj > 0 AND rowid < 40" },
+        { "A1", "DELETE FROM energy WHERE active_mj > 0 AND job_key > 0 AND step_id >= 0"
+                " AND node_key = 1" },
+        { "A1", "UPDATE node_total SET counted_mj = counted_mj - 1 WHERE rowid = 2" },
+        { "A1", "DELETE FROM node_total WHERE rowid = 1" },
+        { "A1", "INSERT INTO node_total VALUES (1, 0, 'cpu', 1)" },
+        { "A1", "UPDATE energy SET job_key = 0, step_id = -3 WHERE rowid = (SELECT MIN(rowid)"
+                " FROM energy WHERE active_mj > 0)" },
+        { "A2", "DELETE FROM batch_component WHERE seq = 7 AND stream LIKE '%1' AND component ="
+                " 'cpu'" },
+        { "A2", "UPDATE batch_component SET begin_uj = begin_uj + 1 WHERE seq = 7" },
+        { "A2", "UPDATE batch_component SET end_uj = end_uj + 1 WHERE seq = 7" },
+        { "A2", "DELETE FROM batch_component WHERE seq = 7; DELETE FROM batch WHERE seq = 7" },
+        { "A2", "DELETE FROM batch_component WHERE seq = 1; DELETE FROM batch WHERE seq = 1" },
+        { "A3", "UPDATE node_total SET counted_mj = counted_mj + 1 WHERE rowid = 2" },
+        { "A3", "DELETE FROM batch_component WHERE seq = 20 AND component = 'gpu'" },
+        { "A4", "DELETE FROM job WHERE job_key = 2" },
+        { "A4", "DELETE FROM step WHERE job_key = 2" },
+        { "A4", "UPDATE energy SET step_id = 99 WHERE job_key = 2 AND step_id = 0" },
+        { "A4", "UPDATE energy SET step_id = -2 WHERE job_key = 2 AND step_id = -1" },
+        { "A4", "UPDATE energy SET step_id = -7 WHERE job_key = 0 AND step_id = -2" },
+        { "A4", "DELETE FROM node WHERE node_key = 1" },
+        { "A5", "UPDATE energy SET active_mj = -1 WHERE rowid = 5" },
+        { "A5", "UPDATE energy SET metered_ms = elapsed_ms + 1 WHERE rowid = 5" },
+        { "A5", "UPDATE energy SET active_mj = active_mj + 0.5 WHERE rowid = 5" },
+        { "A5", "UPDATE node_total SET counted_mj = -1 WHERE rowid = 1" },
+        { "A5", "UPDATE power SET energy_mj = -1 WHERE rowid = 1" },
+        { "A5", "UPDATE batch_component SET begin_uj = end_uj + 1 WHERE seq = 3" },
+        { "DB", "DELETE FROM allocation" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        struct books books;
+
+        fill(&books);
+        ROW_HOLDS(i, books_audit(&books, NULL, false) == 0);
+        ROW_HOLDS(i, store_exec(books.store, rows[i].sql, NULL) == 0);
+        ROW_HOLDS(i, books_audit(&books, rows[i].rule, true) > 0);
+        books_close(&books);
+    }
+}
+
+struct last {
+    struct audit_finding finding;
+    unsigned count;
+};
+
+static void keep_finding(void *arg, const struct audit_finding *finding)
+{
+    struct last *last = arg;
+
+    last->finding = *finding;
+    last->count++;
+}
+
+static void ignore_balance(void *arg, const struct audit_balance *balance)
+{
+    (void)arg;
+    (void)balance;
+}
+
+/* a batch that is late but counted nothing is worth knowing; no joule is missing */
+static void a_hole_without_energy_is_stated_and_does_not_fail(void **state)
+{
+    struct last last = { .count = 0 };
+    const struct audit_sink sink = { &last, ignore_balance, keep_finding };
+    struct fake_meter meter;
+    struct books books;
+
+    (void)state;
+    books_open(&books);
+    fake_meter_init(&meter, "n1", 1, FAKE_BEGIN_S);
+    for (int i = 0; i < 4; i++) {
+        struct batch batch;
+
+        fake_meter_begin(&meter, 60, &batch);
+        if (i != 2)
+            fake_meter_energy(&batch, OWNER_SYSTEM, 0, 0, COMPONENT_CPU, 1500, 0);
+        fake_meter_seal(&meter, &batch);
+        if (i != 2)
+            assert_int_equal(books_load(&books, &batch, NULL), STORE_LOADED);
+        batch_clear(&batch);
+    }
+    assert_int_equal(store_audit(books.store, false, &sink, NULL), 0);
+    assert_int_equal(last.count, 1);
+    assert_string_equal(last.finding.rule, "A2");
+    assert_false(last.finding.fails);
+    assert_non_null(strstr(last.finding.text, "1 batch missing before seq 4"));
+    books_close(&books);
+}
+
+static void a_hole_with_energy_says_how_much_is_missing(void **state)
+{
+    struct last last = { .count = 0 };
+    const struct audit_sink sink = { &last, ignore_balance, keep_finding };
+    struct fake_meter meter;
+    struct books books;
+
+    (void)state;
+    books_open(&books);
+    fake_meter_init(&meter, "n1", 1, FAKE_BEGIN_S);
+    for (int i = 0; i < 4; i++) {
+        struct batch batch;
+
+        fake_meter_begin(&meter, 60, &batch);
+        fake_meter_energy(&batch, OWNER_SYSTEM, 0, 0, COMPONENT_CPU, 1500, 0);
+        fake_meter_seal(&meter, &batch);
+        if (i != 1)
+            assert_int_equal(books_load(&books, &batch, NULL), STORE_LOADED);
+        batch_clear(&batch);
+    }
+    assert_int_equal(store_audit(books.store, false, &sink, NULL), 0);
+    assert_int_equal(last.count, 2);
+    assert_true(last.finding.fails);
+    assert_int_equal(last.finding.missing_mj, 2); /* 1500 to 3000 uJ: 3 mJ - 1 mJ */
+    books_close(&books);
+}
+
+struct balances {
+    struct audit_balance months[4];
+    char nodes[4][NODE_NAME_SIZE];
+    unsigned count;
+};
+
+static void keep_balance(void *arg, const struct audit_balance *balance)
+{
+    struct balances *balances = arg;
+
+    assert_true(balances->count < 4);
+    snprintf(balances->nodes[balances->count], NODE_NAME_SIZE, "%s", balance->node);
+    balances->months[balances->count++] = *balance;
+}
+
+static void ignore_finding(void *arg, const struct audit_finding *finding)
+{
+    (void)arg;
+    (void)finding;
+}
+
+/* 2026-09-30T23:59:00Z and a minute later */
+static void the_balance_is_by_node_and_utc_month(void **state)
+{
+    static const int64_t minutes_s[] = { 1790812740, 1790812800 };
+    struct balances balances = { .count = 0 };
+    const struct audit_sink sink = { &balances, keep_balance, ignore_finding };
+    struct fake_meter meter;
+    struct books books;
+
+    (void)state;
+    books_open(&books);
+    for (uint64_t n = 1; n <= 2; n++) {
+        char name[8] = { 'n', (char)('0' + n), '\0' };
+
+        fake_meter_init(&meter, name, n, minutes_s[0]);
+        for (unsigned i = 0; i < LENGTH(minutes_s); i++) {
+            struct batch batch;
+
+            fake_meter_begin(&meter, 60, &batch);
+            fake_meter_job(&batch, 1, 7, minutes_s[0]);
+            fake_meter_step(&batch, 1, 0, minutes_s[0]);
+            fake_meter_energy(&batch, OWNER_STEP, 1, 0, COMPONENT_CPU, 5000, 4000);
+            fake_meter_energy(&batch, OWNER_REMAINDER, 1, 0, COMPONENT_CPU, 1000, 2000);
+            fake_meter_energy(&batch, OWNER_SYSTEM, 0, 0, COMPONENT_GPU, 7000, 0);
+            fake_meter_energy(&batch, OWNER_UNALLOCATED, 0, 0, COMPONENT_GPU, 0, 9000);
+            fake_meter_seal(&meter, &batch);
+            assert_int_equal(books_load(&books, &batch, NULL), STORE_LOADED);
+            batch_clear(&batch);
+        }
+    }
+    assert_int_equal(store_audit(books.store, false, &sink, NULL), 0);
+    assert_int_equal(balances.count, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        const struct audit_balance *b = &balances.months[i];
+
+        assert_string_equal(balances.nodes[i], i < 2 ? "n1" : "n2");
+        assert_int_equal(b->year, 2026);
+        assert_int_equal(b->month, i % 2 ? 10 : 9);
+        assert_int_equal(b->counted_mj, 28);
+        assert_int_equal(b->active_mj, 5);
+        assert_int_equal(b->idle_mj, 4);
+        assert_int_equal(b->remainder_mj, 3);
+        assert_int_equal(b->system_mj, 7);
+        assert_int_equal(b->unallocated_mj, 9);
+        assert_int_equal(b->difference_mj, 0);
+    }
+    books_close(&books);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_altered_row_is_found),
+        cmocka_unit_test(a_hole_without_energy_is_stated_and_does_not_fail),
+        cmocka_unit_test(a_hole_with_energy_says_how_much_is_missing),
+        cmocka_unit_test(the_balance_is_by_node_and_utc_month),
+    };
+
+    return cmocka_run_group_tests_name("audit", tests, NULL, NULL);
+}

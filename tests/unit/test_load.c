@@ -1,0 +1,444 @@
+/* loading batches: exactly once, in any order, each allocation to the right run of its job */
+#include "unit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "books.h"
+#include "fake_meter.h"
+
+#define T FAKE_BEGIN_S
+#define NS INT64_C(1000000000)
+
+static int set_up(void **state)
+{
+    static struct books books;
+
+    books_open(&books);
+    *state = &books;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    books_close(*state);
+    return 0;
+}
+
+static void load(struct books *books, const struct batch *batch)
+{
+    struct error err = { "" };
+    int rc = books_load(books, batch, &err);
+
+    if (rc != STORE_LOADED)
+        fail_msg("seq %d of %s gives %d: %s", (int)batch->head.seq, batch->head.node, rc, err.text);
+}
+
+/* --- exactly once ---------------------------------------------------------------------------- */
+
+static void a_batch_counts_once_however_often_it_comes(void **state)
+{
+    struct books *books = *state;
+    struct fake_meter meter;
+    uint64_t random = 1;
+    struct batch batch;
+    int64_t before_mj;
+
+    fake_meter_init(&meter, "n1", 1, T);
+    fake_meter_random(&meter, &random, &batch);
+    load(books, &batch);
+    before_mj = books_number(books, "SELECT SUM(active_mj + idle_mj) FROM energy");
+    assert_int_equal(books_load(books, &batch, NULL), STORE_DUPLICATE);
+    assert_int_equal(books_number(books, "SELECT SUM(active_mj + idle_mj) FROM energy"), before_mj);
+    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM batch"), 1);
+    assert_int_equal(books_audit(books, NULL, false), 0);
+    batch_clear(&batch);
+}
+
+static void other_bytes_under_a_known_id_change_nothing(void **state)
+{
+    struct books *books = *state;
+    struct fake_meter meter;
+    uint64_t random = 1;
+    struct batch batch;
+
+    fake_meter_init(&meter, "n1", 1, T);
+    fake_meter_random(&meter, &random, &batch);
+    load(books, &batch);
+    batch.head.packages = 7;
+    batch.head.next_ref++;
+    assert_int_equal(books_load(books, &batch, NULL), STORE_CONFLICTING);
+    assert_int_equal(books_number(books, "SELECT packages FROM node"), 2);
+    assert_int_equal(books_audit(books, NULL, false), 0);
+    batch_clear(&batch);
+}
+
+static void what_cannot_be_loaded_leaves_nothing_behind(void **state)
+{
+    struct books *books = *state;
+    struct error err = { "" };
+    struct fake_meter meter;
+    uint64_t random = 1;
+    struct batch batch;
+
+    fake_meter_init(&meter, "n1", 1, T);
+    fake_meter_random(&meter, &random, &batch);
+    batch.energies[batch.n_energies - 1].hour_s += 1;
+    assert_int_equal(books_load(books, &batch, &err), -EBADMSG);
+    assert_string_equal(err.text, "hour_s of an energy row is not the begin of an hour");
+    batch.energies[batch.n_energies - 1].hour_s -= 1;
+    batch.components[0].end_uj = UINT64_MAX;
+    assert_int_equal(books_load(books, &batch, &err), -EBADMSG);
+    batch.components[0].end_uj = batch.components[0].begin_uj;
+    batch.steps[0].ref = 4711;
+    assert_int_equal(books_load(books, &batch, &err), -EBADMSG);
+    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM node"), 0);
+    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM energy"), 0);
+    batch_clear(&batch);
+}
+
+/* a constraint that breaks in mid-batch undoes the whole of it, and none of the others */
+static void a_batch_that_breaks_in_the_middle_is_undone_alone(void **state)
+{
+    struct books *books = *state;
+    struct fake_meter meter;
+    uint64_t random = 1;
+    struct batch good, bad;
+    enum store_outcome outcome;
+
+    fake_meter_init(&meter, "n1", 1, T);
+    fake_meter_random(&meter, &random, &good);
+    fake_meter_random(&meter, &random, &bad);
+    batch_push(&bad.components, &bad.n_components, sizeof(bad.components[0]),
+               &(struct batch_component){ .component = bad.components[0].component });
+    assert_int_equal(store_begin(books->store, NULL), 0);
+    assert_int_equal(store_load(books->store, &good, "00000001", &outcome, NULL), 0);
+    assert_int_equal(store_load(books->store, &bad, "00000002", &outcome, NULL), -EBADMSG);
+    assert_int_equal(store_commit(books->store, NULL), 0);
+    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM batch"), 1);
+    assert_int_equal(books_audit(books, NULL, false), 0);
+    batch_clear(&good);
+    batch_clear(&bad);
+}
+
+/* --- in any order ---------------------------------------------------------------------------- */
+
+#define STREAMS 3
+#define BATCHES 30
+
+static void make_batches(struct batch *batches)
+{
+    uint64_t random = 99;
+
+    for (int s = 0; s < STREAMS; s++) {
+        struct fake_meter meter;
+        char node[8] = { 'n', (char)('1' + s), '\0' };
+
+        fake_meter_init(&meter, node, (uint64_t)s + 1, T);
+        for (int i = 0; i < BATCHES; i++)
+            fake_meter_random(&meter, &random, &batches[s * BATCHES + i]);
+    }
+}
+
+static void shuffle(const struct batch **order, size_t count, uint64_t *random)
+{
+    for (size_t i = count - 1; i > 0; i--) {
+        size_t other = (size_t)fake_random(random, i + 1);
+        const struct batch *swap = order[i];
+
+        order[i] = order[other];
+        order[other] = swap;
+    }
+}
+
+/* All that the books say, without the keys that depend on the order of loading, as one number. */
+static int64_t digest(struct books *books)
+{
+    static const char *const queries[] = {
+        "SELECT j.job_id || ':' || j.begin_s || ':' || COALESCE(j.end_s, '-') || ':' || j.flags ||"
+        " ':' || COALESCE(j.exit_status, '-') FROM job j ORDER BY 1",
+        "SELECT n.name || a.ref || ':' || j.job_id || ':' || a.begin_ns || ':' || COALESCE(a.end_ns,"
+        " '-') || ':' || a.seen_seq FROM allocation a JOIN node n ON n.node_key = a.node_key"
+        " JOIN job j ON j.job_key = a.job_key ORDER BY 1",
+        "SELECT n.name || j.job_id || s.step_id || ':' || s.cpu_ns || COALESCE(s.end_ns, '-')"
+        " FROM step s JOIN allocation a ON a.allocation_key = s.allocation_key JOIN node n"
+        " ON n.node_key = a.node_key JOIN job j ON j.job_key = s.job_key ORDER BY 1",
+        "SELECT n.name || ':' || e.hour_s || ':' || COALESCE(j.job_id, 0) || ':' || e.step_id ||"
+        " component || quality || ':' || active_mj || ':' || idle_mj || ':' || metered_ms || ':' ||"
+        " elapsed_ms FROM energy e JOIN node n ON n.node_key = e.node_key"
+        " LEFT JOIN job j ON j.job_key = e.job_key ORDER BY 1",
+        "SELECT j.job_id || ':' || minute_s || ':' || energy_mj || ':' || span_ms FROM power p"
+        " JOIN job j ON j.job_key = p.job_key ORDER BY 1",
+    };
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+
+    for (size_t i = 0; i < LENGTH(queries); i++) {
+        sqlite3_stmt *stmt;
+
+        assert_int_equal(sqlite3_prepare_v2(books->store->db, queries[i], -1, &stmt, NULL), 0);
+        while (sqlite3_step(stmt) == SQLITE_ROW)
+            for (const unsigned char *p = sqlite3_column_text(stmt, 0); *p; p++)
+                hash = (hash ^ *p) * UINT64_C(1099511628211);
+        sqlite3_finalize(stmt);
+    }
+    return (int64_t)hash;
+}
+
+static void any_order_of_arrival_gives_the_same_books(void **state)
+{
+    struct batch *batches = calloc(STREAMS * BATCHES, sizeof(*batches));
+    const struct batch *order[STREAMS * BATCHES];
+    int64_t first = 0;
+    uint64_t random = 5;
+
+    (void)state;
+    make_batches(batches);
+    for (size_t i = 0; i < LENGTH(order); i++)
+        order[i] = &batches[i];
+    for (int round = 0; round < 6; round++) {
+        struct books books;
+
+        books_open(&books);
+        for (size_t i = 0; i < LENGTH(order); i++)
+            load(&books, order[i]);
+        assert_int_equal(books_audit(&books, NULL, false), 0);
+        if (round == 0)
+            first = digest(&books);
+        assert_int_equal(digest(&books), first);
+        books_close(&books);
+        shuffle(order, LENGTH(order), &random);
+    }
+    for (size_t i = 0; i < LENGTH(order); i++)
+        batch_clear(&batches[i]);
+    free(batches);
+}
+
+static void nothing_known_is_lost_and_the_latest_batch_wins(void **state)
+{
+    struct books *books = *state;
+    struct fake_meter meter;
+    struct batch one, two;
+    struct batch_job *job;
+
+    fake_meter_init(&meter, "n1", 1, T);
+    fake_meter_begin(&meter, 60, &one);
+    job = fake_meter_job(&one, 1, 7, T);
+    job->has |= JOB_HAS_ACCOUNT | JOB_HAS_USER;
+    strcpy(job->account, "old");
+    strcpy(job->user, "alice");
+    fake_meter_step(&one, 1, 0, T)->cpu_ns = 10;
+    fake_meter_seal(&meter, &one);
+    fake_meter_begin(&meter, 60, &two);
+    job = fake_meter_job(&two, 1, 7, T);
+    job->has |= JOB_HAS_ACCOUNT | JOB_HAS_CORES;
+    strcpy(job->account, "new");
+    idset_add(&job->cores, 3);
+    job->flags = FLAG_END_LATE;
+    fake_meter_end_job(job, T + 90);
+    job->exit_status = 256;
+    fake_meter_step(&two, 1, 0, T)->cpu_ns = 20;
+    fake_meter_seal(&meter, &two);
+    load(books, &two);
+    load(books, &one);
+    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM job WHERE account = 'new' AND"
+                                  " user_name = 'alice' AND exit_status = 256 AND flags = 2"
+                                  " AND end_s = %lld", (long long)T + 90), 1);
+    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM allocation WHERE core_list = '3'"
+                                  " AND cores = 1 AND seen_seq = 2"), 1);
+    assert_int_equal(books_number(books, "SELECT cpu_ns FROM step"), 20);
+    batch_clear(&one);
+    batch_clear(&two);
+}
+
+static void the_newest_batch_says_what_a_node_is(void **state)
+{
+    struct books *books = *state;
+    struct fake_meter meter;
+    struct batch batches[3];
+
+    fake_meter_init(&meter, "n1", 1, T);
+    for (unsigned i = 0; i < 3; i++) {
+        fake_meter_begin(&meter, 60, &batches[i]);
+        batches[i].head.gpus = i;
+        fake_meter_seal(&meter, &batches[i]);
+    }
+    load(books, &batches[0]);
+    load(books, &batches[2]);
+    assert_int_equal(books_number(books, "SELECT gpus FROM node"), 2);
+    load(books, &batches[1]);
+    assert_int_equal(books_number(books, "SELECT gpus FROM node"), 2);
+}
+
+/* --- which run of a job ---------------------------------------------------------------------- */
+
+struct part {
+    const char *node;
+    uint64_t stream, ref;
+    int64_t begin_s, end_s; /* after T; end_s 0: open */
+    uint32_t restarts, flags;
+    const char *sluid;
+};
+
+static void load_part(struct books *books, const struct part *part, uint64_t seq)
+{
+    struct fake_meter meter;
+    struct batch batch;
+    struct batch_job *job;
+
+    fake_meter_init(&meter, part->node, part->stream, T + part->begin_s);
+    meter.seq = seq;
+    fake_meter_begin(&meter, part->end_s ? part->end_s - part->begin_s : 60, &batch);
+    job = fake_meter_job(&batch, part->ref, 7, T + part->begin_s);
+    job->restart_count = part->restarts;
+    job->flags = part->flags;
+    if (part->end_s)
+        fake_meter_end_job(job, T + part->end_s);
+    if (part->sluid) {
+        job->has |= JOB_HAS_SLUID;
+        strcpy(job->sluid, part->sluid);
+    }
+    fake_meter_energy(&batch, OWNER_REMAINDER, part->ref, 0, COMPONENT_CPU, 1000, 0);
+    fake_meter_seal(&meter, &batch);
+    load(books, &batch);
+    batch_clear(&batch);
+}
+
+#define DAY 86400
+
+static void allocations_join_the_run_they_belong_to(void **state)
+{
+    static const struct {
+        const char *what;
+        struct part first, second;
+        int runs;
+    } rows[] = {
+        { "two nodes at once", { "a", 1, 1, 0, 0, 0, 0, NULL }, { "b", 2, 1, 5, 0, 0, 0, NULL }, 1 },
+        { "two nodes, both ended", { "a", 1, 1, 0, 100, 0, 0, NULL },
+          { "b", 2, 1, 1, 101, 0, 0, NULL }, 1 },
+        { "a node begins within 300 s of the end", { "a", 1, 1, 0, 100, 0, 0, NULL },
+          { "b", 2, 1, 400, 500, 0, 0, NULL }, 1 },
+        { "a node begins later than that: the id was used again", { "a", 1, 1, 0, 100, 0, 0, NULL },
+          { "b", 2, 1, 401, 500, 0, 0, NULL }, 2 },
+        { "the older run arrives last", { "a", 1, 1, 5000, 6000, 0, 0, NULL },
+          { "b", 2, 1, 0, 100, 0, 0, NULL }, 2 },
+        { "same node, another reference, after the end", { "a", 1, 1, 0, 100, 0, 0, NULL },
+          { "a", 1, 2, 110, 0, 0, 0, NULL }, 2 },
+        { "requeued", { "a", 1, 1, 0, 100, 0, 0, NULL }, { "b", 2, 1, 110, 0, 1, 0, NULL }, 2 },
+        { "an open run that was heard of long ago", { "a", 1, 1, 0, 0, 0, 0, NULL },
+          { "b", 2, 1, 8 * DAY, 0, 0, 0, NULL }, 2 },
+        { "an open run, next node days later", { "a", 1, 1, 0, 0, 0, 0, NULL },
+          { "b", 2, 1, 6 * DAY, 0, 0, 0, NULL }, 1 },
+        { "checkpoint lost, the same mark read again", { "a", 1, 1, 0, 0, 0, 0, NULL },
+          { "a", 2, 1, 0, 0, 0, 0, NULL }, 1 },
+        { "checkpoint lost, begin lost", { "a", 1, 1, 0, 0, 0, 0, NULL },
+          { "a", 2, 1, 4000, 0, 0, FLAG_BEGIN_LOST, NULL }, 1 },
+        { "begin lost, but the row had ended", { "a", 1, 1, 0, 100, 0, 0, NULL },
+          { "a", 2, 1, 4000, 0, 0, FLAG_BEGIN_LOST, NULL }, 2 },
+        { "begin lost, weeks after", { "a", 1, 1, 0, 0, 0, 0, NULL },
+          { "a", 2, 1, 20 * DAY, 0, 0, FLAG_BEGIN_LOST, NULL }, 2 },
+        { "another begin on the node while the first is open", { "a", 1, 1, 0, 0, 0, 0, NULL },
+          { "a", 2, 1, 500, 0, 0, 0, NULL }, 2 },
+        { "same SLUID, hours apart", { "a", 1, 1, 0, 100, 0, 0, "sAAA" },
+          { "b", 2, 1, 9000, 0, 0, 0, "sAAA" }, 1 },
+        { "other SLUID, at once", { "a", 1, 1, 0, 0, 0, 0, "sAAA" },
+          { "b", 2, 1, 0, 0, 0, 0, "sBBB" }, 2 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        struct books books;
+
+        books_open(&books);
+        load_part(&books, &rows[i].first, 1);
+        load_part(&books, &rows[i].second, rows[i].first.stream == rows[i].second.stream ? 2 : 1);
+        if (books_number(&books, "SELECT COUNT(*) FROM job") != rows[i].runs)
+            fail_msg("%s: %d runs expected, %lld found", rows[i].what, rows[i].runs,
+                     (long long)books_number(&books, "SELECT COUNT(*) FROM job"));
+        assert_int_equal(books_number(&books, "SELECT COUNT(*) FROM allocation"), 2);
+        assert_int_equal(books_audit(&books, "A1", false), 0);
+        books_close(&books);
+    }
+}
+
+static void a_job_ends_when_its_last_node_does(void **state)
+{
+    struct books *books = *state;
+
+    load_part(books, &(struct part){ "a", 1, 1, 0, 0, 0, 0, NULL }, 1);
+    load_part(books, &(struct part){ "b", 2, 1, 2, 100, 0, FLAG_END_LATE, NULL }, 1);
+    assert_int_equal(books_number(books, "SELECT end_s FROM job"), INT64_MIN);
+    load_part(books, &(struct part){ "a", 1, 1, 0, 90, 0, FLAG_BEGIN_LATE, NULL }, 2);
+    assert_int_equal(books_number(books, "SELECT end_s FROM job"), T + 100);
+    assert_int_equal(books_number(books, "SELECT begin_s FROM job"), T);
+    assert_int_equal(books_number(books, "SELECT flags FROM job"), FLAG_BEGIN_LATE | FLAG_END_LATE);
+}
+
+/* --- what a newer stream left behind --------------------------------------------------------- */
+
+static void empty_batch(struct books *books, const char *node, uint64_t stream, int64_t begin_s,
+                        const char *boot_id)
+{
+    struct fake_meter meter;
+    struct batch batch;
+
+    fake_meter_init(&meter, node, stream, T + begin_s);
+    strcpy(meter.boot_id, boot_id);
+    fake_meter_begin(&meter, 60, &batch);
+    fake_meter_seal(&meter, &batch);
+    load(books, &batch);
+    batch_clear(&batch);
+}
+
+static void a_reboot_closes_what_was_open_on_the_node(void **state)
+{
+    struct books *books = *state;
+
+    load_part(books, &(struct part){ "a", 1, 1, 0, 0, 0, 0, NULL }, 1);
+    empty_batch(books, "b", 3, 500, "boot-1");
+    assert_int_equal(books_number(books, "SELECT end_s FROM job"), INT64_MIN);
+    empty_batch(books, "a", 2, 500, "boot-2");
+    assert_int_equal(books_number(books, "SELECT end_s FROM job"), T + 60);
+    assert_int_equal(books_number(books, "SELECT flags FROM job"), FLAG_END_LOST | FLAG_REBOOT);
+    /* a late batch of the old stream moves the end, and takes nothing back */
+    load_part(books, &(struct part){ "a", 1, 1, 60, 0, 0, 0, NULL }, 2);
+    assert_int_equal(books_number(books, "SELECT end_s FROM job"), T + 120);
+    /* and one that knows the end says it */
+    load_part(books, &(struct part){ "a", 1, 1, 120, 150, 0, 0, NULL }, 3);
+    assert_int_equal(books_number(books, "SELECT end_s FROM job"), T + 150);
+    assert_int_equal(books_number(books, "SELECT flags FROM job"), 0);
+}
+
+static void a_job_that_goes_on_in_the_next_stream_has_lost_no_end(void **state)
+{
+    struct books *books = *state;
+
+    load_part(books, &(struct part){ "a", 1, 1, 0, 0, 0, 0, NULL }, 1);
+    empty_batch(books, "a", 2, 100, "boot-1");
+    assert_int_equal(books_number(books, "SELECT flags FROM job"), FLAG_END_LOST);
+    load_part(books, &(struct part){ "a", 2, 1, 160, 0, 0, FLAG_BEGIN_LOST, NULL }, 2);
+    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM job"), 1);
+    assert_int_equal(books_number(books, "SELECT flags FROM job"), FLAG_BEGIN_LOST);
+    assert_int_equal(books_number(books, "SELECT end_s FROM job"), INT64_MIN);
+    assert_int_equal(books_number(books, "SELECT begin_s FROM job"), T);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(a_batch_counts_once_however_often_it_comes),
+        TEST(other_bytes_under_a_known_id_change_nothing),
+        TEST(what_cannot_be_loaded_leaves_nothing_behind),
+        TEST(a_batch_that_breaks_in_the_middle_is_undone_alone),
+        cmocka_unit_test(any_order_of_arrival_gives_the_same_books),
+        TEST(nothing_known_is_lost_and_the_latest_batch_wins),
+        TEST(the_newest_batch_says_what_a_node_is),
+        cmocka_unit_test(allocations_join_the_run_they_belong_to),
+        TEST(a_job_ends_when_its_last_node_does),
+        TEST(a_reboot_closes_what_was_open_on_the_node),
+        TEST(a_job_that_goes_on_in_the_next_stream_has_lost_no_end),
+    };
+
+    return cmocka_run_group_tests_name("load", tests, NULL, NULL);
+}

@@ -1,0 +1,211 @@
+/* opening, creating and locking the database */
+#include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "books.h"
+
+static void creating_twice_is_harmless_and_the_file_is_not_for_everybody(void **state)
+{
+    struct books books;
+    struct stat st;
+    bool created = true;
+
+    (void)state;
+    books_open(&books);
+    books.store = store_close(books.store);
+    assert_int_equal(store_create(books.database, &created, NULL), 0);
+    assert_false(created);
+    assert_int_equal(stat(books.database + 7, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0640);
+    books_close(&books);
+}
+
+static void create(const char *database)
+{
+    struct error err = { "" };
+
+    if (store_create(database, NULL, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static void assert_refused(const char *database, enum store_mode mode, int code,
+                           const char *message)
+{
+    struct error err = { "" };
+    struct store *store = NULL;
+    int rc = store_open(database, mode, "a test", &store, &err);
+
+    if (rc != code || !strstr(err.text, message))
+        fail_msg("%s gives %d: %s\nexpected %d: %s", database, rc, err.text, code, message);
+    assert_null(store);
+}
+
+static void what_is_no_database_of_ours_is_refused_with_its_remedy(void **state)
+{
+    struct tree tree;
+    char name[PATH_MAX];
+
+    (void)state;
+    tree_make(&tree);
+    snprintf(name, sizeof(name), "sqlite:%.4000s/x.db", tree.path);
+    assert_refused(name, STORE_READ, -ENOENT, "`carbonctl init` creates it");
+    assert_refused("sqlite:x.db", STORE_READ, -EINVAL, "give sqlite:/absolute/path");
+    assert_refused("postgresql://x", STORE_READ, -EINVAL, "give sqlite:/absolute/path");
+    assert_refused("sqlite:/x?cache=shared", STORE_READ, -EINVAL, "only ?network=yes is");
+    tree_write(&tree, "x.db", "this is a text, and long enough to be a header of a database %0100d",
+               1);
+    assert_refused(name, STORE_READ, -EBADMSG, "file is not a database");
+    tree_remove(&tree, "x.db");
+    tree_write(&tree, "x.db", "%s", "");
+    assert_refused(name, STORE_READ, -EBADMSG, "is not a database of slurm-carbon");
+    tree_free(&tree);
+}
+
+static void an_empty_file_left_by_a_killed_init_is_filled(void **state)
+{
+    struct tree tree;
+    char name[PATH_MAX];
+    bool created = false;
+
+    (void)state;
+    tree_make(&tree);
+    snprintf(name, sizeof(name), "sqlite:%.4000s/x.db", tree.path);
+    tree_write(&tree, "x.db", "%s", "");
+    assert_int_equal(store_create(name, &created, NULL), 0);
+    assert_true(created);
+    tree_free(&tree);
+}
+
+static void a_newer_schema_is_refused(void **state)
+{
+    struct books books;
+
+    (void)state;
+    books_open(&books);
+    assert_int_equal(store_exec(books.store, "PRAGMA user_version = 2", NULL), 0);
+    books.store = store_close(books.store);
+    assert_refused(books.database, STORE_READ, -EPROTO, "has schema 2, and this program knows up");
+    assert_refused(books.database, STORE_WRITE, -EPROTO, "install the slurm-carbon that wrote it");
+    books_close(&books);
+}
+
+static void a_second_writer_is_told_who_the_first_is(void **state)
+{
+    struct books books;
+    struct store *reader;
+
+    (void)state;
+    books_open(&books);
+    assert_refused(books.database, STORE_WRITE, -EBUSY, "carbon.db.lock is held by a test, process");
+    assert_int_equal(store_create(books.database, NULL, NULL), -EBUSY);
+    assert_int_equal(store_open(books.database, STORE_READ, NULL, &reader, NULL), 0);
+    store_close(reader);
+    books.store = store_close(books.store);
+    assert_int_equal(store_open(books.database, STORE_WRITE, "next", &books.store, NULL), 0);
+    books_close(&books);
+}
+
+static void a_reader_cannot_write(void **state)
+{
+    struct books books;
+    struct store *reader;
+
+    (void)state;
+    books_open(&books);
+    assert_int_equal(store_open(books.database, STORE_READ, NULL, &reader, NULL), 0);
+    assert_int_equal(store_exec(reader, "INSERT INTO meta VALUES ('a', 'b')", NULL), -EROFS);
+    store_close(reader);
+    books_close(&books);
+}
+
+static void a_directory_that_everybody_may_write_is_refused(void **state)
+{
+    struct error err = { "" };
+    struct tree tree;
+    char name[PATH_MAX];
+
+    (void)state;
+    tree_make(&tree);
+    tree_mkdir(&tree, "open");
+    snprintf(name, sizeof(name), "%.4000s/open", tree.path);
+    assert_int_equal(chmod(name, 0777), 0);
+    snprintf(name, sizeof(name), "sqlite:%.4000s/open/x.db", tree.path);
+    assert_int_equal(store_create(name, NULL, &err), -EPERM);
+    assert_non_null(strstr(err.text, "chmod o-w"));
+    snprintf(name, sizeof(name), "sqlite:%.4000s/absent/x.db", tree.path);
+    assert_int_equal(store_create(name, NULL, &err), -ENOENT);
+    assert_non_null(strstr(err.text, "create it"));
+    tree_free(&tree);
+}
+
+/* as statfs(2) gives them: on some machines negative, since f_type is signed there */
+static void network_file_systems_are_known_by_their_magic(void **state)
+{
+    static const struct {
+        long type;
+        const char *name;
+    } rows[] = {
+        { 0x6969, "NFS" }, { 0x0bd00bd0, "Lustre" }, { 0x47504653, "GPFS" },
+        { (int)0xff534d42, "CIFS" }, { 0x00c36400, "CephFS" },
+        { 0xef53, NULL }, { 0x58465342, NULL }, { 0x01021994, NULL }, { 0x9123683e, NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        const char *name = store_network_name(rows[i].type);
+
+        ROW_HOLDS(i, rows[i].name ? name && strcmp(name, rows[i].name) == 0 : !name);
+    }
+}
+
+/* what EL8's SQLite 3.26 and PostgreSQL 13 do not both speak stays out of the schema */
+static void the_schema_is_plain(void **state)
+{
+    static const char *const banned[] = { " STRICT", "RETURNING", "GENERATED", "WITHOUT ROWID",
+                                          "AUTOINCREMENT", " FILTER" };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(banned); i++)
+        ROW_HOLDS(i, !strstr(store_schema(1), banned[i]));
+    assert_null(store_schema(2));
+}
+
+static void a_name_with_network_yes_is_the_same_database(void **state)
+{
+    struct books books;
+    char name[PATH_MAX + 16];
+    struct store *reader;
+
+    (void)state;
+    books_open(&books);
+    snprintf(name, sizeof(name), "%s?network=yes", books.database);
+    assert_int_equal(store_open(name, STORE_READ, NULL, &reader, NULL), 0);
+    assert_string_equal(store_path(reader), books.database + 7);
+    store_close(reader);
+    books.store = store_close(books.store);
+    create(name);
+    books_close(&books);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(creating_twice_is_harmless_and_the_file_is_not_for_everybody),
+        cmocka_unit_test(what_is_no_database_of_ours_is_refused_with_its_remedy),
+        cmocka_unit_test(an_empty_file_left_by_a_killed_init_is_filled),
+        cmocka_unit_test(a_newer_schema_is_refused),
+        cmocka_unit_test(a_second_writer_is_told_who_the_first_is),
+        cmocka_unit_test(a_reader_cannot_write),
+        cmocka_unit_test(a_directory_that_everybody_may_write_is_refused),
+        cmocka_unit_test(network_file_systems_are_known_by_their_magic),
+        cmocka_unit_test(the_schema_is_plain),
+        cmocka_unit_test(a_name_with_network_yes_is_the_same_database),
+    };
+
+    return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}
