@@ -256,7 +256,8 @@ static void set_aside(struct marks *marks, const char *name, const char *why)
     unlinkat(marks->dir_fd, aside, 0);
     unlinkat(marks->dir_fd, aside, AT_REMOVEDIR);
     if (renameat(marks->dir_fd, name, marks->dir_fd, aside) == 0)
-        log_line(LOG_LEVEL_WARNING, "mark %s is not usable: %s; it is kept as %s", name, why, aside);
+        log_line(LOG_LEVEL_WARNING, "mark %s is not usable: %s; it is kept as %s", name, why,
+                 aside);
     else if (unlinkat(marks->dir_fd, name, 0) == 0 || errno == ENOENT)
         log_line(LOG_LEVEL_WARNING, "mark %s is not usable: %s; it is deleted", name, why);
     else
@@ -387,6 +388,12 @@ static void begin_pass(struct marks *marks, uint64_t now)
     marks->found.count = 0;
 }
 
+/* Being written, or set aside; or the file by which an admin stops the plugin. */
+static bool is_no_mark(const char *name)
+{
+    return name[0] == '.' || strcmp(name, "full") == 0;
+}
+
 static void go_on_with_pass(struct marks *marks)
 {
     for (int i = 0; i < MARKS_ENTRIES_PER_LOOK; i++) {
@@ -397,8 +404,8 @@ static void go_on_with_pass(struct marks *marks)
             marks->in_pass = false;
             return;
         }
-        if (entry->d_name[0] == '.')
-            continue; /* being written, or set aside */
+        if (is_no_mark(entry->d_name))
+            continue;
         if (key_parse(entry->d_name, &key))
             note_found(marks, &key);
         else

@@ -105,8 +105,8 @@ static int sample_busy(struct meter *meter, uint64_t now)
     int rc = sensors_read_busy(meter->options.sensors, meter->busy_ns);
 
     if ((rc < 0) != meter->busy_failed)
-        log_line(LOG_LEVEL_WARNING, rc < 0 ? "CPU use of the packages cannot be read from proc/stat: %s"
-                                           : "CPU use of the packages can be read again%s",
+        log_line(LOG_LEVEL_WARNING, rc < 0 ? "the packages' CPU use cannot be read: %s"
+                                           : "the packages' CPU use can be read again%s",
                  rc < 0 ? strerror(-rc) : "");
     meter->busy_failed = rc < 0;
     for (uint32_t i = 0; rc == 0 && i < meter->options.topology->n_packages; i++)

@@ -32,7 +32,8 @@ struct roster_counts {
     uint64_t lost;     /* steps and jobs ended without an end mark */
 };
 
-/* A roster that feeds `ledger` and reads steps of `cputime` (neither owned). NULL without memory. */
+/* A roster that feeds `ledger` and reads steps by `cputime`; neither is owned. NULL without
+   memory. */
 struct roster *roster_new(struct ledger *ledger, struct cputime_node *cputime);
 struct roster *roster_free(struct roster *roster); /* takes NULL, returns NULL */
 

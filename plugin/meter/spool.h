@@ -21,9 +21,10 @@ MUST_CHECK int spool_open(const char *dir, const char *node, uint64_t max_bytes,
 struct spool *spool_close(struct spool *spool); /* takes NULL, returns NULL */
 
 /*
- * The checkpoint to resume from, after spool_close_old_streams(): the newest batch of boot boot_id that can be read. Files that
- * cannot be read are renamed to NAME.bad, logged, and the one before serves. Returns 0 and the
- * batch (the caller ends it with batch_clear()), or -ENOENT when there is none.
+ * The checkpoint to resume from, after spool_close_old_streams(): the newest batch of boot boot_id
+ * that can be read. Files that cannot be read are renamed to NAME.bad, logged, and the one before
+ * serves. Returns 0 and the batch (the caller ends it with batch_clear()), or -ENOENT when there
+ * is none.
  */
 MUST_CHECK int spool_checkpoint(struct spool *spool, const char *boot_id, struct batch *ret_batch,
                                 struct error *err);
@@ -49,8 +50,8 @@ void spool_keep_bad(struct spool *spool, const struct batch *batch);
 unsigned spool_drop(struct spool *spool);
 
 /*
- * Delivery (deliver.h): the names of up to `max` batches that are undelivered, oldest first; then how many of
- * them, from the first on, have arrived.
+ * Delivery (deliver.h): the names of up to `max` batches that are undelivered, oldest first; then
+ * how many of them, from the first on, have arrived.
  */
 size_t spool_undelivered(const struct spool *spool, char (*ret_names)[BATCH_NAME_SIZE], size_t max);
 void spool_delivered(struct spool *spool, char (*names)[BATCH_NAME_SIZE], size_t count);

@@ -67,7 +67,8 @@ static void add_work(struct buf *buf, const struct meter_state *state)
         buf_printf(buf, "%s: %" PRIu64 "\n", lines[i].key, lines[i].count);
     add_time(buf, "last_delivery_utc", state->delivered_wall_ns);
     add_time(buf, "last_error_utc", state->last_error_wall_ns);
-    buf_printf(buf, "last_error: %s\n", state->last_error.text[0] ? state->last_error.text : "none");
+    buf_printf(buf, "last_error: %s\n",
+               state->last_error.text[0] ? state->last_error.text : "none");
 }
 
 static void add_counter(struct buf *buf, const struct meter_counter *at)

@@ -15,3 +15,13 @@ tests_unit_test_spool_SOURCES = tests/unit/test_spool.c $(meter_world)
 tests_unit_test_spool_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_spool_CFLAGS = $(unit_cflags)
 tests_unit_test_spool_LDADD = $(meter_unit_ldadd)
+
+# the program itself
+check_PROGRAMS += tests/unit/test_meterd
+TESTS += tests/unit/test_meterd
+tests_unit_test_meterd_SOURCES = tests/unit/test_meterd.c $(meter_world) \
+	tests/unit/machine.c tests/unit/machine.h
+tests_unit_test_meterd_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_meterd_CFLAGS = $(unit_cflags)
+tests_unit_test_meterd_LDADD = $(meter_unit_ldadd)
+EXTRA_tests_unit_test_meterd_DEPENDENCIES = carbon-meterd$(EXEEXT)

@@ -47,7 +47,7 @@ void world_kill(struct world *w);
 void world_stop(struct world *w);
 void world_seal(struct world *w);
 
-/* A mark of this instant with what every mark has; then leave it (with readings of this instant). */
+/* A mark of this instant with what every mark has; leave it, with readings of this instant. */
 struct mark world_mark(const struct world *w, enum mark_edge edge, uint32_t job_id,
                        uint32_t step_id);
 void world_leave(struct world *w, const struct mark *mark);

@@ -375,7 +375,8 @@ static void leave_foreign_node(void)
 static void leave_misnamed(void)
 {
     world_edge(&w, MARK_JOB_BEGIN, 9, 0);
-    assert_int_equal(renameat(w.tree.fd, "marks/00000001000000000000-0000000009-ffffffff-job-begin.mark",
+    assert_int_equal(renameat(w.tree.fd,
+                              "marks/00000001000000000000-0000000009-ffffffff-job-begin.mark",
                               w.tree.fd, GOOD_NAME), 0);
 }
 
@@ -399,6 +400,16 @@ static void test_bad_marks_are_set_aside_and_stop_no_others(void **state)
         world_seal(&w);
         ROW_HOLDS(i, world_files(&w, "marks", "") == 0);
     }
+}
+
+static void test_the_file_that_stops_the_plugin_is_left_alone(void **state)
+{
+    (void)state;
+    leave_text("marks/full", "");
+    meter_wake(w.meter);
+    world_ticks(&w, 3);
+    assert_int_equal(describe().marks_bad, 0);
+    assert_int_equal(world_files(&w, "marks", "full"), 1);
 }
 
 static void test_marks_of_another_boot_are_discarded(void **state)
@@ -507,6 +518,7 @@ int main(void)
         HISTORY(test_a_killed_stepd_ends_its_step),
         HISTORY(test_a_stepd_killed_while_the_meter_was_down_ends_its_step),
         HISTORY(test_bad_marks_are_set_aside_and_stop_no_others),
+        HISTORY(test_the_file_that_stops_the_plugin_is_left_alone),
         HISTORY(test_marks_of_another_boot_are_discarded),
         HISTORY(test_a_mark_older_than_the_window_is_late_and_counts),
         HISTORY(test_thousands_of_marks_are_taken_in_order),
