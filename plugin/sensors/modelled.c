@@ -68,7 +68,8 @@ static int modelled_find(struct sensors *sensors, struct error *err)
         slot.counter.component = COMPONENT_CPU;
         slot.counter.quality = QUALITY_MODELLED;
         slot.counter.domain = package;
-        rc = set_power(options, &slot, err);
+        /* IdleWatts alone, for counters that measure, is no mistake of a model that is not used */
+        rc = sensors_counted_by(sensors, &slot) ? 0 : set_power(options, &slot, err);
         if (rc == 0)
             rc = sensors_offer(sensors, &slot);
         if (rc < 0)

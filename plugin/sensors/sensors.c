@@ -43,9 +43,8 @@ int sensors_leave_out(struct sensors *sensors, const char *source, const char *r
     return 0;
 }
 
-/* The source that counts this component of this domain already, if it is another one. */
-static const struct sensor_source *counted_by(const struct sensors *sensors,
-                                              const struct sensor_slot *slot)
+const struct sensor_source *sensors_counted_by(const struct sensors *sensors,
+                                               const struct sensor_slot *slot)
 {
     for (size_t i = 0; i < sensors->n_slots; i++) {
         const struct sensor_slot *other = &sensors->slots[i];
@@ -65,7 +64,7 @@ static void close_slot(const struct sensor_slot *slot)
 
 int sensors_offer(struct sensors *sensors, const struct sensor_slot *slot)
 {
-    const struct sensor_source *other = counted_by(sensors, slot);
+    const struct sensor_source *other = sensors_counted_by(sensors, slot);
     struct sensor_slot *slots;
     char reason[64];
 

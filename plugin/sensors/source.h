@@ -45,6 +45,10 @@ struct sensors {
     uint64_t *busy_ns; /* [n_packages], as of the last good one */
 };
 
+/* The source that counts this component of this domain already, if it is another one, or NULL. */
+const struct sensor_source *sensors_counted_by(const struct sensors *sensors,
+                                               const struct sensor_slot *slot);
+
 /*
  * Put a counter to use; the slot's fd is taken over (closed on failure). A component of a domain
  * that an earlier source counts is left out instead: nothing is counted twice. 0 or -ENOMEM.

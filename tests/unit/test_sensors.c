@@ -481,6 +481,23 @@ static void test_what_cannot_be_opened_is_an_error_with_the_reason(void **state)
     topology_free(topology);
 }
 
+static void test_idle_watts_alone_are_no_mistake_where_counters_measure(void **state)
+{
+    struct tree *tree = *state;
+    struct topology *topology = add_machine(tree);
+    struct sensor_options options = options_for(tree, topology, "auto");
+    struct sensors *sensors;
+    struct error err;
+
+    add_rapl(tree);
+    options.idle_uw = 100000000; /* above what the model takes for full power of this package */
+    assert_int_equal(sensors_open(&options, &sensors, &err), 0);
+    assert_int_equal(sensors_count(sensors), 4);
+    assert_non_null(strstr(reason_of(sensors, "modelled:0"), "powercap counts"));
+    sensors_close(sensors);
+    topology_free(topology);
+}
+
 static void test_machine_without_any_source_is_an_error(void **state)
 {
     struct tree *tree = *state;
@@ -627,6 +644,7 @@ int main(void)
         TEST(test_auto_without_powercap_models_and_says_why),
         TEST(test_list_in_its_order_decides_who_counts),
         TEST(test_what_cannot_be_opened_is_an_error_with_the_reason),
+        TEST(test_idle_watts_alone_are_no_mistake_where_counters_measure),
         TEST(test_machine_without_any_source_is_an_error),
         TEST(test_package_that_hwloc_does_not_know_is_left_out),
         TEST(test_failed_reading_is_an_error_and_no_number),
