@@ -9,7 +9,7 @@
 
 #include "core/batch.h"
 
-#define FAKE_BEGIN_S INT64_C(1790000000) /* when a fake meter starts: 2026-09-21T13:33:20Z */
+#define FAKE_BEGIN_S INT64_C(1790000000) /* when a fake meter starts: 2026-09-21T14:13:20Z */
 
 struct fake_meter {
     char node[NODE_NAME_SIZE], boot_id[BOOT_ID_SIZE];

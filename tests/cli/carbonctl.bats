@@ -1,0 +1,305 @@
+#!/usr/bin/env bats
+# carbonctl: what each command does, and what each mistake is told
+
+setup() {
+    carbonctl=${top_builddir:?}/carbonctl
+    dir=$BATS_TEST_TMPDIR
+    conf=$dir/carbon.conf
+    mkdir "$dir/deliver" "$dir/spool"
+    cat >"$conf" <<EOF
+ClusterName=c
+Zone=FR
+Database=sqlite:$dir/carbon.db
+DeliverDir=$dir/deliver
+SpoolDir=$dir/spool
+EOF
+    export SLURM_CARBON_CONF=$conf
+    unset SLURM_CONF SLURMD_NODENAME
+}
+
+says() { # TEXT: the output holds it
+    [[ $output == *"$1"* ]] || { printf 'expected: %s\nfound: %s\n' "$1" "$output"; return 1; }
+}
+
+fill() {
+    "$carbonctl" init
+    "$top_builddir/tests/fake/mkbatches" "$dir/deliver" 2 12
+}
+
+alter() { # SQL: behind carbonctl's back
+    command -v sqlite3 >/dev/null || skip "no sqlite3 command"
+    sqlite3 "$dir/carbon.db" "$1"
+}
+
+# --- the program ---------------------------------------------------------------------------------
+
+@test "help lists every command, and each has its own" {
+    run "$carbonctl" --help
+    [ "$status" -eq 0 ]
+    for command in init ingest audit status config help; do
+        says "  $command "
+        "$carbonctl" "$command" --help | grep -q "^Usage: carbonctl $command"
+    done
+    says "Exit status:"
+}
+
+@test "the version is printed" {
+    run "$carbonctl" --version
+    [ "$status" -eq 0 ]
+    [[ $output =~ ^carbonctl\ [0-9]+\.[0-9]+ ]]
+}
+
+@test "a mistake on the command line is named, with the way to help" {
+    local row
+    for row in \
+        "|give a command; carbonctl --help lists them" \
+        "frob|'frob' is not a command; carbonctl --help lists them" \
+        "--frob|option --frob is not known; see carbonctl --help" \
+        "-x init|option -x is not known; see carbonctl --help" \
+        "--config|option --config needs an argument; see carbonctl --help" \
+        "init --frob|init: option --frob is not known; see carbonctl init --help" \
+        "init now|init: nothing is known to do with 'now'; see carbonctl init --help" \
+        "ingest --once --watch|ingest: --once and --watch exclude each other" \
+        "audit --json=x|audit: option --json=x is not known; see carbonctl audit --help" \
+        "status --days|status: --days needs an argument; see carbonctl status --help" \
+        "status --days 0|status: --days 0 is no number of days; give 1 to 36500" \
+        "status --days x|status: --days x is no number of days; give 1 to 36500" \
+        "help me|help: nothing is known to do with 'me'"; do
+        # shellcheck disable=SC2086
+        run "$carbonctl" ${row%%|*}
+        [ "$status" -eq 1 ]
+        says "carbonctl: ${row#*|}"
+    done
+}
+
+@test "output that cannot be written is an error" {
+    [ -e /dev/full ] || skip "no /dev/full"
+    run bash -c "'$carbonctl' --help >/dev/full"
+    [ "$status" -eq 1 ]
+    says "carbonctl: cannot write"
+}
+
+# --- config --------------------------------------------------------------------------------------
+
+@test "config shows each value and where it came from" {
+    run "$carbonctl" config
+    [ "$status" -eq 0 ]
+    says "# $conf"
+    grep -qE "^Zone=FR +# $conf:2$" <<<"$output"
+    grep -qE "^PUE=1.2 +# default$" <<<"$output"
+    grep -qE "^MarkDir=/run/slurm-carbon/[^ ]+ +# default$" <<<"$output"
+}
+
+@test "config says when slurm.conf gave the cluster's name, and which node %n is" {
+    echo "ClusterName=Alpha" >"$dir/slurm.conf"
+    echo "MarkDir=/m/%n" >"$conf"
+    SLURMD_NODENAME=n7 run "$carbonctl" config
+    [ "$status" -eq 0 ]
+    grep -qE "^ClusterName=alpha +# $dir/slurm.conf$" <<<"$output"
+    grep -qE "^MarkDir=/m/n7 +# $conf:1$" <<<"$output"
+}
+
+@test "what config prints is a carbon.conf" {
+    "$carbonctl" config >"$dir/printed.conf"
+    run "$carbonctl" config --config "$dir/printed.conf"
+    [ "$status" -eq 0 ]
+    grep -qE "^Zone=FR +# $dir/printed.conf:3$" <<<"$output"
+}
+
+@test "a mistake in carbon.conf stops every command, with file and line" {
+    echo "Zon=DE" >>"$conf"
+    for command in init ingest audit status config; do
+        run "$carbonctl" "$command"
+        [ "$status" -eq 1 ]
+        says "carbonctl: $conf:6: Zon: no such key; did you mean Zone?"
+    done
+}
+
+@test "a file named by --config must be there, before or after the command" {
+    for order in "--config $dir/absent config" "config --config $dir/absent" "config -c $dir/absent"; do
+        # shellcheck disable=SC2086
+        run "$carbonctl" $order
+        [ "$status" -eq 1 ]
+        says "carbonctl: cannot read $dir/absent: No such file or directory"
+    done
+}
+
+# --- init ----------------------------------------------------------------------------------------
+
+@test "init creates the database once, for owner and group" {
+    umask 0
+    run "$carbonctl" init
+    [ "$status" -eq 0 ]
+    says "carbon.db created"
+    [ "$(stat -c %a "$dir/carbon.db")" = 640 ]
+    run "$carbonctl" init
+    [ "$status" -eq 0 ]
+    says "is there already"
+}
+
+@test "init refuses a directory that is not there, or open to everybody" {
+    sed -i "s|^Database=.*|Database=sqlite:$dir/absent/x.db|" "$conf"
+    run "$carbonctl" init
+    [ "$status" -eq 1 ]
+    says "cannot use the directory $dir/absent of the database; create it"
+    mkdir -m 777 "$dir/absent"
+    run "$carbonctl" init
+    [ "$status" -eq 1 ]
+    says "chmod o-w $dir/absent"
+}
+
+@test "init refuses a file of another kind and leaves it as it is" {
+    echo "some text that is nobody's database" >"$dir/carbon.db"
+    run "$carbonctl" init
+    [ "$status" -eq 1 ]
+    says "file is not a database"
+    [ "$(cat "$dir/carbon.db")" = "some text that is nobody's database" ]
+}
+
+# --- ingest --------------------------------------------------------------------------------------
+
+@test "without a database ingest and audit say how to make one" {
+    for command in ingest audit; do
+        run "$carbonctl" "$command"
+        [ "$status" -eq 1 ]
+        says "there is no database $dir/carbon.db; \`carbonctl init\` creates it"
+    done
+}
+
+@test "ingest loads each batch once" {
+    fill
+    cp -r "$dir/deliver" "$dir/again"
+    run "$carbonctl" ingest
+    [ "$status" -eq 0 ]
+    [ "$output" = "loaded 24, duplicates 0, quarantined 0, left 0" ]
+    if compgen -G "$dir/deliver/*.batch"; then false; fi
+    cp "$dir"/again/*.batch "$dir/deliver"
+    run "$carbonctl" ingest --once
+    [ "$status" -eq 0 ]
+    [ "$output" = "loaded 0, duplicates 24, quarantined 0, left 0" ]
+    "$carbonctl" audit
+}
+
+@test "ingest sets a bad file aside, says so, and loads the others" {
+    fill
+    echo garbage >"$dir/deliver/bad.batch"
+    run "$carbonctl" ingest
+    [ "$status" -eq 3 ]
+    says "carbonctl: bad.batch: quarantined: torn: the last line is not \"end CRC32\""
+    says "loaded 24, duplicates 0, quarantined 1, left 0"
+    [ "$(cat "$dir/deliver/quarantine/bad.batch")" = garbage ]
+    grep -q "torn" "$dir/deliver/quarantine/bad.batch.reason"
+    run "$carbonctl" status
+    says "1 files in quarantine"
+}
+
+@test "ingest without its directory says which one" {
+    "$carbonctl" init
+    rmdir "$dir/deliver"
+    run "$carbonctl" ingest
+    [ "$status" -eq 1 ]
+    says "cannot open DeliverDir $dir/deliver: No such file or directory"
+}
+
+@test "a second ingest is told who the first is; watch loads what comes and ends on SIGTERM" {
+    "$carbonctl" init
+    "$carbonctl" ingest --watch >"$dir/watch.log" 3>&- &
+    watcher=$!
+    until [ -s "$dir/carbon.db.lock" ] && grep -q ingest "$dir/carbon.db.lock"; do sleep 0.05; done
+    run "$carbonctl" ingest
+    [ "$status" -eq 1 ]
+    says "carbon.db.lock is held by carbonctl ingest, process $watcher, since "
+    "$top_builddir/tests/fake/mkbatches" "$dir/deliver" 1 5
+    while compgen -G "$dir/deliver/*.batch" >/dev/null; do sleep 0.05; done
+    kill -TERM "$watcher"
+    wait "$watcher"
+    grep -q "^loaded 5, duplicates 0" "$dir/watch.log"
+    "$carbonctl" audit
+}
+
+# --- audit ---------------------------------------------------------------------------------------
+
+@test "audit prints the balance per node and month" {
+    fill
+    "$carbonctl" ingest
+    run "$carbonctl" audit --verbose
+    [ "$status" -eq 0 ]
+    grep -qE '^NODE +MONTH +COUNTED kWh' <<<"$output"
+    grep -qE '^n1 +2026-09 .* 0$' <<<"$output"
+    grep -qE '^n2 +2026-09 .* 0$' <<<"$output"
+    says "the books balance"
+}
+
+@test "audit of empty books says so" {
+    "$carbonctl" init
+    run "$carbonctl" audit
+    [ "$status" -eq 0 ]
+    says "the books are empty"
+}
+
+@test "audit fails when one millijoule is missing, and names where" {
+    fill
+    "$carbonctl" ingest
+    alter "UPDATE energy SET active_mj = active_mj - 1 WHERE rowid = (SELECT MIN(rowid) FROM energy
+           WHERE active_mj > 0 AND component = 'gpu' AND node_key = 2)"
+    run "$carbonctl" audit
+    [ "$status" -eq 1 ]
+    grep -qE '^A1 fails: node n2, hour 2026-09-21T1[45]:00:00Z, gpu: .*: 1 mJ missing$' <<<"$output"
+    says "the books do not balance"
+}
+
+@test "audit says what a missing batch counted" {
+    fill
+    rm "$dir"/deliver/n1-*-000000000003.batch
+    "$carbonctl" ingest
+    run "$carbonctl" audit
+    [ "$status" -eq 1 ]
+    says "A2 notes: node n1, stream 0000000000001000: 1 batch missing before seq 4"
+    grep -qE '^A2 fails: node n1, stream 0000000000001000, seq 4, .* mJ missing$' <<<"$output"
+}
+
+@test "audit --json is JSON with units in its keys" {
+    fill
+    "$carbonctl" ingest
+    run "$carbonctl" audit --json
+    [ "$status" -eq 0 ]
+    says '"balanced": true'
+    says '"counted_mj": '
+    says '"difference_mj": 0'
+    if command -v python3 >/dev/null; then python3 -m json.tool <<<"$output" >/dev/null; fi
+}
+
+# --- status --------------------------------------------------------------------------------------
+
+@test "status shows each node's books, and works where there are none" {
+    run "$carbonctl" status
+    [ "$status" -eq 0 ]
+    says "not on this machine"
+    "$carbonctl" init
+    run "$carbonctl" status
+    says "no node has delivered yet"
+    "$top_builddir/tests/fake/mkbatches" "$dir/deliver" 2 12
+    rm "$dir"/deliver/n2-*-000000000005.batch
+    "$carbonctl" ingest
+    run "$carbonctl" status --days 36500
+    [ "$status" -eq 0 ]
+    grep -qE '^c +n1 +2026-09-21T14:25:20Z +.* 12 +1 +0 +0 +0$' <<<"$output"
+    grep -qE '^c +n2 +2026-09-21T14:25:20Z +.* 11 +1 +1 +0 +0$' <<<"$output"
+}
+
+@test "status tells whether the meter lives, by its lock, and prints its own words" {
+    printf 'version: 0.1.0\ntick_ms: 1000\n' >"$dir/spool/status"
+    : >"$dir/spool/lock"
+    run "$carbonctl" status
+    says "not running; what follows is its last word"
+    says "  tick_ms: 1000"
+    exec 9>"$dir/spool/lock"
+    flock 9
+    run "$carbonctl" status
+    says ": running"
+    exec 9>&-
+    rm -r "$dir/spool"
+    run "$carbonctl" status
+    [ "$status" -eq 0 ]
+    says "this machine is not metered"
+}

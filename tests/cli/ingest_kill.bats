@@ -1,0 +1,61 @@
+#!/usr/bin/env bats
+# carbonctl ingest, killed before each of its changes to any file in turn: nothing is lost or
+# counted twice. killat.so does the killing: N = 1, 2, … until ingest lives to its end.
+
+setup() {
+    carbonctl=${top_builddir:?}/carbonctl
+    killat=$top_builddir/.libs/libkillat.so
+    dir=$BATS_TEST_TMPDIR
+    mkdir "$dir/made" "$dir/deliver"
+    printf 'Database=sqlite:%s\nDeliverDir=%s\n' "$dir/carbon.db" "$dir/deliver" >"$dir/carbon.conf"
+    export SLURM_CARBON_CONF=$dir/carbon.conf
+    if grep -q '__asan_init' "$carbonctl"; then skip "a preload does not go with sanitizers"; fi
+    "$top_builddir/tests/fake/mkbatches" "$dir/made" 2 4 >"$dir/truth"
+    echo garbage >"$dir/made/bad.batch"
+    "$carbonctl" init
+    cp "$dir/carbon.db" "$dir/empty.db"
+}
+
+counted() { # millijoules in the books
+    "$carbonctl" audit --json | awk -F'[:,]' '/"counted_mj"/ { sum += $2 } END { print sum }'
+}
+
+fresh() {
+    rm -rf "$dir"/carbon.db* "$dir/deliver"
+    mkdir "$dir/deliver"
+    cp "$dir/empty.db" "$dir/carbon.db"
+    cp "$dir"/made/*.batch "$dir/deliver"
+}
+
+@test "killed at any change to a file, ingest goes on to the same books" {
+    truth=$(awk '{ sum += $2 } END { print sum }' "$dir/truth")
+    n=0 rc=137
+    while [ "$rc" -eq 137 ]; do
+        n=$((n + 1))
+        fresh
+        rc=0
+        KILL_AT=$n LD_PRELOAD=$killat "$carbonctl" ingest >/dev/null 2>&1 || rc=$?
+        "$carbonctl" ingest >"$dir/log" 2>&1 || [ $? -eq 3 ]
+        "$carbonctl" audit >"$dir/log" 2>&1 || { echo "killed at change $n"; cat "$dir/log"; false; }
+        [ "$(counted)" = "$truth" ] || { echo "killed at change $n: $(counted) of $truth"; false; }
+        ! compgen -G "$dir/deliver/*.batch" || { echo "killed at change $n: left"; false; }
+        [ -e "$dir/deliver/quarantine/bad.batch" ]
+    done
+    [ "$rc" -eq 3 ] # it lived, and had set the bad file aside
+    [ "$n" -gt 30 ] # the preload was at work
+    echo "# killed at $((n - 1)) places" >&3
+}
+
+@test "killed at any change to a file, init goes on to the same database" {
+    n=0 rc=137
+    while [ "$rc" -eq 137 ]; do
+        n=$((n + 1))
+        rm -f "$dir"/carbon.db*
+        rc=0
+        KILL_AT=$n LD_PRELOAD=$killat "$carbonctl" init >/dev/null 2>&1 || rc=$?
+        "$carbonctl" init || { echo "killed at change $n"; false; }
+        "$carbonctl" audit
+    done
+    [ "$rc" -eq 0 ]
+    [ "$n" -gt 5 ]
+}
