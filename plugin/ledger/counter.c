@@ -93,7 +93,8 @@ static void commit_readings(struct counter *counter, uint64_t at)
 
     for (; gone < raws->count && raws->points[gone].at <= at; gone++)
         (void)judge(counter, &counter->good, &counter->refused, &raws->points[gone], NULL);
-    memmove(raws->points, raws->points + gone, (raws->count - gone) * sizeof(*raws->points));
+    if (gone) /* there may be no array yet */
+        memmove(raws->points, raws->points + gone, (raws->count - gone) * sizeof(*raws->points));
     raws->count -= gone;
 }
 

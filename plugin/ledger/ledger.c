@@ -659,8 +659,9 @@ static void advance(struct ledger *ledger, uint64_t end)
         }
     while (gone + 1 < ledger->n_clocks && ledger->clocks[gone + 1].at <= end)
         gone++;
-    memmove(ledger->clocks, ledger->clocks + gone,
-            (ledger->n_clocks - gone) * sizeof(*ledger->clocks));
+    if (gone)
+        memmove(ledger->clocks, ledger->clocks + gone,
+                (ledger->n_clocks - gone) * sizeof(*ledger->clocks));
     ledger->n_clocks -= gone;
     ledger->begin = end;
 }

@@ -99,8 +99,9 @@ void series_advance(struct series *series, uint64_t at, bool hold)
     series->has_base = true;
     while (gone < series->count && series->points[gone].at <= to)
         gone++;
-    memmove(series->points, series->points + gone,
-            (series->count - gone) * sizeof(*series->points));
+    if (gone) /* there may be no array yet */
+        memmove(series->points, series->points + gone,
+                (series->count - gone) * sizeof(*series->points));
     series->count -= gone;
 }
 
