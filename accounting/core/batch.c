@@ -363,7 +363,7 @@ static int spend_rows(const struct batch *batch, struct batch_total *left, struc
         const struct batch_energy *row = &batch->energies[i];
         struct batch_total key = { .hour_s = row->hour_s, .component = row->component };
         struct batch_total *total =
-            batch->n_totals ? bsearch(&key, left, batch->n_totals, sizeof(key), compare_totals) : NULL;
+            bsearch(&key, left, batch->n_totals, sizeof(key), compare_totals);
         uint64_t sum = row->active_uj;
         int rc = add_exactly(&sum, row->idle_uj, err);
 

@@ -152,6 +152,6 @@ int file_write_atomic(int dirfd, const char *name, const char *data, size_t len,
     }
     rc = sync ? sync_dir(dirfd) : 0;
     if (rc < 0)
-        unlinkat(dirfd, name, 0); /* the caller will hear of failure: leave nothing to count twice */
+        unlinkat(dirfd, name, 0); /* the caller hears of failure: leave nothing */
     return rc;
 }

@@ -31,13 +31,15 @@ bool idset_has(const struct idset *set, unsigned id);
 unsigned idset_count(const struct idset *set);
 bool idset_is_empty(const struct idset *set);
 bool idset_equal(const struct idset *a, const struct idset *b);
-/* The lowest id that is >= from, or -1. for (id = idset_next(s, 0); id >= 0; id = idset_next(s, id + 1)) */
+/* The lowest id that is >= from, or -1:
+   for (id = idset_next(s, 0); id >= 0; id = idset_next(s, id + 1)) */
 int idset_next(const struct idset *set, unsigned from);
 /* set := set and other */
 void idset_intersect(struct idset *set, const struct idset *other);
 bool idset_is_subset(const struct idset *set, const struct idset *of);
 
-/* "" is the empty set. -EINVAL for other text, -ERANGE for an id >= IDSET_SIZE; *ret untouched then. */
+/* "" is the empty set. -EINVAL for other text, -ERANGE for an id >= IDSET_SIZE; *ret_set is
+   untouched then. */
 MUST_CHECK int idset_parse(const char *text, struct idset *ret_set);
 /* Returns the length as snprintf() does; cut text when size is too small. */
 int idset_format(const struct idset *set, char *text, size_t size);

@@ -62,8 +62,8 @@ const struct record_desc mark_reading_desc = { "reading", sizeof(struct mark_rea
 void mark_file_name(const struct mark *mark, char ret_name[MARK_NAME_SIZE])
 {
     snprintf(ret_name, MARK_NAME_SIZE, "%020" PRIu64 "-%010" PRIu32 "-%08" PRIx32 "-%s.mark",
-             mark->boottime_ns, mark->job_id, mark->has & MARK_HAS_STEP ? mark->step_id : UINT32_MAX,
-             mark_edge_names[mark->edge]);
+             mark->boottime_ns, mark->job_id,
+             mark->has & MARK_HAS_STEP ? mark->step_id : UINT32_MAX, mark_edge_names[mark->edge]);
 }
 
 void mark_write(struct buf *buf, const struct mark *mark, const struct mark_reading *readings,

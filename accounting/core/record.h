@@ -56,8 +56,8 @@ int record_is(const char *line, const struct record_desc *desc);
 
 /*
  * Read a line into *ret_object. -EBADMSG, with the key and what is wrong in err, when a required
- * field or one that belongs to a field that is there is missing, a value is malformed, out of range or too long, or a key comes twice;
- * *ret_object is undefined then. The line is not changed.
+ * field, or one that belongs to a field that is there, is missing, a value is malformed, out of
+ * range or too long, or a key comes twice; *ret_object is undefined then. The line is not changed.
  */
 MUST_CHECK int record_read(const char *line, const struct record_desc *desc, void *ret_object,
                            struct error *err);

@@ -31,7 +31,7 @@ void floor_observe(struct floor *floor, uint64_t power_uw);
 /* The floor in microwatts, within 2.2 % of the percentile; false while too little was observed. */
 bool floor_value(const struct floor *floor, uint64_t *ret_uw);
 
-/* "bucket:count,…", as the checkpoint keeps it (batch_floor.histogram). Cut when size is too small. */
+/* "bucket:count,…", as the checkpoint keeps it (batch_floor.histogram): always below 2048 bytes. */
 void floor_format(const struct floor *floor, char *text, size_t size);
 /* -EINVAL for other text; *ret_floor is untouched then. */
 MUST_CHECK int floor_parse(const char *text, struct floor *ret_floor);

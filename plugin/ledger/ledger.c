@@ -838,7 +838,11 @@ static int seal_totals(const struct ledger *ledger, struct batch *batch)
     for (size_t i = 0; i < ledger->n_totals && rc == 0; i++)
         rc = PUSH(batch, totals, ledger->totals[i]);
     for (unsigned c = 0; c < COMPONENT_COUNT && rc == 0; c++) {
-        struct batch_component record = { 0, c, ledger->counted_begin_uj[c], ledger->counted_uj[c] };
+        struct batch_component record = {
+            .component = c,
+            .begin_uj = ledger->counted_begin_uj[c],
+            .end_uj = ledger->counted_uj[c],
+        };
 
         rc = PUSH(batch, components, record);
     }
