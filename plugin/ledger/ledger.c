@@ -223,6 +223,8 @@ struct ledger *ledger_resume(const struct ledger_node *node, const struct ledger
         resume_jobs(ledger, checkpoint) < 0)
         return ledger_free(ledger);
     ledger->next_ref = head->next_ref;
+    ledger->batch_begin_wall_ns = head->end_wall_ns;
+    ledger->batch_begin_known = true;
     return ledger;
 }
 

@@ -101,7 +101,8 @@ MUST_CHECK int ledger_busy(struct ledger *ledger, uint64_t at, uint32_t package,
 /* Idle floor of a counter, in force from the open window's begin on. */
 void ledger_floor(struct ledger *ledger, size_t counter, uint64_t floor_uw);
 
-/* Relates the two clocks from here on; every tick and mark brings one. */
+/* Relates the two clocks; every tick and mark brings one. It holds for the stretch that ends here
+   (a step of the clock mends it more often than it spoils it), and behind the last one. */
 MUST_CHECK int ledger_clock(struct ledger *ledger, uint64_t at, int64_t wall_ns);
 
 /*

@@ -521,6 +521,12 @@ static void give_package(struct ledger *ledger, const struct counter *counter,
         give_by_claims(ledger, ACTIVE, amount_uj - floor_uj, -1);
 }
 
+/* Whether it was read at all until then: in an earlier window or in this one. */
+static bool began_by(const struct series *series, uint64_t at)
+{
+    return series->has_base || (series->count && series->points[0].at <= at);
+}
+
 /* Rule 4; returns what of the node meter's growth is `other`. */
 static uint64_t give_other(struct ledger *ledger, struct counter *counter,
                            const struct slice *slice, uint64_t node_uj, uint64_t parts_uj)
@@ -530,7 +536,7 @@ static uint64_t give_other(struct ledger *ledger, struct counter *counter,
     if (series_known_ns(&counter->series, slice->from, slice->to)) {
         counter->debt_uj += parts_uj;
         other_uj = pay_debt(counter, node_uj);
-    } else if (counter->series.has_base) {
+    } else if (began_by(&counter->series, slice->from)) {
         counter->pending_uj += parts_uj;
     }
     floor_uj = floor_part(counter, slice, other_uj);
