@@ -268,6 +268,8 @@ static void the_newest_batch_says_what_a_node_is(void **state)
     assert_int_equal(books_number(books, "SELECT gpus FROM node"), 2);
     load(books, &batches[1]);
     assert_int_equal(books_number(books, "SELECT gpus FROM node"), 2);
+    for (unsigned i = 0; i < 3; i++)
+        batch_clear(&batches[i]);
 }
 
 /* --- which run of a job ---------------------------------------------------------------------- */
