@@ -100,9 +100,10 @@ static int errno_of(int sqlite_code)
     case SQLITE_AUTH:
         return -EACCES;
     case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
     case SQLITE_FORMAT:
         return -EBADMSG;
+    case SQLITE_CORRUPT:
+        return -EUCLEAN; /* never -EBADMSG: ingest would blame the batch in hand for it */
     case SQLITE_CONSTRAINT:
         return -EEXIST;
     case SQLITE_NOMEM:

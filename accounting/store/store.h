@@ -69,7 +69,8 @@ enum store_outcome {
 /*
  * Load a checked batch inside the open transaction; crc32 is the 8 digits of its end line. It is
  * loaded whole or not at all. -EBADMSG: this batch cannot be loaded, whatever is tried, and err
- * says why; any other error is the database's, and the transaction should be rolled back.
+ * says why; any other error is the database's (-EUCLEAN: its file is damaged), and the transaction
+ * should be rolled back.
  */
 MUST_CHECK int store_load(struct store *store, const struct batch *batch, const char *crc32,
                           enum store_outcome *ret_outcome, struct error *err);

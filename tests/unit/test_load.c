@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +121,37 @@ static void a_batch_that_breaks_in_the_middle_is_undone_alone(void **state)
     assert_int_equal(books_audit(books, NULL, false), 0);
     batch_clear(&good);
     batch_clear(&bad);
+}
+
+/* a batch set aside for the database's fault would be lost to the books */
+static void a_broken_database_is_not_the_batchs_fault(void **state)
+{
+    struct books *books = *state;
+    struct fake_meter meter;
+    uint64_t random = 1;
+    struct batch batch;
+    char garbage[4096 * 8];
+    FILE *file;
+    int rc;
+
+    fake_meter_init(&meter, "n1", 1, T);
+    fake_meter_random(&meter, &random, &batch);
+    load(books, &batch);
+    batch_clear(&batch);
+    books->store = store_close(books->store);
+    memset(garbage, 0xa5, sizeof(garbage));
+    file = fopen(books->database + 7, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 4096 * 4, SEEK_SET), 0); /* behind the schema's pages */
+    assert_int_equal(fwrite(garbage, 1, sizeof(garbage), file), sizeof(garbage));
+    fclose(file);
+    assert_int_equal(store_open(books->database, STORE_WRITE, NULL, &books->store, NULL), 0);
+    fake_meter_random(&meter, &random, &batch);
+    assert_int_equal(store_begin(books->store, NULL), 0);
+    rc = store_load(books->store, &batch, "00000002", &(enum store_outcome){ 0 }, NULL);
+    assert_int_equal(rc, -EUCLEAN);
+    store_rollback(books->store);
+    batch_clear(&batch);
 }
 
 /* --- in any order ---------------------------------------------------------------------------- */
@@ -433,6 +465,7 @@ int main(void)
         TEST(other_bytes_under_a_known_id_change_nothing),
         TEST(what_cannot_be_loaded_leaves_nothing_behind),
         TEST(a_batch_that_breaks_in_the_middle_is_undone_alone),
+        TEST(a_broken_database_is_not_the_batchs_fault),
         cmocka_unit_test(any_order_of_arrival_gives_the_same_books),
         TEST(nothing_known_is_lost_and_the_latest_batch_wins),
         TEST(the_newest_batch_says_what_a_node_is),
