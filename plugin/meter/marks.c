@@ -494,6 +494,11 @@ struct marks_item *marks_first(struct marks *marks)
     return marks->n_held ? marks->held[0].item : NULL;
 }
 
+const struct marks_item *marks_peek(const struct marks *marks, size_t index)
+{
+    return marks->held[index].item;
+}
+
 int marks_room(struct marks *marks)
 {
     return marks->applied.count < MARKS_APPLIED_MAX ? set_room(&marks->applied) : -ENOBUFS;

@@ -80,6 +80,8 @@ bool marks_behind(const struct marks *marks);
 
 /* The earliest held mark, or NULL. Valid until it is applied. */
 struct marks_item *marks_first(struct marks *marks);
+/* The held marks in order of time: index from 0 to marks_held() - 1. */
+const struct marks_item *marks_peek(const struct marks *marks, size_t index);
 /* Whether one more can be applied: ask before feeding it to the ledger. -ENOMEM; -ENOBUFS while
    MARKS_APPLIED_MAX are waiting for a batch. */
 MUST_CHECK int marks_room(struct marks *marks);

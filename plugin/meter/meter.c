@@ -5,6 +5,8 @@
  *       one instant, before it looks for marks.
  *   T2  The window is closed up to C = min(regular tick before the last, horizon of the marks, what
  *       the counters can say), after all marks up to C were applied and none after it (M1).
+ *       A step that began before C has a later point of its CPU time, if there is any to be had:
+ *       a series grows by nothing behind its last point.
  *   T3  ledger_seal() forgets what it hands out, so the batch lives in `unwritten` until the spool
  *       has it; while it lives no other is sealed (S5), and the ledger goes on.
  */
@@ -185,6 +187,35 @@ static uint64_t apply_marks(struct meter *meter, uint64_t close_ns)
     return close_ns;
 }
 
+/* Whether a held mark before `index` is of this job's own edges: what follows is another run. */
+static bool job_edge_before(const struct marks *marks, size_t index, uint32_t job_id)
+{
+    for (size_t i = 0; i < index; i++) {
+        const struct mark *mark = &marks_peek(marks, i)->mark;
+
+        if (mark->job_id == job_id && (mark->edge == MARK_JOB_BEGIN || mark->edge == MARK_JOB_END))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * T2: the CPU time of steps that were applied just now, as of this tick; and of those that ended
+ * since, as of their end marks, which are held.
+ */
+static int look_ahead(struct meter *meter, bool has_applied, uint64_t now)
+{
+    int rc = has_applied ? roster_read_cpu(meter->roster, now) : 0;
+
+    for (size_t i = 0; i < marks_held(meter->marks) && rc == 0; i++) {
+        const struct mark *mark = &marks_peek(meter->marks, i)->mark;
+
+        if (mark->edge == MARK_STEP_END && !job_edge_before(meter->marks, i, mark->job_id))
+            rc = roster_foresee(meter->roster, mark);
+    }
+    return rc;
+}
+
 /* --- ticks ----------------------------------------------------------------------------------- */
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -193,10 +224,16 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 }
 
 /* T2 */
-static int close_window(struct meter *meter, uint64_t until_ns)
+static int close_window(struct meter *meter, uint64_t until_ns, uint64_t now)
 {
+    size_t waiting = marks_waiting(meter->marks);
+    int rc;
+
     until_ns = apply_marks(meter, earlier(until_ns, marks_horizon(meter->marks)));
-    return until_ns > ledger_begin(meter->ledger) ? ledger_close(meter->ledger, until_ns) : 0;
+    rc = look_ahead(meter, marks_waiting(meter->marks) != waiting, now);
+    if (rc < 0 || until_ns <= ledger_begin(meter->ledger))
+        return rc;
+    return ledger_close(meter->ledger, until_ns);
 }
 
 /* One line when memory runs out, one when it is there again. */
@@ -220,7 +257,8 @@ void meter_tick(struct meter *meter, uint64_t now, int64_t wall_ns, bool regular
     marks_look(meter->marks, now);
     if (rc == 0)
         rc = close_window(meter, earlier(meter->lagged_ns,
-                                         ledger_ready(meter->ledger, now, PATIENCE_NS)));
+                                         ledger_ready(meter->ledger, now, PATIENCE_NS)),
+                          now);
     if (rc == 0 && !marks_behind(meter->marks))
         rc = roster_check_alive(meter->roster, meter->marks, now, wall_ns);
     note_memory(meter, rc);
@@ -234,7 +272,7 @@ void meter_last_tick(struct meter *meter, uint64_t now, int64_t wall_ns)
 
     marks_look(meter->marks, now);
     if (rc == 0)
-        rc = close_window(meter, now);
+        rc = close_window(meter, now, now);
     note_memory(meter, rc);
     meter->state.tick_ns = now;
     meter->state.tick_wall_ns = wall_ns;

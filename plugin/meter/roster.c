@@ -492,6 +492,18 @@ static int apply_step_end(struct roster *roster, const struct mark *mark)
                     mark->has & MARK_HAS_CPU ? mark->cpu_ns : 0, exit_status, 0);
 }
 
+int roster_foresee(struct roster *roster, const struct mark *mark)
+{
+    struct roster_job *job = find_job(roster, mark->job_id);
+    struct roster_step *step = NULL;
+
+    if (job && mark->edge == MARK_STEP_END && mark->has & MARK_HAS_CPU)
+        step = find_step(roster, job->job.ref, mark->step_id);
+    return step ? ledger_step_cpu(roster->ledger, step->ref, step->step_id, mark->boottime_ns,
+                                  mark->cpu_ns)
+                : 0;
+}
+
 int roster_apply(struct roster *roster, const struct mark *mark, struct cputime **cpu)
 {
     switch ((enum mark_edge)mark->edge) {

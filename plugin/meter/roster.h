@@ -46,6 +46,12 @@ MUST_CHECK int roster_resume(struct roster *roster, const struct batch *checkpoi
  */
 MUST_CHECK int roster_apply(struct roster *roster, const struct mark *mark, struct cputime **cpu);
 
+/*
+ * What an end mark that is not to be applied yet tells of an open step: the CPU time that it came
+ * to. Of any other mark: nothing. -ENOMEM.
+ */
+MUST_CHECK int roster_foresee(struct roster *roster, const struct mark *mark);
+
 /* Read the CPU time of every live step into the ledger. -ENOMEM. */
 MUST_CHECK int roster_read_cpu(struct roster *roster, uint64_t now);
 

@@ -267,6 +267,17 @@ static void check_chain(const struct batch *batch, const uint64_t end_uj[COMPONE
         assert_int_equal(batch->components[i].begin_uj, end_uj[batch->components[i].component]);
 }
 
+static void add_energy(const struct batch_energy *energy, struct books *books)
+{
+    uint64_t uj = energy->active_uj + energy->idle_uj;
+
+    if (!(energy->has & ENERGY_HAS_REF) || energy->component != COMPONENT_CPU)
+        return;
+    books->job_uj += uj;
+    if (energy->owner == OWNER_STEP && energy->step_id < LENGTH(books->step_uj))
+        books->step_uj[energy->step_id] += uj;
+}
+
 static void add_batch(const struct batch *batch, uint64_t end_uj[COMPONENT_COUNT],
                       struct books *books)
 {
@@ -284,9 +295,7 @@ static void add_batch(const struct batch *batch, uint64_t end_uj[COMPONENT_COUNT
             books->memory_uj += c->end_uj - c->begin_uj;
     }
     for (size_t i = 0; i < batch->n_energies; i++)
-        if ((batch->energies[i].has & ENERGY_HAS_REF) &&
-            batch->energies[i].component == COMPONENT_CPU)
-            books->job_uj += batch->energies[i].active_uj + batch->energies[i].idle_uj;
+        add_energy(&batch->energies[i], books);
     add_records(batch, books);
 }
 

@@ -64,6 +64,7 @@ struct books {
     unsigned batches, streams;
     uint64_t cpu_uj, memory_uj;      /* sum over all */
     uint64_t job_uj;                 /* cpu, of rows that name a job */
+    uint64_t step_uj[4];             /* cpu, of rows that name a step of this id */
     struct batch_job jobs[16];       /* the last record of each */
     struct batch_step steps[32];
     size_t n_jobs, n_steps;

@@ -114,6 +114,34 @@ static void test_a_step_tells_what_the_prolog_did_not_know(void **state)
 }
 
 /* A plugin that is listed twice in plugstack.conf tells everything twice, a little later. */
+/* A window is closed before the end mark of step 1 is in it, and after the step used CPU time. */
+static void test_a_step_that_ends_in_the_next_tick_is_booked_from_its_begin(void **state)
+{
+    struct mark end;
+    struct books books;
+
+    (void)state;
+    world_ticks(&w, 2);
+    world_edge(&w, MARK_JOB_BEGIN, 7, 0);
+    world_edge(&w, MARK_STEP_BEGIN, 7, 0); /* uses nothing */
+    world_pass(&w, SECOND / 2);
+    world_edge(&w, MARK_STEP_BEGIN, 7, 1);
+    world_pass(&w, SECOND / 2);
+    world_ticks(&w, 1);
+    world_pass(&w, SECOND / 2);
+    end = world_mark(&w, MARK_STEP_END, 7, 1);
+    end.has |= MARK_HAS_CPU;
+    end.cpu_ns = SECOND;
+    world_leave(&w, &end);
+    world_pass(&w, SECOND / 2);
+    world_ticks(&w, 3);
+    world_edge(&w, MARK_STEP_END, 7, 0);
+    world_edge(&w, MARK_JOB_END, 7, 0);
+    books = end_and_read();
+    /* all of package 0 for all of its 2 seconds */
+    assert_int_equal(books.step_uj[1], 2 * WORLD_UW);
+}
+
 static void test_marks_told_twice_change_nothing(void **state)
 {
     static const struct { enum mark_edge edge; uint32_t step_id; } edges[] = {
@@ -508,6 +536,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HISTORY(test_a_job_is_booked_from_edge_to_edge),
         HISTORY(test_a_step_tells_what_the_prolog_did_not_know),
+        HISTORY(test_a_step_that_ends_in_the_next_tick_is_booked_from_its_begin),
         HISTORY(test_marks_told_twice_change_nothing),
         HISTORY(test_a_requeued_job_without_epilog_is_two_allocations),
         HISTORY(test_a_step_of_an_unknown_job_begins_the_job),
