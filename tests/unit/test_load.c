@@ -190,8 +190,8 @@ static int64_t digest(struct books *books)
     static const char *const queries[] = {
         "SELECT j.job_id || ':' || j.begin_s || ':' || COALESCE(j.end_s, '-') || ':' || j.flags ||"
         " ':' || COALESCE(j.exit_status, '-') FROM job j ORDER BY 1",
-        "SELECT n.name || a.ref || ':' || j.job_id || ':' || a.begin_ns || ':' || COALESCE(a.end_ns,"
-        " '-') || ':' || a.seen_seq FROM allocation a JOIN node n ON n.node_key = a.node_key"
+        "SELECT n.name || a.ref || ':' || j.job_id || ':' || a.begin_ns || ':' ||"
+        " COALESCE(a.end_ns, '-') || ':' || a.seen_seq FROM allocation a JOIN node n ON n.node_key = a.node_key"
         " JOIN job j ON j.job_key = a.job_key ORDER BY 1",
         "SELECT n.name || j.job_id || s.step_id || ':' || s.cpu_ns || COALESCE(s.end_ns, '-')"
         " FROM step s JOIN allocation a ON a.allocation_key = s.allocation_key JOIN node n"
@@ -347,7 +347,8 @@ static void allocations_join_the_run_they_belong_to(void **state)
         struct part first, second;
         int runs;
     } rows[] = {
-        { "two nodes at once", { "a", 1, 1, 0, 0, 0, 0, NULL }, { "b", 2, 1, 5, 0, 0, 0, NULL }, 1 },
+        { "two nodes at once", { "a", 1, 1, 0, 0, 0, 0, NULL },
+          { "b", 2, 1, 5, 0, 0, 0, NULL }, 1 },
         { "two nodes, both ended", { "a", 1, 1, 0, 100, 0, 0, NULL },
           { "b", 2, 1, 1, 101, 0, 0, NULL }, 1 },
         { "a node begins within 300 s of the end", { "a", 1, 1, 0, 100, 0, 0, NULL },

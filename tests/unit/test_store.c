@@ -101,7 +101,8 @@ static void a_second_writer_is_told_who_the_first_is(void **state)
 
     (void)state;
     books_open(&books);
-    assert_refused(books.database, STORE_WRITE, -EBUSY, "carbon.db.lock is held by a test, process");
+    assert_refused(books.database, STORE_WRITE, -EBUSY,
+                   "carbon.db.lock is held by a test, process");
     assert_int_equal(store_create(books.database, NULL, NULL), -EBUSY);
     assert_int_equal(store_open(books.database, STORE_READ, NULL, &reader, NULL), 0);
     store_close(reader);
