@@ -2,6 +2,7 @@
 if HAVE_CMOCKA
 include tests/unit/local.mk
 include tests/unit/meter.mk
+include tests/unit/sacct.mk
 include tests/property/local.mk
 endif
 include tests/cli/local.mk

@@ -1,0 +1,34 @@
+# sacct-carbon and what it is made of
+sacct_unit_tests = \
+	tests/unit/test_hostlist \
+	tests/unit/test_timespec \
+	tests/unit/test_intensity \
+	tests/unit/test_operational \
+	tests/unit/test_format \
+	tests/unit/test_columns \
+	tests/unit/test_jobid
+check_PROGRAMS += $(sacct_unit_tests)
+TESTS += $(sacct_unit_tests)
+sacct_unit_ldadd = libcarbon-cli.la libcarbon-report.la libcarbon-carbon.la libcarbon-store.la \
+	libcarbon-core.la $(CMOCKA_LIBS)
+tests_unit_test_hostlist_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_hostlist_CFLAGS = $(unit_cflags)
+tests_unit_test_hostlist_LDADD = $(unit_ldadd)
+tests_unit_test_timespec_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_timespec_CFLAGS = $(unit_cflags)
+tests_unit_test_timespec_LDADD = $(unit_ldadd)
+tests_unit_test_intensity_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_intensity_CFLAGS = $(unit_cflags)
+tests_unit_test_intensity_LDADD = libcarbon-carbon.la $(unit_ldadd) -lm
+tests_unit_test_operational_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_operational_CFLAGS = $(unit_cflags)
+tests_unit_test_operational_LDADD = libcarbon-carbon.la $(unit_ldadd) -lm
+tests_unit_test_format_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_format_CFLAGS = $(unit_cflags)
+tests_unit_test_format_LDADD = $(sacct_unit_ldadd)
+tests_unit_test_columns_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_columns_CFLAGS = $(unit_cflags)
+tests_unit_test_columns_LDADD = $(sacct_unit_ldadd)
+tests_unit_test_jobid_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_jobid_CFLAGS = $(unit_cflags)
+tests_unit_test_jobid_LDADD = $(sacct_unit_ldadd)

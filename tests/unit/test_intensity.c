@@ -1,0 +1,179 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "unit.h"
+
+#include "carbon/intensity.h"
+
+#define HEAD "zone,name,gco2e_per_kwh,year,basis,source\n"
+
+/* A table of our own, for one test. */
+static char table_path[] = "/tmp/test_intensity.XXXXXX";
+
+static int make_table(void **state)
+{
+    int fd = mkstemp(table_path);
+
+    (void)state;
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int remove_table(void **state)
+{
+    (void)state;
+    return unlink(table_path);
+}
+
+static void write_table(const char *text)
+{
+    FILE *file = fopen(table_path, "w");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+    assert_int_equal(fclose(file), 0);
+}
+
+static void the_shipped_table_answers(void **state)
+{
+    static const struct {
+        const char *zone, *found;
+        uint64_t ug_per_kwh;
+        uint32_t year;
+        const char *basis;
+    } cases[] = {
+        { "FR", "FR", 44180000, 2024, "lifecycle" },
+        { "fr", "FR", 44180000, 2024, "lifecycle" },
+        { "FR-BLOOM", "FR-BLOOM", 57000000, 2022, "lifecycle" },
+        { "GB", "GB", 215790000, 2024, "lifecycle" }, /* it has a newer one, of basis direct */
+        { "world", "WORLD", 472940000, 2024, "lifecycle" },
+    };
+    char path[PATH_MAX];
+
+    (void)state;
+    intensity_path(path);
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct intensity row;
+        struct error err = { "" };
+
+        ROW_HOLDS(i, intensity_find(path, cases[i].zone, &row, &err) == 0);
+        ROW_HOLDS(i, strcmp(row.zone, cases[i].found) == 0);
+        ROW_HOLDS(i, row.ug_per_kwh == cases[i].ug_per_kwh);
+        ROW_HOLDS(i, row.year == cases[i].year);
+        ROW_HOLDS(i, strcmp(row.basis, cases[i].basis) == 0);
+        ROW_HOLDS(i, row.source[0] != '\0');
+    }
+}
+
+static void an_unknown_zone_names_the_nearest_and_the_file(void **state)
+{
+    static const struct {
+        const char *zone, *near;
+    } cases[] = { { "France", "FR" }, { "germany", "DE" }, { "FR-PAR", "FR" }, { "Sveden", "SE" } };
+    char path[PATH_MAX];
+
+    (void)state;
+    intensity_path(path);
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct intensity row = { .year = 7 };
+        struct error err = { "" };
+        char nearest[64];
+
+        ROW_HOLDS(i, intensity_find(path, cases[i].zone, &row, &err) == -ENOENT);
+        snprintf(nearest, sizeof(nearest), "nearest: %s,", cases[i].near);
+        if (!strstr(err.text, nearest) || !strstr(err.text, path))
+            fail_msg("row %zu: %s", i, err.text);
+        assert_int_equal(row.year, 7);
+    }
+}
+
+static void of_several_figures_lifecycle_then_the_newest_counts(void **state)
+{
+    struct intensity row;
+
+    (void)state;
+    write_table(HEAD "XX,X,1,2026,direct,s\nXX,X,2,2020,lifecycle,s\nXX,X,3.5,2022,lifecycle,s\n"
+                "XX,X,4,2022,lifecycle,t\n");
+    assert_int_equal(intensity_find(table_path, "xx", &row, NULL), 0);
+    assert_int_equal(row.ug_per_kwh, 3500000);
+}
+
+static void columns_stand_in_any_order(void **state)
+{
+    struct intensity row;
+
+    (void)state;
+    write_table("note,Source,basis,year,GCO2e_per_kWh,name,zone\n"
+                "a,\"b, \"\"c\"\"\",direct,2020,12,Y,YY\n");
+    assert_int_equal(intensity_find(table_path, "YY", &row, NULL), 0);
+    assert_string_equal(row.source, "b, \"c\"");
+    assert_int_equal(row.ug_per_kwh, 12000000);
+}
+
+static void a_malformed_table_names_line_and_column(void **state)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        { "zone,name,year,basis,source\n", ":1: the header names no column gco2e_per_kwh" },
+        { HEAD "FR,France,1e2,2024,direct,s\n", ":2: gco2e_per_kwh: \"1e2\"" },
+        { HEAD "FR,France,-1,2024,direct,s\n", ":2: gco2e_per_kwh: \"-1\"" },
+        { HEAD "FR,France,99999,2024,direct,s\n", ":2: gco2e_per_kwh: \"99999\"" },
+        { HEAD "FR,France,1,24,direct,s\n", ":2: year: \"24\"" },
+        { HEAD "FR,France,1,2024,marginal,s\n", ":2: basis: \"marginal\"" },
+        { HEAD "FR,France,1,2024,direct,\n", ":2: source: \"\"" },
+        { HEAD "\nFR,France,1\n", ":3: year is missing" },
+        { HEAD "FR,France,1,2024,direct,\"s\n", ": quote a field" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct intensity row;
+        struct error err = { "" };
+
+        write_table(cases[i].text);
+        ROW_HOLDS(i, intensity_find(table_path, "FR", &row, &err) == -EBADMSG);
+        if (!strstr(err.text, cases[i].message))
+            fail_msg("row %zu: %s", i, err.text);
+    }
+}
+
+static void a_table_that_is_not_there_is_an_error(void **state)
+{
+    struct intensity row;
+    struct error err = { "" };
+
+    (void)state;
+    assert_int_equal(intensity_find("/nonexistent/g.csv", "FR", &row, &err), -ENOENT);
+    assert_non_null(strstr(err.text, "/nonexistent/g.csv"));
+}
+
+static void the_table_lies_where_it_was_installed_or_where_carbon_data_says(void **state)
+{
+    char path[PATH_MAX];
+
+    (void)state;
+    setenv("CARBON_DATA", "/x", 1);
+    intensity_path(path);
+    assert_string_equal(path, "/x/grid_intensity.csv");
+    unsetenv("CARBON_DATA");
+    intensity_path(path);
+    assert_string_equal(path, PKGDATADIR "/grid_intensity.csv");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_shipped_table_answers),
+        cmocka_unit_test(an_unknown_zone_names_the_nearest_and_the_file),
+        cmocka_unit_test(of_several_figures_lifecycle_then_the_newest_counts),
+        cmocka_unit_test(columns_stand_in_any_order),
+        cmocka_unit_test(a_malformed_table_names_line_and_column),
+        cmocka_unit_test(a_table_that_is_not_there_is_an_error),
+        cmocka_unit_test(the_table_lies_where_it_was_installed_or_where_carbon_data_says),
+    };
+
+    return cmocka_run_group_tests(tests, make_table, remove_table);
+}
