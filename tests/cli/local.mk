@@ -3,3 +3,8 @@ TESTS += tests/cli/spank_symbols.bats
 EXTRA_DIST += tests/cli/spank_symbols.bats
 TESTS += tests/cli/carbonctl.bats tests/cli/ingest_kill.bats
 EXTRA_DIST += tests/cli/carbonctl.bats tests/cli/ingest_kill.bats
+TESTS += tests/cli/sacct_carbon.bats
+EXTRA_DIST += tests/cli/sacct_carbon.bats tests/cli/sacct_fixture.sh \
+	tests/golden/sacct-carbon-card.txt tests/golden/sacct-carbon-card-gap.txt \
+	tests/golden/sacct-carbon-card-running.txt tests/golden/sacct-carbon-table.txt \
+	tests/golden/sacct-carbon.json

@@ -1,4 +1,4 @@
-# sacct_fixture.sh - a small database for the tests of sacct-carbon: source it, then sacct_fixture DIR
+# sacct_fixture.sh - a small database for the tests of sacct-carbon: source it, sacct_fixture DIR
 #
 # Everything happens on 2026-11-20 from 10:00 UTC on, in millijoules that are easy to add up.
 #   100      two nodes with GPUs, steps batch, extern, 0 and 1, a remainder: all of it measured
