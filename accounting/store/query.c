@@ -547,8 +547,9 @@ static const struct detail peak_detail = {
     read_peak
 };
 
-static int read_detail(struct store *store, const struct detail *detail, const struct key_index *keys,
-                       size_t count, int64_t from_s, int64_t to_s, struct error *err)
+static int read_detail(struct store *store, const struct detail *detail,
+                       const struct key_index *keys, size_t count, int64_t from_s, int64_t to_s,
+                       struct error *err)
 {
     struct sql sql;
     sqlite3_stmt *stmt;
@@ -579,8 +580,8 @@ static int read_detail(struct store *store, const struct detail *detail, const s
     return rc;
 }
 
-static int read_chunk(struct store *store, const struct key_index *keys, size_t count, unsigned want,
-                      int64_t from_s, int64_t to_s, struct error *err)
+static int read_chunk(struct store *store, const struct key_index *keys, size_t count,
+                      unsigned want, int64_t from_s, int64_t to_s, struct error *err)
 {
     int rc = read_detail(store, &nodes_detail, keys, count, from_s, to_s, err);
 
@@ -626,7 +627,9 @@ int query_has_cluster(struct store *store, const char *cluster, struct error *er
     if (rc < 0)
         return rc;
     step = sqlite3_step(stmt);
-    rc = step == SQLITE_ROW ? 1 : step == SQLITE_DONE ? 0 : store_failed(store, "cannot read jobs from it", err);
+    rc = step == SQLITE_ROW ? 1
+       : step == SQLITE_DONE ? 0
+       : store_failed(store, "cannot read jobs from it", err);
     sqlite3_finalize(stmt);
     return rc;
 }
