@@ -131,6 +131,13 @@ static int sync_dir(int dirfd)
     return rc;
 }
 
+static int create_new(int dirfd, const char *name)
+{
+    int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    return fd < 0 ? -errno : fd;
+}
+
 int file_write_atomic(int dirfd, const char *name, const char *data, size_t len, mode_t mode,
                       int sync)
 {
@@ -139,10 +146,11 @@ int file_write_atomic(int dirfd, const char *name, const char *data, size_t len,
 
     if ((size_t)snprintf(tmp, sizeof(tmp), ".%s.tmp", name) >= sizeof(tmp))
         return -ENAMETOOLONG;
-    unlinkat(dirfd, tmp, 0); /* left by a writer that was killed */
-    fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    fd = create_new(dirfd, tmp);
+    if (fd == -EEXIST && unlinkat(dirfd, tmp, 0) == 0) /* of a writer that was killed */
+        fd = create_new(dirfd, tmp);
     if (fd < 0)
-        return -errno;
+        return fd;
     rc = fill_and_close(fd, data, len, mode, sync);
     if (rc == 0 && renameat(dirfd, tmp, dirfd, name) < 0)
         rc = -errno;

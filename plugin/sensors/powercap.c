@@ -10,7 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/file.h"
 #include "core/parse.h"
 
 #define CLASS_DIR "sys/class/powercap"
@@ -32,17 +31,45 @@ static int zone_path(char path[ZONE_PATH_SIZE], const char *zone, const char *fi
     return len < 0 || (size_t)len >= ZONE_PATH_SIZE ? -ENAMETOOLONG : 0;
 }
 
-/* The first line of a zone's file, without its newline. */
-static int read_line(int root_fd, const char *zone, const char *file, char *line, size_t size)
+static int open_file(int root_fd, const char *zone, const char *file)
 {
     char path[ZONE_PATH_SIZE];
-    size_t len;
     int rc = zone_path(path, zone, file);
+    int fd;
 
-    if (rc == 0)
-        rc = file_read_small(root_fd, path, line, size, &len);
-    if (rc == 0)
-        line[strcspn(line, "\n")] = '\0';
+    if (rc < 0)
+        return rc;
+    fd = openat(root_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return fd < 0 ? -errno : fd;
+}
+
+/*
+ * The first line of an open file, without its newline. One read: the kernel gives a whole value to
+ * the first one (Documentation/filesystems/sysfs.rst).
+ */
+static int read_open_line(int fd, char *line, size_t size)
+{
+    ssize_t len;
+
+    do {
+        len = pread(fd, line, size, 0);
+    } while (len < 0 && errno == EINTR);
+    if (len < 0)
+        return -errno;
+    if ((size_t)len == size)
+        return -EFBIG;
+    line[len] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    return 0;
+}
+
+static int read_line(int root_fd, const char *zone, const char *file, char *line, size_t size)
+{
+    int fd = open_file(root_fd, zone, file);
+    int rc = fd < 0 ? fd : read_open_line(fd, line, size);
+
+    if (fd >= 0)
+        close(fd);
     return rc;
 }
 
@@ -61,30 +88,17 @@ static int read_range(int root_fd, const char *zone, uint64_t *ret_range_uj)
 
 int powercap_open(int root_fd, const char *zone)
 {
-    char path[ZONE_PATH_SIZE];
-    int rc = zone_path(path, zone, "energy_uj");
-    int fd;
-
-    if (rc < 0)
-        return rc;
-    fd = openat(root_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    return fd < 0 ? -errno : fd;
+    return open_file(root_fd, zone, "energy_uj");
 }
 
 int powercap_read(int fd, uint64_t *ret_raw_uj)
 {
-    char text[32];
-    ssize_t len;
+    char line[32];
+    int rc = read_open_line(fd, line, sizeof(line));
 
-    do {
-        len = pread(fd, text, sizeof(text) - 1, 0);
-    } while (len < 0 && errno == EINTR);
-    if (len < 0)
-        return -errno;
-    if (len > 0 && text[len - 1] == '\n')
-        len--;
-    text[len] = '\0';
-    return parse_u64(text, 0, UINT64_MAX, ret_raw_uj) < 0 ? -EBADMSG : 0;
+    if (rc < 0)
+        return rc == -EFBIG ? -EBADMSG : rc;
+    return parse_u64(line, 0, UINT64_MAX, ret_raw_uj) < 0 ? -EBADMSG : 0;
 }
 
 uint64_t powercap_range_uj(uint64_t max_energy_range_uj)

@@ -82,7 +82,8 @@ int edge_open(struct edge *edge, enum mark_edge which, const char *node,
     edge->mark.edge = which;
     edge->count = gather_readings(settings->sensor_root, zones, &edge->mark, edge->readings);
     memcpy(edge->mark.node, node, strlen(node) + 1);
-    clock_boot_id(edge->mark.boot_id);
+    if (!*edge->mark.boot_id) /* an end has its begin's */
+        clock_boot_id(edge->mark.boot_id);
     return 0;
 }
 
