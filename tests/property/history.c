@@ -30,7 +30,7 @@ static uint64_t between(struct history *h, uint64_t low, uint64_t high)
     return low + history_random(h, high - low + 1);
 }
 
-/* --- the node and its counters --------------------------------------------------------------- */
+/* --- the node and its counters ---------------------------------------------------------------- */
 
 static void make_node(struct history *h)
 {
@@ -88,7 +88,7 @@ static void make_counters(struct history *h)
     h->has_busy = chance(h, 80);
 }
 
-/* --- the jobs and steps ---------------------------------------------------------------------- */
+/* --- the jobs and steps ----------------------------------------------------------------------- */
 
 static uint64_t random_instant(struct history *h, uint64_t low, uint64_t high)
 {
@@ -147,9 +147,10 @@ static void make_step(struct history *h, unsigned job_index, uint32_t step_id)
     if (chance(h, 10)) /* it did not say: all of its job's */
         step->facts.has &= ~(uint32_t)STEP_HAS_GPUS;
     if (chance(h, 5) && h->node.gpus)
-        idset_add(&step->facts.gpus, (unsigned)history_random(h, h->node.gpus)); /* may be refused */
-    step->load_ppt = chance(h, 25) ? 0
-                                   : (uint32_t)between(h, 10, 1000u * idset_count(&step->facts.cores));
+        /* which its job may not hold */
+        idset_add(&step->facts.gpus, (unsigned)history_random(h, h->node.gpus));
+    if (chance(h, 75))
+        step->load_ppt = (uint32_t)between(h, 10, 1000u * idset_count(&step->facts.cores));
     step->end_cpu_known = chance(h, 80);
 }
 
@@ -173,7 +174,9 @@ static void make_job(struct history *h, unsigned index, bool exclusive)
         idset_add(&job->facts.cores, exclusive && per_job ? index * per_job : 0);
     if (chance(h, 80)) {
         job->facts.has |= JOB_HAS_MEMORY;
-        job->facts.memory_mb = history_random(h, h->node.memory_mb + 1) / (chance(h, 20) ? 1 : h->n_jobs);
+        job->facts.memory_mb = history_random(h, h->node.memory_mb + 1);
+        if (chance(h, 80))
+            job->facts.memory_mb /= h->n_jobs;
     }
     job->facts.begin_boottime_ns = random_instant(h, h->begin_ns, h->end_ns);
     job->end_ns = chance(h, 25) ? UINT64_MAX
@@ -196,7 +199,7 @@ static void make_jobs(struct history *h)
         make_job(h, i, exclusive);
 }
 
-/* --- the instants ---------------------------------------------------------------------------- */
+/* --- the instants ----------------------------------------------------------------------------- */
 
 struct instant {
     uint64_t at_ns;
@@ -260,7 +263,7 @@ static size_t make_instants(struct history *h, struct instant *instants, size_t 
     return kept;
 }
 
-/* --- what goes on between two instants ------------------------------------------------------- */
+/* --- what goes on between two instants -------------------------------------------------------- */
 
 static bool runs(const struct history_step *step, uint64_t from_ns, uint64_t to_ns)
 {
@@ -313,7 +316,7 @@ static void advance_cpu(struct history *h, uint64_t from_ns, uint64_t to_ns)
     }
 }
 
-/* --- what is seen at an instant -------------------------------------------------------------- */
+/* --- what is seen at an instant --------------------------------------------------------------- */
 
 static struct event *add_event(struct history *h, enum event_kind kind, uint64_t at_ns,
                                unsigned index, uint64_t value)
@@ -478,7 +481,7 @@ static void see(struct history *h, const struct instant *instant)
     see_ends(h, instant->at_ns);
 }
 
-/* --- making it ------------------------------------------------------------------------------- */
+/* --- making it -------------------------------------------------------------------------------- */
 
 void history_make(struct history *h, uint64_t seed)
 {
@@ -512,7 +515,7 @@ void history_clear(struct history *h)
     *h = (struct history){ 0 };
 }
 
-/* --- telling a ledger ------------------------------------------------------------------------ */
+/* --- telling a ledger ------------------------------------------------------------------------- */
 
 static int feed_job(const struct history *h, struct ledger *ledger, const struct event *event)
 {
@@ -566,8 +569,9 @@ int history_feed(const struct history *h, struct ledger *ledger, const struct ev
 
 void history_print(const struct history *h)
 {
-    static const char *const kinds[] = { "clock",      "reading",  "busy",     "job-begin", "job-update",
-                                         "step-begin", "step-cpu", "step-end", "job-end" };
+    static const char *const kinds[] = { "clock",      "reading",    "busy",
+                                         "job-begin",  "job-update", "step-begin",
+                                         "step-cpu",   "step-end",   "job-end" };
     char cores[IDSET_TEXT_SIZE], gpus[IDSET_TEXT_SIZE];
 
     fprintf(stderr, "seed %" PRIu64 ": %u packages, %u cores, %u gpus, %" PRIu64 " MB\n", h->seed,

@@ -79,7 +79,7 @@ static struct result *end_result(struct result *r)
     return NULL;
 }
 
-/* --- what holds for every batch ---------------------------------------------------------------- */
+/* --- what holds for every batch --------------------------------------------------------------- */
 
 static const struct history_job *job_of(const struct history *h, uint64_t ref)
 {
@@ -217,7 +217,7 @@ static void seal(struct result *r, struct ledger *ledger)
     r->n_batches++;
 }
 
-/* --- what holds for every way -------------------------------------------------------------------- */
+/* --- what holds for every way ----------------------------------------------------------------- */
 
 /* b: of every counter; `lost` when the run threw readings away */
 static void check_counters(const struct result *r, bool lost)
@@ -233,7 +233,8 @@ static void check_counters(const struct result *r, bool lost)
         if (exact ? r->counted_uj[i] != truth_uj : r->counted_uj[i] > truth_uj)
             fail(r, "b: %s counted %" PRIu64 " uJ of %" PRIu64 " uJ", r->h->facts[i].source,
                  r->counted_uj[i], truth_uj);
-        if (r->counted_uj[i] < truth_uj && !lost && !counter->hidden && !r->gap[r->h->facts[i].component])
+        if (r->counted_uj[i] < truth_uj && !lost && !counter->hidden &&
+            !r->gap[r->h->facts[i].component])
             fail(r, "b: %s lacks energy and no row says so", r->h->facts[i].source);
     }
 }
@@ -336,7 +337,7 @@ static void check_reference(struct result *r, const uint64_t *cuts_ns, size_t n_
     }
 }
 
-/* --- the ways ------------------------------------------------------------------------------------ */
+/* --- the ways --------------------------------------------------------------------------------- */
 
 static struct ledger *new_ledger(const struct result *r)
 {
@@ -534,7 +535,7 @@ static int compare_u64(const void *va, const void *vb)
     return *a < *b ? -1 : *a > *b;
 }
 
-/* --- a meter that runs with time ------------------------------------------------------------------ */
+/* --- a meter that runs with time -------------------------------------------------------------- */
 
 struct meter {
     struct history *h;
@@ -663,7 +664,7 @@ static void run_meter(struct history *h, const char *way, bool loses_ticks)
     end_result(m.r);
 }
 
-/* --- late marks ----------------------------------------------------------------------------------- */
+/* --- late marks ------------------------------------------------------------------------------- */
 
 struct late {
     size_t held[HISTORY_JOBS_MAX];  /* the job's marks wait until this event has passed */
@@ -727,7 +728,7 @@ static void check_late(struct history *h)
     end_result(r);
 }
 
-/* --- all of them ----------------------------------------------------------------------------------- */
+/* --- all of them ------------------------------------------------------------------------------ */
 
 static bool check_history(uint64_t seed)
 {

@@ -103,7 +103,7 @@ static real growth(struct state *s, enum event_kind kind, unsigned index)
     return value_at(line, s->to) - value_at(line, s->from);
 }
 
-/* --- giving ------------------------------------------------------------------------------------ */
+/* --- giving ----------------------------------------------------------------------------------- */
 
 static void give(struct state *s, enum component component, unsigned owner, real energy_uj,
                  real slack_uj)
@@ -179,7 +179,7 @@ static void give_active(struct state *s, enum component component, unsigned job,
                  slack_uj + 1 + energy_uj * (users + 1) / sum);
 }
 
-/* --- claims ------------------------------------------------------------------------------------ */
+/* --- claims ----------------------------------------------------------------------------------- */
 
 /* How many cores of a package (any: -1) a job holds, a shared one counting in part. */
 static real cores_held(const struct state *s, unsigned job, int package)
@@ -278,7 +278,7 @@ static void give_claims(struct state *s, enum component component, const real *c
              slack_uj + 1 + energy_uj * 1e-7L);
 }
 
-/* --- the rules --------------------------------------------------------------------------------- */
+/* --- the rules -------------------------------------------------------------------------------- */
 
 static real cpu_on(const struct state *s, unsigned step, unsigned package)
 {
@@ -383,7 +383,7 @@ static void settle_cpu(struct state *s)
     }
 }
 
-/* --- slices ------------------------------------------------------------------------------------ */
+/* --- slices ----------------------------------------------------------------------------------- */
 
 static void look(struct state *s)
 {

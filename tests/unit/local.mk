@@ -142,3 +142,9 @@ tests_unit_test_ingest_SOURCES = tests/unit/test_ingest.c $(books_sources)
 tests_unit_test_ingest_CPPFLAGS = $(books_cppflags)
 tests_unit_test_ingest_CFLAGS = $(books_cflags)
 tests_unit_test_ingest_LDADD = $(books_ldadd)
+
+check_PROGRAMS += tests/unit/test_ledger
+TESTS += tests/unit/test_ledger
+tests_unit_test_ledger_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ledger_CFLAGS = $(unit_cflags)
+tests_unit_test_ledger_LDADD = libcarbon-ledger.la $(unit_ldadd)
