@@ -45,8 +45,6 @@ static const struct pair {
     { { "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID" },
       { offsetof(struct mark, array_job_id), offsetof(struct mark, array_task_id) },
       MARK_HAS_ARRAY },
-    { { "SLURM_HET_JOB_ID", "SLURM_HET_JOB_OFFSET" },
-      { offsetof(struct mark, het_job_id), offsetof(struct mark, het_offset) }, MARK_HAS_HET },
 };
 
 static bool read_number(const char *name, void *ret_number)
@@ -102,6 +100,19 @@ static void read_cpus_per_node(struct mark *mark)
         mark->has |= MARK_HAS_CPUS;
 }
 
+/*
+ * Slurm names a component's leader but not its number (22.05, 24.11). It gives the components of a
+ * heterogeneous job consecutive job ids, beginning with the leader's.
+ */
+static void read_het(struct mark *mark)
+{
+    if (!read_number("SLURM_HET_JOB_ID", &mark->het_job_id) || mark->het_job_id == 0 ||
+        mark->het_job_id > mark->job_id)
+        return;
+    mark->het_offset = mark->job_id - mark->het_job_id;
+    mark->has |= MARK_HAS_HET;
+}
+
 static void read_gpus(struct mark *mark)
 {
     const char *text = getenv("SLURM_JOB_GPUS");
@@ -130,6 +141,7 @@ int job_script_read_environment(struct mark *mark)
     if (!(mark->has & MARK_HAS_CPUS))
         read_cpus_per_node(mark);
     read_gpus(mark);
+    read_het(mark);
     if (mark->edge == MARK_JOB_END)
         read_exit_code(mark);
     return 0;

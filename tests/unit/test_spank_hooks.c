@@ -283,6 +283,7 @@ static void set_prolog_environment(void)
     setenv("SLURM_JOB_CPUS_PER_NODE", "4(x2)", 1);
     setenv("SLURM_JOB_EXIT_CODE", "1280", 1);
     unsetenv("SLURM_CPUS_ON_NODE");
+    unsetenv("SLURM_HET_JOB_ID");
 }
 
 static void the_prolog_leaves_what_slurmd_tells_it(void **state)
@@ -350,6 +351,34 @@ static void cpus_of_this_node_are_taken_only_where_unambiguous(void **state)
         assert_int_equal(read_marks(), 1);
         ROW_HOLDS(i, !!(found[0].mark.has & MARK_HAS_CPUS) == (rows[i].expected != 0));
         ROW_HOLDS(i, rows[i].expected == 0 || found[0].mark.cpu_count == rows[i].expected);
+    }
+}
+
+static void a_component_is_numbered_from_its_leader(void **state)
+{
+    static const struct {
+        const char *leader;
+        bool is_het;
+        uint32_t job_id, offset;
+    } rows[] = {
+        { "7", true, 7, 0 }, { "5", true, 5, 2 }, { "8", false, 0, 0 }, { "0", false, 0, 0 },
+        { "", false, 0, 0 }, { "x", false, 0, 0 },
+    };
+
+    (void)state;
+    fake_context = S_CTX_JOB_SCRIPT;
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        set_prolog_environment(); /* of job 7 */
+        setenv("SLURM_HET_JOB_ID", rows[i].leader, 1);
+        fake_unload();
+        fake_load();
+        tree_remove(&tree, "marks");
+        tree_mkdir(&tree, "marks");
+        assert_int_equal(fake_call("job_prolog", arguments), 0);
+        assert_int_equal(read_marks(), 1);
+        ROW_HOLDS(i, !!(found[0].mark.has & MARK_HAS_HET) == rows[i].is_het);
+        ROW_HOLDS(i, !rows[i].is_het || (found[0].mark.het_job_id == rows[i].job_id &&
+                                         found[0].mark.het_offset == rows[i].offset));
     }
 }
 
@@ -593,6 +622,7 @@ int main(void)
         TEST(the_prolog_leaves_what_slurmd_tells_it),
         TEST(the_epilog_adds_the_exit_code),
         TEST(cpus_of_this_node_are_taken_only_where_unambiguous),
+        TEST(a_component_is_numbered_from_its_leader),
         TEST(without_a_job_id_there_is_no_mark),
         TEST(nothing_happens_in_the_users_own_processes),
         TEST(a_bad_directory_gets_no_mark_and_one_line_that_no_user_sees),
