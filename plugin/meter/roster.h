@@ -52,7 +52,7 @@ MUST_CHECK int roster_apply(struct roster *roster, const struct mark *mark, stru
  */
 MUST_CHECK int roster_foresee(struct roster *roster, const struct mark *mark);
 
-/* Read the CPU time of every live step into the ledger. -ENOMEM. */
+/* Read the CPU times of the live steps into the ledger; of idle ones not each time. -ENOMEM. */
 MUST_CHECK int roster_read_cpu(struct roster *roster, uint64_t now);
 
 /*
