@@ -530,8 +530,6 @@ static void test_a_mark_directory_that_others_can_write_is_refused(void **state)
     assert_non_null(strstr(err.text, "chmod 0700"));
 }
 
-int main(void)
-{
 /* The counters count 100 W throughout and nobody is busy, so that is the floor. */
 static void test_the_idle_floor_is_learned_and_kept_over_restarts(void **state)
 {
@@ -551,6 +549,8 @@ static void test_the_idle_floor_is_learned_and_kept_over_restarts(void **state)
     assert_int_equal(again_uw, floor_uw);
 }
 
+int main(void)
+{
 #define HISTORY(test) cmocka_unit_test_setup_teardown(test, make, unmake)
     const struct CMUnitTest tests[] = {
         HISTORY(test_a_job_is_booked_from_edge_to_edge),
