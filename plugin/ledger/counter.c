@@ -38,6 +38,26 @@ static bool growth_between(const struct counter *counter, const struct reading *
     return true;
 }
 
+/*
+ * Whether `to` was read before `from`, although its instant is later. Marks and ticks are read by
+ * different processes, and an instant is as good as the reading was quick; on a busy node that is
+ * milliseconds. Taken for a reset, the energy in between would be counted twice.
+ */
+static bool is_out_of_order(const struct counter *counter, const struct reading *from,
+                            const struct point *to)
+{
+    uint64_t back_uj = from->raw_uj - to->value;
+
+    if (to->at - from->at > REFRESH_NS)
+        return false;
+    if (to->value > from->raw_uj) { /* `from` is behind a wrap that `to` is before */
+        if (to->value > counter->range_uj)
+            return false;
+        back_uj += counter->range_uj;
+    }
+    return back_uj <= mul_div(counter->max_uw, REFRESH_NS, NS_PER_S);
+}
+
 static int emit(struct series *series, uint64_t at, uint64_t seen_uj, bool gap)
 {
     return series ? series_add(series, (struct point){ at, seen_uj, gap }) : 0;
@@ -58,6 +78,8 @@ static int judge(const struct counter *counter, struct reading *good, struct rea
     }
     if (growth_between(counter, good, raw, &growth_uj)) {
         next.seen_uj += growth_uj;
+    } else if (is_out_of_order(counter, good, raw)) {
+        next.raw_uj = good->raw_uj;
     } else if (refused->has && growth_between(counter, refused, raw, &growth_uj)) {
         /* two refused readings agree: the counter began anew, and up to the first is a gap */
         rc = emit(series, refused->at, good->seen_uj, true);

@@ -491,6 +491,41 @@ static void readings_that_cannot_be_believed(void **state)
     }
 }
 
+/* Two marks were left while a tick was busy reading: their readings are older than the tick's. */
+static void readings_out_of_order_are_no_reset(void **state)
+{
+    static const struct {
+        uint64_t raws_uj[6]; /* 10 ms apart, but the last, which comes 10 s later; the range is 1000 */
+        uint64_t counted_uj;
+    } rows[] = {
+        { { 100, 110, 105, 108, 120, 220 }, 120 },
+        { { 100, 110, 105, 105, 105, 220 }, 120 },
+        { { 990, 3, 998, 999, 5, 105 }, 115 }, /* around a wrap */
+        { { 100, 110, 20, 25, 30, 130 }, 10 + 110 }, /* too far back: a reset */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        struct ledger_counter counter = counter_of(COMPONENT_CPU, 0);
+        struct ledger *ledger;
+        struct batch batch;
+
+        counter.range_uj = 1000;
+        counter.max_uw = 50; /* 10 uJ in 0.2 s */
+        ledger = ledger_new(&one_package, &counter, 1, T0);
+        for (uint64_t k = 0; k < 6; k++) {
+            uint64_t at_ns = T0 + (k < 5 ? k * S / 100 : 10 * S);
+
+            assert_int_equal(ledger_clock(ledger, at_ns, HOUR_S * (int64_t)S), 0);
+            assert_int_equal(ledger_reading(ledger, at_ns, 0, rows[i].raws_uj[k]), 0);
+        }
+        batch = close_and_seal(ledger, 10);
+        ROW_HOLDS(i, batch.counters[0].counted_uj == rows[i].counted_uj);
+        batch_clear(&batch);
+        ledger_free(ledger);
+    }
+}
+
 static void time_before_the_first_reading_and_behind_the_last_is_a_gap(void **state)
 {
     struct ledger_counter counter = counter_of(COMPONENT_CPU, 0);
@@ -709,6 +744,7 @@ int main(void)
         cmocka_unit_test(rule_6_ties_go_to_the_lowest_job_id_whatever_came_first),
         cmocka_unit_test(a_step_is_cut_out_at_its_marks_though_no_reading_was_taken_there),
         cmocka_unit_test(readings_that_cannot_be_believed),
+        cmocka_unit_test(readings_out_of_order_are_no_reset),
         cmocka_unit_test(time_before_the_first_reading_and_behind_the_last_is_a_gap),
         cmocka_unit_test(marks_are_answered_as_the_header_says),
         cmocka_unit_test(a_late_mark_is_clamped_and_flagged),
