@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += libcarbon-meter.la
 libcarbon_meter_la_SOURCES = \
 	plugin/meter/deliver.c plugin/meter/deliver.h \
+	plugin/meter/floors.c plugin/meter/floors.h \
 	plugin/meter/log.c plugin/meter/log.h \
 	plugin/meter/marks.c plugin/meter/marks.h \
 	plugin/meter/meter.c plugin/meter/meter.h \

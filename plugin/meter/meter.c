@@ -23,6 +23,7 @@
 
 #include "core/apportion.h"
 #include "ledger/ledger.h"
+#include "meter/floors.h"
 #include "meter/log.h"
 #include "meter/marks.h"
 #include "meter/roster.h"
@@ -37,6 +38,7 @@ struct meter {
     struct meter_options options;
     struct ledger *ledger;
     struct roster *roster;
+    struct floors *floors;
     struct marks *marks;
     struct spool *spool;
     struct cputime_node *cputime;
@@ -253,6 +255,7 @@ void meter_tick(struct meter *meter, uint64_t now, int64_t wall_ns, bool regular
     if (regular) {
         meter->lagged_ns = meter->regular_ns;
         meter->regular_ns = now;
+        floors_tick(meter->floors, now, meter->busy_failed ? NULL : meter->busy_ns);
     }
     marks_look(meter->marks, now);
     if (rc == 0)
@@ -338,6 +341,8 @@ static int take_batch(struct meter *meter, struct error *err)
     int rc = marks_consume(meter->marks, &list); /* first: what follows cannot be undone */
 
     if (rc == 0)
+        rc = floors_save(meter->floors, &list);
+    if (rc == 0)
         rc = ledger_seal(meter->ledger, batch);
     if (rc < 0) {
         batch_clear(&list);
@@ -345,6 +350,8 @@ static int take_batch(struct meter *meter, struct error *err)
     }
     batch->consumed = list.consumed;
     batch->n_consumed = list.n_consumed;
+    batch->floors = list.floors;
+    batch->n_floors = list.n_floors;
     fill_head(meter, &batch->head);
     meter->has_unwritten = true;
     rc = batch_check(batch, &why);
@@ -472,20 +479,6 @@ static struct ledger_node describe_node(const struct meter *meter)
     return node;
 }
 
-/* The idle floors that are known from outside. */
-static void set_floors(struct meter *meter)
-{
-    for (size_t i = 0; i < meter->n_counters; i++) {
-        const struct sensor_counter *counter = meter->counters[i].counter;
-        uint64_t floor_uw = counter->floor_uw;
-
-        if (!floor_uw && counter->component == COMPONENT_CPU)
-            floor_uw = meter->options.conf->idle_uw;
-        if (floor_uw)
-            ledger_floor(meter->ledger, i, floor_uw);
-    }
-}
-
 static int make_ledger(struct meter *meter, const struct batch *checkpoint, uint64_t begin_ns)
 {
     struct ledger_counter *counters = describe_counters(meter);
@@ -500,8 +493,8 @@ static int make_ledger(struct meter *meter, const struct batch *checkpoint, uint
         meter->roster = roster_new(meter->ledger, meter->cputime);
     if (!meter->roster)
         return -ENOMEM;
-    set_floors(meter);
-    return 0;
+    return floors_new(meter->counters, meter->n_counters, meter->options.topology,
+                      meter->options.conf->idle_uw, meter->ledger, &meter->floors);
 }
 
 static int resume(struct meter *meter, const struct batch *checkpoint)
@@ -512,6 +505,8 @@ static int resume(struct meter *meter, const struct batch *checkpoint)
         rc = make_ledger(meter, checkpoint, 0);
     if (rc == 0)
         rc = roster_resume(meter->roster, checkpoint);
+    if (rc == 0)
+        floors_resume(meter->floors, checkpoint);
     meter->state.start = METER_RESUMED;
     meter->state.stream = checkpoint->head.stream;
     meter->state.next_seq = checkpoint->head.seq + 1;
@@ -633,6 +628,7 @@ struct meter *meter_close(struct meter *meter)
     if (!meter)
         return NULL;
     roster_free(meter->roster);
+    floors_free(meter->floors);
     ledger_free(meter->ledger);
     marks_close(meter->marks);
     cputime_node_free(meter->cputime);
@@ -682,4 +678,9 @@ const struct meter_counter *meter_counter(const struct meter *meter, size_t inde
 int meter_spool_fd(const struct meter *meter)
 {
     return spool_fd(meter->spool);
+}
+
+bool meter_floor(const struct meter *meter, size_t index, uint64_t *ret_uw, bool *ret_learned)
+{
+    return floors_get(meter->floors, index, ret_uw, ret_learned);
 }

@@ -104,6 +104,8 @@ bool meter_is_stranded(const struct meter *meter);
 void meter_describe(const struct meter *meter, struct meter_state *ret_state);
 size_t meter_counters(const struct meter *meter);
 const struct meter_counter *meter_counter(const struct meter *meter, size_t index);
+/* The idle floor in force of a counter, and whether it was learned; false when it has none. */
+bool meter_floor(const struct meter *meter, size_t index, uint64_t *ret_uw, bool *ret_learned);
 int meter_spool_fd(const struct meter *meter);
 
 #endif

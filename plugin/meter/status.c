@@ -71,9 +71,12 @@ static void add_work(struct buf *buf, const struct meter_state *state)
                state->last_error.text[0] ? state->last_error.text : "none");
 }
 
-static void add_counter(struct buf *buf, const struct meter_counter *at)
+static void add_counter(struct buf *buf, const struct meter *meter, size_t index)
 {
+    const struct meter_counter *at = meter_counter(meter, index);
     const struct sensor_counter *counter = at->counter;
+    uint64_t floor_uw;
+    bool learned;
 
     buf_printf(buf, "counter: %s sensor=%s component=%s domain=%u quality=%s", counter->source,
                counter->sensor, component_names[counter->component], counter->domain,
@@ -81,6 +84,9 @@ static void add_counter(struct buf *buf, const struct meter_counter *at)
     if (at->has_raw)
         buf_printf(buf, " raw_uj=%" PRIu64 " power_w=%" PRIu64 ".%03" PRIu64, at->raw_uj,
                    at->power_uw / 1000000, at->power_uw / 1000 % 1000);
+    if (meter_floor(meter, index, &floor_uw, &learned))
+        buf_printf(buf, " floor_w=%" PRIu64 ".%03" PRIu64 " floor=%s", floor_uw / 1000000,
+                   floor_uw / 1000 % 1000, learned ? "learned" : "known");
     if (at->code)
         buf_printf(buf, " error=\"%s\"", strerror(-at->code));
     buf_printf(buf, "\n");
@@ -97,7 +103,7 @@ void status_format(struct buf *buf, const struct meter *meter, const struct mete
     add_who(buf, options, &state, now);
     add_work(buf, &state);
     for (size_t i = 0; i < meter_counters(meter); i++)
-        add_counter(buf, meter_counter(meter, i));
+        add_counter(buf, meter, i);
     for (size_t i = 0; i < n_left_out; i++)
         buf_printf(buf, "left_out: %s (%s)\n", left_out[i].source, left_out[i].reason);
 }

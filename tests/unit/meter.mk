@@ -25,3 +25,18 @@ tests_unit_test_meterd_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_meterd_CFLAGS = $(unit_cflags)
 tests_unit_test_meterd_LDADD = $(meter_unit_ldadd)
 EXTRA_tests_unit_test_meterd_DEPENDENCIES = carbon-meterd$(EXEEXT)
+
+# what the meter writes
+check_PROGRAMS += tests/unit/test_batch_format
+TESTS += tests/unit/test_batch_format
+EXTRA_DIST += tests/golden/batch-1.batch
+tests_unit_test_batch_format_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_batch_format_CFLAGS = $(unit_cflags)
+tests_unit_test_batch_format_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_deliver
+TESTS += tests/unit/test_deliver
+tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c $(tree_sources)
+tests_unit_test_deliver_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_deliver_CFLAGS = $(unit_cflags)
+tests_unit_test_deliver_LDADD = $(meter_unit_ldadd)

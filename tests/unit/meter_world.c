@@ -22,6 +22,7 @@ static const char *const zone_names[WORLD_COUNTERS] = { "package-0", "dram", "pa
 static uint16_t core_package[] = { 0, 0, 1, 1 };
 static int32_t package_os[] = { 0, 1 };
 static int16_t cpu_package[] = { 0, 0, 1, 1 };
+static uint32_t package_cpus[] = { 2, 2 };
 
 static void write_counters(struct world *w)
 {
@@ -38,8 +39,8 @@ void world_make(struct world *w)
     *w = (struct world){
         .boot_id = WORLD_BOOT,
         .topology = { .n_packages = 2, .n_cores = 4, .n_cpus = 4, .core_package = core_package,
-                      .package_os = package_os, .cpu_package = cpu_package, .cpu_limit = 4,
-                      .memory_mb = 4000 },
+                      .package_os = package_os, .package_cpus = package_cpus,
+                      .cpu_package = cpu_package, .cpu_limit = 4, .memory_mb = 4000 },
         .now = 1000 * SECOND,
         .wall_ns = INT64_C(1790000000) * (int64_t)SECOND,
         .raw_uj = 5000000,

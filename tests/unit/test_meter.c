@@ -530,6 +530,25 @@ static void test_a_mark_directory_that_others_can_write_is_refused(void **state)
     assert_non_null(strstr(err.text, "chmod 0700"));
 }
 
+/* The counters count 100 W throughout and nobody is busy, so that is the floor. */
+static void test_the_idle_floor_is_learned_and_kept_over_restarts(void **state)
+{
+    uint64_t floor_uw, again_uw;
+    bool learned;
+
+    (void)state;
+    assert_false(meter_floor(w.meter, 0, &floor_uw, &learned));
+    world_ticks(&w, 40);
+    assert_true(meter_floor(w.meter, 0, &floor_uw, &learned));
+    assert_true(learned);
+    assert_in_range(floor_uw, WORLD_UW * 97 / 100, WORLD_UW * 103 / 100);
+    world_seal(&w);
+    world_kill(&w);
+    world_start(&w);
+    assert_true(meter_floor(w.meter, 0, &again_uw, &learned));
+    assert_int_equal(again_uw, floor_uw);
+}
+
 int main(void)
 {
 #define HISTORY(test) cmocka_unit_test_setup_teardown(test, make, unmake)
@@ -547,6 +566,7 @@ int main(void)
         HISTORY(test_a_killed_stepd_ends_its_step),
         HISTORY(test_a_stepd_killed_while_the_meter_was_down_ends_its_step),
         HISTORY(test_bad_marks_are_set_aside_and_stop_no_others),
+        HISTORY(test_the_idle_floor_is_learned_and_kept_over_restarts),
         HISTORY(test_the_file_that_stops_the_plugin_is_left_alone),
         HISTORY(test_marks_of_another_boot_are_discarded),
         HISTORY(test_a_mark_older_than_the_window_is_late_and_counts),

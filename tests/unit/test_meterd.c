@@ -17,7 +17,8 @@
 #include "machine.h"
 #include "meter_world.h"
 
-#define FIRST_RAW_UJ UINT64_C(500000000000) /* always 12 digits, so that a write replaces it whole */
+/* always 12 digits, so that a write replaces it whole */
+#define FIRST_RAW_UJ UINT64_C(500000000000)
 #define KILLS 12
 
 static struct world w;
@@ -162,7 +163,8 @@ static void test_killed_again_and_again_it_loses_and_doubles_nothing(void **stat
 
     (void)state;
     start();
-    wait_for_files("deliver", ".batch", 1); /* the counters stand still until the first checkpoint */
+    /* the counters stand still until the first checkpoint */
+    wait_for_files("deliver", ".batch", 1);
     for (uint32_t i = 0; i < KILLS; i++) {
         leave(MARK_JOB_BEGIN, 1 + i, 0);
         leave(MARK_STEP_BEGIN, 1 + i, 0);
