@@ -795,7 +795,7 @@ static int seal_step(struct batch *batch, const struct lstep *step, uint64_t end
 {
     struct batch_step record = step->record;
 
-    record.cpu_ns = step->cpu.base.value;
+    record.cpu_ns = series_at(&step->cpu, step->to > end ? end : UINT64_MAX);
     if (step->to > end) { /* its end was fed, but lies behind the batch */
         record.has &= ~(uint32_t)(STEP_HAS_END | STEP_HAS_EXIT);
         record.flags &= ~(uint32_t)(FLAG_END_LATE | FLAG_END_LOST);

@@ -25,10 +25,11 @@ struct series {
     size_t count, room;
 };
 
-/* Insert in order of time; among equal instants the order of arrival does not matter. 0, -ENOMEM. */
+/* Insert in order of time; among equal instants the order of arrival is
+   indifferent. 0 or -ENOMEM. */
 int series_add(struct series *series, struct point point);
 
-/* The value at an instant: interpolated, rounded down; behind the last point its value; 0 without. */
+/* The value at an instant: interpolated, rounded down; behind the last point its value. */
 uint64_t series_at(const struct series *series, uint64_t at);
 
 /* How much of from..to lies between points with no gap between, in ns. */

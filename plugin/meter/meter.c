@@ -51,7 +51,8 @@ struct meter {
     uint64_t sealed_to_ns;
     uint64_t marks_bad_before, dropped; /* since the stream began */
     struct batch unwritten;
-    bool has_unwritten, out_of_memory;
+    bool has_unwritten;
+    bool failed; /* a tick did, half-way: nothing more is sealed */
     int64_t told_wall_ns; /* when the last error was logged */
     struct meter_state state;
 };
@@ -238,19 +239,20 @@ static int close_window(struct meter *meter, uint64_t until_ns, uint64_t now)
     return ledger_close(meter->ledger, until_ns);
 }
 
-/* One line when memory runs out, one when it is there again. */
-static void note_memory(struct meter *meter, int rc)
+/* A tick that failed half-way leaves a ledger that may not be used any more (ledger.h). */
+static void end_tick(struct meter *meter, int rc, uint64_t now, int64_t wall_ns)
 {
-    if ((rc < 0) != meter->out_of_memory)
-        log_line(LOG_LEVEL_ERROR, rc < 0 ? "a tick failed: %s; the next one goes on from here"
-                                         : "ticks work again%s",
-                 rc < 0 ? strerror(-rc) : "");
-    meter->out_of_memory = rc < 0;
+    if (rc < 0 && !meter->failed)
+        log_line(LOG_LEVEL_ERROR, "a tick failed: %s; ending, to be started again from the last "
+                 "batch", strerror(-rc));
+    meter->failed = meter->failed || rc < 0;
+    meter->state.tick_ns = now;
+    meter->state.tick_wall_ns = wall_ns;
 }
 
 void meter_tick(struct meter *meter, uint64_t now, int64_t wall_ns, bool regular)
 {
-    int rc = sample(meter, now, wall_ns);
+    int rc = meter->failed ? -ENOMEM : sample(meter, now, wall_ns);
 
     if (regular) {
         meter->lagged_ns = meter->regular_ns;
@@ -264,21 +266,17 @@ void meter_tick(struct meter *meter, uint64_t now, int64_t wall_ns, bool regular
                           now);
     if (rc == 0 && !marks_behind(meter->marks))
         rc = roster_check_alive(meter->roster, meter->marks, now, wall_ns);
-    note_memory(meter, rc);
-    meter->state.tick_ns = now;
-    meter->state.tick_wall_ns = wall_ns;
+    end_tick(meter, rc, now, wall_ns);
 }
 
 void meter_last_tick(struct meter *meter, uint64_t now, int64_t wall_ns)
 {
-    int rc = sample(meter, now, wall_ns);
+    int rc = meter->failed ? -ENOMEM : sample(meter, now, wall_ns);
 
     marks_look(meter->marks, now);
     if (rc == 0)
         rc = close_window(meter, now, now);
-    note_memory(meter, rc);
-    meter->state.tick_ns = now;
-    meter->state.tick_wall_ns = wall_ns;
+    end_tick(meter, rc, now, wall_ns);
 }
 
 bool meter_is_behind(const struct meter *meter)
@@ -299,6 +297,11 @@ int meter_fd(const struct meter *meter)
 void meter_wake(struct meter *meter)
 {
     marks_drain(meter->marks);
+}
+
+bool meter_has_failed(const struct meter *meter)
+{
+    return meter->failed;
 }
 
 bool meter_is_stranded(const struct meter *meter)
@@ -385,7 +388,7 @@ int meter_seal(struct meter *meter, int64_t wall_ns, struct error *err)
     int rc = 0;
 
     if (!meter->has_unwritten) {
-        if (ledger_begin(meter->ledger) <= meter->sealed_to_ns)
+        if (meter->failed || ledger_begin(meter->ledger) <= meter->sealed_to_ns)
             return 0;
         rc = take_batch(meter, &why);
     }

@@ -72,7 +72,7 @@ struct meter *meter_close(struct meter *meter); /* takes NULL, returns NULL; sea
  * One tick at `now`: read everything, take in marks, close the window. A regular tick closes up to
  * the regular tick before it, so that a mark that races with a tick is in time; an extra one (a
  * mark has come, there is a backlog) closes no further than that either. Trouble is logged and
- * passed on to the next tick; it is never fatal.
+ * passed on to the next tick; only memory that runs out half-way ends it: meter_has_failed().
  */
 void meter_tick(struct meter *meter, uint64_t now, int64_t wall_ns, bool regular);
 
@@ -97,7 +97,10 @@ void meter_deliver(struct meter *meter, uint64_t now, int64_t wall_ns);
 bool meter_reap(struct meter *meter, uint64_t now, int64_t wall_ns);
 
 int meter_fd(const struct meter *meter); /* poll it for reading; -1: none */
-void meter_wake(struct meter *meter);    /* something is to be read from meter_fd() */
+void meter_wake(struct meter *meter);
+
+/* A tick failed half-way: nothing more is sealed. End, and begin again from the last checkpoint. */
+bool meter_has_failed(const struct meter *meter);    /* something is to be read from meter_fd() */
 /* MarkDir was deleted or renamed: end, and begin again with a new one. */
 bool meter_is_stranded(const struct meter *meter);
 

@@ -380,6 +380,8 @@ static void tick(struct daemon *d, bool regular)
     if (now >= d->seal_ns || meter_wants_seal(d->meter))
         seal(d, now);
     meter_reap(d->meter, now, clock_wall_ns());
+    if (meter_has_failed(d->meter))
+        give_up(d);
     if (meter_is_stranded(d->meter)) {
         log_line(LOG_LEVEL_ERROR, "MarkDir %s was deleted; ending, to be started again with a new "
                  "one", d->conf.mark_dir);
