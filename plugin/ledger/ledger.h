@@ -38,9 +38,9 @@
  *
  * A reading is refused when it is implausible (more than max_uw since the last good one, or when
  * the counter could have wrapped twice meanwhile); two refused readings in a row that agree with
- * each other start the counter anew, and the time between is a gap: energy unknown, stated. One
- * that falls short of the last by what 0.2 s at max_uw could be, within 0.2 s of it, was read before
- * it (marks and ticks are read by different processes): no growth, no gap.
+ * each other start the counter anew, and the time between is a gap: energy unknown, stated.
+ * One that falls short of the last by what 0.2 s at max_uw could be, within 0.2 s of it, was read
+ * before it (marks and ticks are read by different processes): no growth, no gap.
  */
 #ifndef CARBON_LEDGER_LEDGER_H
 #define CARBON_LEDGER_LEDGER_H

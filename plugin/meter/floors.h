@@ -13,7 +13,7 @@
 
 struct floors;
 
-/* Sets what is known of the counters in the ledger. counters[0..count) and topology must live on. */
+/* Sets what is known of the counters in the ledger. counters[0..count) and topology live on. */
 MUST_CHECK int floors_new(const struct meter_counter *counters, size_t count,
                           const struct topology *topology, uint64_t idle_uw,
                           struct ledger *ledger, struct floors **ret_floors);
@@ -22,7 +22,7 @@ struct floors *floors_free(struct floors *floors); /* takes NULL, returns NULL *
 /* Go on learning where a checkpoint ended. */
 void floors_resume(struct floors *floors, const struct batch *checkpoint);
 
-/* After a regular tick at `now` read the counters, and the packages' busy time (NULL: it could not). */
+/* After a regular tick at `now` read the counters, and the packages' busy time (or NULL). */
 void floors_tick(struct floors *floors, uint64_t now, const uint64_t *busy_ns);
 
 /* Add what was learned to a batch that is to be sealed. 0 or -ENOMEM. */

@@ -495,7 +495,7 @@ static void readings_that_cannot_be_believed(void **state)
 static void readings_out_of_order_are_no_reset(void **state)
 {
     static const struct {
-        uint64_t raws_uj[6]; /* 10 ms apart, but the last, which comes 10 s later; the range is 1000 */
+        uint64_t raws_uj[6]; /* 10 ms apart, but the last 10 s later; the range is 1000 */
         uint64_t counted_uj;
     } rows[] = {
         { { 100, 110, 105, 108, 120, 220 }, 120 },
