@@ -192,7 +192,8 @@ static int64_t digest(struct books *books)
         " ':' || COALESCE(j.exit_status, '-') FROM job j ORDER BY 1",
         "SELECT n.name || a.ref || ':' || j.job_id || ':' || a.begin_ns || ':' ||"
         " COALESCE(a.end_ns, '-') || ':' || a.seen_seq"
-        " FROM allocation a JOIN node n ON n.node_key = a.node_key JOIN job j ON j.job_key = a.job_key ORDER BY 1",
+        " FROM allocation a JOIN node n ON n.node_key = a.node_key"
+        " JOIN job j ON j.job_key = a.job_key ORDER BY 1",
         "SELECT n.name || j.job_id || s.step_id || ':' || s.cpu_ns || COALESCE(s.end_ns, '-')"
         " FROM step s JOIN allocation a ON a.allocation_key = s.allocation_key JOIN node n"
         " ON n.node_key = a.node_key JOIN job j ON j.job_key = s.job_key ORDER BY 1",
