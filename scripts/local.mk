@@ -1,3 +1,10 @@
 # scripts
-EXTRA_DIST += scripts/bench-meter scripts/bench-query scripts/bench-step scripts/check \
-	scripts/check-style scripts/cluster scripts/deps
+EXTRA_DIST += \
+	scripts/bench-meter \
+	scripts/bench-query \
+	scripts/bench-step \
+	scripts/check \
+	scripts/check-style \
+	scripts/cluster \
+	scripts/deps \
+	scripts/site
