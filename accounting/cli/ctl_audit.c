@@ -10,7 +10,7 @@
 #include "store/audit.h"
 
 #define FINDINGS_SHOWN 20 /* of each rule, without --verbose */
-#define MJ_PER_WH INT64_C(3600000)
+#define MJ_PER_J 1000
 
 /* What one run of the audit gathers; both forms of output are made from it. */
 struct gathered {
@@ -25,25 +25,26 @@ struct gathered {
     bool failed;             /* out of memory */
 };
 
-/* Whole watt-hours as "1234.567" kWh; below one the balance still shows its millijoules. */
-static void format_kwh(int64_t mj, char *text, size_t size)
+/* "1234.567": whole millijoules, so that whoever adds the columns up comes to the same. */
+static void format_j(int64_t mj, char *text, size_t size)
 {
-    int64_t wh = (mj < 0 ? -mj : mj) / MJ_PER_WH;
+    uint64_t positive_mj = mj < 0 ? -(uint64_t)mj : (uint64_t)mj;
 
-    snprintf(text, size, "%s%" PRId64 ".%03" PRId64, mj < 0 && wh ? "-" : "", wh / 1000, wh % 1000);
+    snprintf(text, size, "%s%" PRIu64 ".%03" PRIu64, mj < 0 ? "-" : "", positive_mj / MJ_PER_J,
+             positive_mj % MJ_PER_J);
 }
 
 static void add_row(struct gathered *g, const struct audit_balance *b)
 {
     const int64_t amounts_mj[] = { b->counted_mj,   b->active_mj, b->idle_mj,
                                    b->remainder_mj, b->system_mj, b->unallocated_mj };
-    char month[16], kwh[6][32], difference[32];
+    char month[16], joules[6][32], difference[32];
     const char *texts[9] = { b->node, month };
 
     snprintf(month, sizeof(month), "%04u-%02u", b->year, b->month);
     for (size_t i = 0; i < 6; i++) {
-        format_kwh(amounts_mj[i], kwh[i], sizeof(kwh[i]));
-        texts[2 + i] = kwh[i];
+        format_j(amounts_mj[i], joules[i], sizeof(joules[i]));
+        texts[2 + i] = joules[i];
     }
     snprintf(difference, sizeof(difference), "%" PRId64, b->difference_mj);
     texts[8] = difference;
@@ -156,9 +157,9 @@ static int run_audit(const struct conf *conf, struct gathered *g)
 static int gather(const struct conf *conf, bool verbose, bool json)
 {
     static const struct table_column columns[] = {
-        { "NODE", false },          { "MONTH", false },           { "COUNTED kWh", true },
-        { "JOBS ACTIVE kWh", true }, { "JOBS IDLE kWh", true },   { "REMAINDER kWh", true },
-        { "SYSTEM kWh", true },     { "UNALLOCATED kWh", true },  { "DIFFERENCE mJ", true },
+        { "NODE", false },        { "MONTH", false },        { "COUNTED J", true },
+        { "JOBS ACTIVE J", true }, { "JOBS IDLE J", true },  { "REMAINDER J", true },
+        { "SYSTEM J", true },     { "UNALLOCATED J", true }, { "DIFFERENCE mJ", true },
         { NULL, false },
     };
     struct gathered g = { .verbose = verbose, .table = table_new(columns) };

@@ -373,7 +373,7 @@ static void write_shares(struct card *card)
         glue = ", ";
     }
     if (usage->sensors[0] != '\0') {
-        buf_printf(card->buf, " (");
+        buf_printf(card->buf, " (sensor: ");
         foreign(card, usage->sensors);
         buf_printf(card->buf, ")");
     }

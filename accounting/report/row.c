@@ -96,11 +96,18 @@ const struct state *job_state(const struct query_job *job)
 
 const struct state *row_state(const struct row *row)
 {
-    if (!row->step)
+    const struct query_step *step = row->step;
+    struct maybe exit_status;
+
+    if (!step)
         return job_state(row->job);
-    if (!row->step->has_record)
+    if (!step->has_record)
         return NULL;
-    return state_by(!row->step->end_ns.has, row->step->flags, row->step->exit_status);
+    exit_status = step->exit_status;
+    /* extern has no task that could fail, and so no exit status; sacct says the same of it */
+    if (step->step_id == STEP_EXTERN && !(step->flags & FLAG_END_LOST))
+        exit_status = (struct maybe){ true, 0 };
+    return state_by(!step->end_ns.has, step->flags, exit_status);
 }
 
 /* --- times ------------------------------------------------------------------------------------ */

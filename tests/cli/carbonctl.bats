@@ -224,7 +224,7 @@ alter() { # SQL: behind carbonctl's back
     "$carbonctl" ingest
     run "$carbonctl" audit --verbose
     [ "$status" -eq 0 ]
-    grep -qE '^NODE +MONTH +COUNTED kWh' <<<"$output"
+    grep -qE '^NODE +MONTH +COUNTED J' <<<"$output"
     grep -qE '^n1 +2026-09 .* 0$' <<<"$output"
     grep -qE '^n2 +2026-09 .* 0$' <<<"$output"
     says "the books balance"

@@ -72,7 +72,7 @@ same() { # EXPECTED ACTUAL
 }
 
 @test 'the card says that energy was modelled' {
-    sacct-carbon 141 | grep -qx 'Quality     100 % of the energy modelled (model)'
+    sacct-carbon 141 | grep -qx 'Quality     100 % of the energy modelled (sensor: model)'
 }
 
 @test 'unknown energy is unknown, not 0' {

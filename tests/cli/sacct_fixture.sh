@@ -68,7 +68,7 @@ sacct_fixture_rows() {
     job 1 100 0 0 5400 0 0 2
     for node in 1 2; do
         on $node 1 $node 0 5400 5400 4 2
-        step 1 $extern $node 0 5400000 0 0 0
+        step 1 $extern $node 0 5400000 0 NULL 0
         step 1 $batch $node 100 5399900 60000 0 0
         step 1 0 $node 10000 1810000 7200000 0 0
         step 1 1 $node 1810000 5390000 3600000 0 0
