@@ -6,5 +6,6 @@ EXTRA_DIST += \
 	scripts/check \
 	scripts/check-style \
 	scripts/cluster \
+	scripts/demo \
 	scripts/deps \
 	scripts/site
