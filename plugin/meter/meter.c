@@ -1,10 +1,12 @@
 /*
  * The meter: sample, take in, apply, close; now and then seal. See marks.c, roster.c and spool.c
  * for the invariants of each; what holds between them:
- *   T1  Every tick samples all counters, the packages' busy time and the live steps' CPU time at
- *       one instant, before it looks for marks.
- *   T2  The window is closed up to C = min(regular tick before the last, horizon of the marks, what
- *       the counters can say), after all marks up to C were applied and none after it (M1).
+ *   T1  Every tick samples all counters and the packages' busy time at one instant, before it looks
+ *       for marks. A full tick also samples the live steps' CPU time, and closes. While marks come or
+ *       wait every tick is full; in between every FULL_EVERY-th, for then nobody comes or goes, and
+ *       reading the steps' cgroups is most of what a tick costs.
+ *   T2  The window is closed up to C = min(full regular tick before the last, horizon of the marks,
+ *       what the counters can say), after all marks up to C were applied and none after it (M1).
  *       A step that began before C has a later point of its CPU time, if there is any to be had:
  *       a series grows by nothing behind its last point.
  *   T3  ledger_seal() forgets what it hands out, so the batch lives in `unwritten` until the spool
@@ -31,6 +33,7 @@
 
 /* A counter that is silent for longer is not waited for: see ledger_ready(). */
 #define PATIENCE_NS (60 * NS_PER_S)
+#define FULL_EVERY 4 /* T1 */
 /* An error that goes on is told again this often. */
 #define ERROR_AGAIN_S 600
 
@@ -47,7 +50,8 @@ struct meter {
     size_t n_counters;
     uint64_t *busy_ns; /* [packages] */
     bool busy_failed;
-    uint64_t regular_ns, lagged_ns; /* the last regular tick, and the one before it */
+    uint64_t regular_ns, lagged_ns; /* the last full regular tick, and the one before it */
+    uint64_t quiet_ticks;           /* regular ticks without marks */
     uint64_t sealed_to_ns;
     uint64_t marks_bad_before, dropped; /* since the stream began */
     struct batch unwritten;
@@ -120,15 +124,15 @@ static int sample_busy(struct meter *meter, uint64_t now)
 }
 
 /* T1 */
-static int sample(struct meter *meter, uint64_t now, int64_t wall_ns)
+static int sample(struct meter *meter, uint64_t now, int64_t wall_ns, bool full)
 {
-    int rc = sample_busy(meter, now);
+    int rc = meter->failed ? -ENOMEM : sample_busy(meter, now);
 
     if (rc == 0)
         rc = sample_counters(meter, now);
     if (rc == 0)
         rc = ledger_clock(meter->ledger, now, wall_ns);
-    if (rc == 0)
+    if (rc == 0 && full)
         rc = roster_read_cpu(meter->roster, now);
     return rc;
 }
@@ -250,17 +254,26 @@ static void end_tick(struct meter *meter, int rc, uint64_t now, int64_t wall_ns)
     meter->state.tick_wall_ns = wall_ns;
 }
 
+/* T1 */
+static bool is_full(struct meter *meter, bool regular)
+{
+    return !regular || marks_held(meter->marks) || marks_behind(meter->marks) ||
+           meter->quiet_ticks++ % FULL_EVERY == 0;
+}
+
 void meter_tick(struct meter *meter, uint64_t now, int64_t wall_ns, bool regular)
 {
-    int rc = meter->failed ? -ENOMEM : sample(meter, now, wall_ns);
+    bool full = is_full(meter, regular);
+    int rc = sample(meter, now, wall_ns, full);
 
-    if (regular) {
+    if (regular)
+        floors_tick(meter->floors, now, meter->busy_failed ? NULL : meter->busy_ns);
+    if (regular && full) {
         meter->lagged_ns = meter->regular_ns;
         meter->regular_ns = now;
-        floors_tick(meter->floors, now, meter->busy_failed ? NULL : meter->busy_ns);
     }
     marks_look(meter->marks, now);
-    if (rc == 0)
+    if (rc == 0 && full)
         rc = close_window(meter, earlier(meter->lagged_ns,
                                          ledger_ready(meter->ledger, now, PATIENCE_NS)),
                           now);
@@ -271,7 +284,7 @@ void meter_tick(struct meter *meter, uint64_t now, int64_t wall_ns, bool regular
 
 void meter_last_tick(struct meter *meter, uint64_t now, int64_t wall_ns)
 {
-    int rc = meter->failed ? -ENOMEM : sample(meter, now, wall_ns);
+    int rc = sample(meter, now, wall_ns, true);
 
     marks_look(meter->marks, now);
     if (rc == 0)

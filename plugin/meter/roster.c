@@ -38,7 +38,6 @@ struct roster_step {
     struct cputime *cpu;   /* NULL: its CPU time comes with the end mark only */
     bool is_over;          /* cpu is NULL because nothing of it was left when it was looked for */
     uint64_t cpu_ns;       /* last read */
-    unsigned still;        /* readings since it last grew */
     bool was_gone;         /* at the last look */
     uint64_t alive_ns;     /* last known alive */
     int64_t alive_wall_ns;
@@ -57,7 +56,6 @@ struct ended_step {
 struct roster {
     struct ledger *ledger;
     struct cputime_node *cputime;
-    uint64_t n_reads; /* rounds of CPU times read */
     uint64_t next_ref;
     uint64_t looked_ns; /* when steps were last looked for */
     struct roster_job *jobs;
@@ -263,7 +261,6 @@ static int read_step_cpu(struct roster *roster, struct roster_step *step, uint64
 
     if (!step->cpu || cputime_read(step->cpu, &cpu_ns) < 0 || cpu_ns < step->cpu_ns)
         return 0;
-    step->still = cpu_ns > step->cpu_ns ? 0 : step->still + 1;
     step->cpu_ns = cpu_ns;
     return ledger_step_cpu(roster->ledger, step->ref, step->step_id, now, cpu_ns);
 }
@@ -523,25 +520,10 @@ int roster_apply(struct roster *roster, const struct mark *mark, struct cputime 
 
 /* --- between the edges ----------------------------------------------------------------------- */
 
-/*
- * Most steps use no CPU time at all for long: extern steps, and batch scripts that wait for their
- * srun. Reading the groups is most of what a tick costs, so a step that stood still STILL_READS
- * times is read in every second round only, half of them in turn. The window is closed a tick late
- * (meter.c, T2), so each still has a reading at its end or behind it: when a step wakes up, what it
- * used is spread over two ticks in place of one, and never counts too late.
- */
-#define STILL_READS 8
-
-static bool may_rest(const struct roster *roster, size_t i)
-{
-    return roster->steps[i].still >= STILL_READS && (roster->n_reads + i) % 2 != 0;
-}
-
 int roster_read_cpu(struct roster *roster, uint64_t now)
 {
-    roster->n_reads++;
     for (size_t i = 0; i < roster->n_steps; i++) {
-        int rc = may_rest(roster, i) ? 0 : read_step_cpu(roster, &roster->steps[i], now);
+        int rc = read_step_cpu(roster, &roster->steps[i], now);
 
         if (rc < 0 && rc != -ENOENT)
             return rc;

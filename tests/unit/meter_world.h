@@ -37,7 +37,8 @@ void world_free(struct world *w);
 
 /* Time passes, and every counter counts WORLD_UW of it. */
 void world_pass(struct world *w, uint64_t ns);
-/* pass a second, then a regular tick; `times` times */
+/* Pass a second, then a regular tick; `times` times. With no mark about, the window is closed at
+   every fourth, up to the one before: so within 9 ticks something is. */
 void world_ticks(struct world *w, unsigned times);
 
 /* A meter starts on the node's directories; it dies without a word. */

@@ -422,7 +422,7 @@ static void test_bad_marks_are_set_aside_and_stop_no_others(void **state)
         world_pass(&w, 1000);
         world_edge(&w, MARK_JOB_BEGIN, 8, 0);
         world_start(&w);
-        world_ticks(&w, 3);
+        world_ticks(&w, 9);
         ROW_HOLDS(i, describe().marks_bad == 1);
         ROW_HOLDS(i, describe().jobs == 1);
         world_seal(&w);
@@ -460,7 +460,7 @@ static void test_a_mark_older_than_the_window_is_late_and_counts(void **state)
     struct books books;
 
     (void)state;
-    world_ticks(&w, 5);
+    world_ticks(&w, 9);
     world_leave(&w, &mark);
     world_ticks(&w, 3);
     assert_int_equal(describe().marks_late, 1);

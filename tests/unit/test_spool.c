@@ -268,9 +268,9 @@ static void test_a_damaged_newest_batch_is_set_aside_and_the_one_before_serves(v
 
         unmake(NULL);
         make(NULL);
-        world_ticks(&w, 5);
+        world_ticks(&w, 9);
         world_seal(&w);
-        world_ticks(&w, 5);
+        world_ticks(&w, 9);
         world_seal(&w);
         world_kill(&w);
         damage_newest(damages[row]);
@@ -347,7 +347,7 @@ static void test_a_batch_that_cannot_be_written_is_kept_and_written_later(void *
 static void test_nothing_is_sealed_when_no_time_has_passed(void **state)
 {
     (void)state;
-    world_ticks(&w, 3);
+    world_ticks(&w, 9);
     world_seal(&w);
     world_seal(&w);
     assert_int_equal(world_files(&w, "spool", ".batch"), 1);
@@ -377,7 +377,7 @@ static void test_a_full_spool_drops_the_oldest_and_says_so(void **state)
     w.conf.spool_max_mb = 0; /* no room for anything but the checkpoint */
     world_start(&w);
     for (int i = 0; i < 4; i++) {
-        world_ticks(&w, 3);
+        world_ticks(&w, 9);
         world_seal(&w);
     }
     files = world_files(&w, "spool", ".batch");
@@ -386,7 +386,7 @@ static void test_a_full_spool_drops_the_oldest_and_says_so(void **state)
     world_kill(&w);
     world_start(&w); /* the newest was not dropped, and it remembers */
     assert_int_equal(describe().next_seq, 5);
-    world_ticks(&w, 3);
+    world_ticks(&w, 9);
     assert_int_equal(describe().batches_dropped, 2);
 }
 
