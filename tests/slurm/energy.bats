@@ -127,6 +127,12 @@ earlier() { echo $(($1 < $2 ? $1 : $2)); }
     wait_ingested "$id"
     same steps "$(site_sql "SELECT step_id FROM step JOIN job USING (job_key) WHERE job_id = $id
         ORDER BY step_id" | tr '\n' ' ')" '0 1 4294967291 4294967292 '
+    json=$(site_tool sacct-carbon --json "$id")
+    total=$(jq '.jobs[0].energy.total_mj' <<<"$json")
+    [ "$total" -gt 0 ]
+    same 'sum of steps and remainder, mJ' "$(jq '[.jobs[0].steps[].energy.total_mj] | add' <<<"$json")" "$total"
+    same 'what the books hold of the job, mJ' "$(value "SELECT sum(active_mj + idle_mj) FROM energy
+        JOIN job USING (job_key) WHERE job_id = $id")" "$total"
 }
 
 @test "the rows of jobs, system and unallocated are the totals of the counters, to the millijoule" {
