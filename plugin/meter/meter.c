@@ -1,10 +1,10 @@
 /*
  * The meter: sample, take in, apply, close; now and then seal. See marks.c, roster.c and spool.c
  * for the invariants of each; what holds between them:
- *   T1  Every tick samples all counters and the packages' busy time at one instant, before it looks
- *       for marks. A full tick also samples the live steps' CPU time, and closes. While marks come or
- *       wait every tick is full; in between every FULL_EVERY-th, for then nobody comes or goes, and
- *       reading the steps' cgroups is most of what a tick costs.
+ *   T1  Every tick samples all counters and the packages' busy time at one instant, before it
+ *       looks for marks. A full tick also samples the live steps' CPU time, and closes. While marks
+ *       come or wait every tick is full; in between every FULL_EVERY-th, for then nobody comes or
+ *       goes, and reading the steps' cgroups is most of what a tick costs.
  *   T2  The window is closed up to C = min(full regular tick before the last, horizon of the marks,
  *       what the counters can say), after all marks up to C were applied and none after it (M1).
  *       A step that began before C has a later point of its CPU time, if there is any to be had:
