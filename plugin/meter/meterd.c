@@ -175,12 +175,15 @@ static int write_pid(int fd)
 static int take_lock(struct daemon *d, struct error *err)
 {
     char path[PATH_MAX + 8], pid[24] = "?";
+    int rc = -1;
 
     snprintf(path, sizeof(path), "%s/lock", d->conf.spool_dir);
     d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (d->lock_fd < 0)
         return error_set_errno(err, -errno, "cannot open the lock %s", path);
-    if (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+    for (int i = 0; i < 10 && (rc = flock(d->lock_fd, LOCK_EX | LOCK_NB)) < 0; i++)
+        poll(NULL, 0, 20); /* `carbonctl status` holds it for a moment when it asks */
+    if (rc < 0) {
         ssize_t got = pread(d->lock_fd, pid, sizeof(pid) - 1, 0);
 
         pid[got > 0 ? strcspn(pid, "\n") : 0] = '\0';
