@@ -25,7 +25,7 @@ static int make(void **state)
     (void)state;
     tree_make(&tree);
     for (size_t i = 0; i < LENGTH(names); i++) {
-        char file[BATCH_NAME_SIZE + 8];
+        char file[512];
 
         snprintf(file, sizeof(file), "spool/%s", names[i]);
         tree_write(&tree, file, "batch %zu\n", i);
