@@ -69,9 +69,10 @@ MUST_CHECK int meter_open(const struct meter_options *options, uint64_t now, int
 struct meter *meter_close(struct meter *meter); /* takes NULL, returns NULL; seals nothing */
 
 /*
- * One tick at `now`: read everything, take in marks, close the window. A regular tick closes up to
- * the regular tick before it, so that a mark that races with a tick is in time; an extra one (a
- * mark has come, there is a backlog) closes no further than that either. Trouble is logged and
+ * One tick at `now`: read the counters and take in marks. A full tick (meter.c, T1: always while
+ * marks come or wait, else every fourth) also reads the steps' CPU time and closes the window, up
+ * to the full regular tick before it, so that a mark that races with a tick is in time; an extra
+ * one (a mark has come, there is a backlog) closes no further either. Trouble is logged and
  * passed on to the next tick; only memory that runs out half-way ends it: meter_has_failed().
  */
 void meter_tick(struct meter *meter, uint64_t now, int64_t wall_ns, bool regular);
