@@ -13,6 +13,8 @@
 #ifndef CARBON_CARBON_OPERATIONAL_H
 #define CARBON_CARBON_OPERATIONAL_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/error.h"
@@ -35,5 +37,35 @@ struct operational {
 MUST_CHECK int operational_of(uint64_t active_mj, uint64_t idle_mj, uint64_t pue_ppm,
                               uint64_t intensity_ug_per_kwh, struct operational *ret,
                               struct error *err);
+
+/* --- exactly ---------------------------------------------------------------------------------- */
+
+/*
+ * Emissions as integers without any rounding, so that they add up however they are cut: unit is
+ * 1 ug / (MJ_PER_KWH x PPM), that is millijoules x ug/kWh x PPM. A year of a 100 MW machine at
+ * 2000 g/kWh is below 2^118.
+ */
+__extension__ typedef unsigned __int128 exact;
+#define EXACT_PER_MG ((exact)MJ_PER_KWH * PPM * 1000)
+
+struct operational_exact {
+    exact active, idle, overhead;
+};
+
+/* Add energy of one hour to a sum. pue_ppm >= PPM. */
+void operational_add(struct operational_exact *sum, uint64_t active_mj, uint64_t idle_mj,
+                     uint64_t pue_ppm, uint64_t intensity_ug_per_kwh);
+exact operational_sum(const struct operational_exact *sum);
+
+uint64_t exact_mg(exact amount); /* to the nearest milligram, half up */
+double exact_g(exact amount);
+
+/*
+ * As apportion() of core, for exact weights: split `amount` (any integer unit) so that shares add
+ * up to it, largest remainder, ties to the lowest index. All weights zero: nothing is handed out
+ * and `amount` is returned, else 0. *ret_failed: out of memory (never for count <= 64).
+ */
+uint64_t apportion_exact(uint64_t amount, const exact *weights, size_t count, uint64_t *ret_shares,
+                         bool *ret_failed);
 
 #endif

@@ -1,0 +1,99 @@
+/*
+ * inventory.h - inventory.conf: what the cluster is made of, and what making it emitted
+ *
+ * Read with libconfuse from a text (the file's, or the factor set's copy):
+ *
+ *     node_type "gpu" {
+ *         nodes = "g[001-048]"
+ *         gpus = 8                    # default: as the nodes reported
+ *         cores = 64
+ *         in_service = "2024-01-01"   # UTC; of every asset below that has none of its own
+ *         asset "server" { class = GPU  kg = 2500 kg_low = 2500 kg_high = 2561
+ *                          lifetime_years = 6  source = "…" }
+ *         asset "A100" { class = GPU count = 8 factor = "GPU NVIDIA A100 SXM4 40GB"
+ *                        lifetime_years = 6 }
+ *     }
+ *     shared "switches" { count = 12 kg = 280 … in_service = "2024-01-01" source = "…" }
+ *     pue "2026" { from = "2026-01-01" to = "2027-01-01" value = 1.23 source = "…" }
+ *     market "wind contract" { from = … to = … gco2e_per_kwh = 12.5 source = "…" }
+ *     account "climate" { parent = "science" }
+ *
+ * An asset of a node type is one piece (or `count` of them) in each of its nodes, or in those of
+ * its own `nodes`, which must be among the type's. kg is of one piece; `factor` names a row of
+ * embodied_factors.csv for kg, low, high and source instead. Every mistake is an error with file,
+ * line, field and remedy: overlapping hostlists of two types, lifetime 0, low above central, a
+ * retirement before the begin of service, PUE below 1, overlapping periods, an account that is its
+ * own ancestor, a factor that the table does not have.
+ */
+#ifndef CARBON_CARBON_INVENTORY_H
+#define CARBON_CARBON_INVENTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "carbon/grid.h"
+#include "core/error.h"
+#include "core/hostlist.h"
+
+enum asset_class { ASSET_GPU, ASSET_CPU, ASSET_SHARED, ASSET_CLASS_COUNT };
+extern const char *const asset_class_names[]; /* "GPU", "CPU", "shared"; ends with NULL */
+
+#define NEVER_S INT64_MAX
+
+struct asset {
+    char name[96];
+    unsigned class;              /* enum asset_class */
+    struct hostlist nodes;       /* of a node type's asset; none of a shared one */
+    uint32_t count;              /* pieces per node; of a shared one, in all */
+    uint64_t low_mg, central_mg, high_mg; /* of one piece, made and delivered */
+    uint64_t lifetime_h;         /* years x 8760, rounded to the hour */
+    int64_t in_service_s, retired_s; /* NEVER_S: in service still; at full hours */
+    char source[256];
+    unsigned line;               /* of the file, for messages */
+};
+
+struct node_type {
+    char name[64];
+    struct hostlist nodes;
+    uint32_t gpus, cores;        /* 0: not said, take what the nodes reported */
+    int64_t in_service_s, retired_s;
+    struct asset *assets;
+    size_t n_assets;
+    unsigned line;
+};
+
+struct market_period {
+    int64_t from_s, to_s;
+    uint64_t ug_per_kwh;
+    char source[192];
+};
+
+struct account_parent {
+    char account[64], parent[64];
+};
+
+struct inventory {
+    struct node_type *types;
+    size_t n_types;
+    struct asset *shared;
+    size_t n_shared;
+    struct pue_period *pues;     /* sorted */
+    size_t n_pues;
+    struct market_period *markets; /* sorted */
+    size_t n_markets;
+    struct account_parent *accounts;
+    size_t n_accounts;
+};
+
+struct factor_table; /* carbon/factor_table.h */
+
+/* `name` is the file's, for messages. `table` serves `factor =`. -EINVAL; -ENOMEM. */
+MUST_CHECK int inventory_parse(const char *text, const char *name, const struct factor_table *table,
+                               struct inventory *ret, struct error *err);
+void inventory_clear(struct inventory *inventory);
+
+/* Index of the type of a node, or -1. Linear in the types, by hash or bisection in the nodes. */
+int inventory_type_of(const struct inventory *inventory, const char *node);
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * basis.h - what the figures of a report rest on: one factor set, read and parsed
+ */
+#ifndef CARBON_REPORT_BASIS_H
+#define CARBON_REPORT_BASIS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "carbon/embodied.h"
+#include "carbon/factor_table.h"
+#include "carbon/grid.h"
+#include "carbon/inventory.h"
+#include "core/conf.h"
+#include "core/error.h"
+#include "store/factors.h"
+
+struct basis {
+    struct factor_set set;
+    struct conf settings;      /* only the keys of FACTORS_SETTINGS mean anything */
+    enum embodied_mode mode;
+    uint64_t utilisation_ppm;  /* ExpectedUtilisation, of planned mode */
+    bool spread_idle;          /* IdlePolicy=spread */
+    bool has_inventory;        /* else embodied emissions are unknown, not 0 */
+    struct inventory inventory;
+    struct factor_table embodied;
+    struct equivalences equivalences;
+    struct grid grid;          /* for the hours asked for */
+};
+
+/*
+ * Set `number` (0: the newest) with the grid's hours of [from_s, to_s). zone NULL: that of the
+ * settings; else the what-if of another zone. -ENODATA without any set, -ENOENT for a set or zone
+ * that is not there, with what there is. basis_clear() ends *ret, after failure too.
+ */
+MUST_CHECK int basis_load(struct store *store, int64_t number, const char *zone, int64_t from_s,
+                          int64_t to_s, struct basis *ret, struct error *err);
+void basis_clear(struct basis *basis);
+
+/*
+ * Do the settings of carbon.conf (and inventory.conf) differ from the set's? Writes "PUE is 1.3 in
+ * carbon.conf and 1.2 in factor set 4" into text and returns true.
+ */
+bool basis_differs(const struct basis *basis, const struct conf *conf, char *text, size_t size);
+
+/*
+ * Embodied emissions of single jobs: the pools of one calendar month (UTC), worked out when first
+ * asked for. Share mode and spread idle energy need what all jobs of the month used, and read it.
+ */
+struct basis_months; /* a cache, belongs to one store and basis */
+struct basis_months *basis_months_new(struct store *store, const struct basis *basis,
+                                      const char *cluster);
+struct basis_months *basis_months_free(struct basis_months *months); /* takes NULL */
+
+struct job_embodied {
+    bool has;                 /* false: no inventory */
+    struct range_mg amount;
+    uint64_t spread_mg;       /* its part of unallocated idle energy, with IdlePolicy=spread */
+    uint64_t gpu_ms, core_ms; /* that the pools count */
+    bool missing;             /* a part was on nodes of no known type: missing_embodied */
+};
+
+/* One line of a calculation by hand: what a job held of one pool in one month. */
+struct embodied_line {
+    int64_t from_s, to_s;     /* the month, clipped to what was asked for */
+    enum pool_kind pool;
+    uint64_t used_ms, available_ms, total_used_ms; /* total in share mode alone */
+    struct range_mg pool_amount, amount;
+};
+/*
+ * The embodied emissions of what a job held within [from_s, to_s); from and to need not be full
+ * months. `line` may be NULL. As period_report has it, but for a milligram of rounding.
+ */
+MUST_CHECK int basis_job_embodied(struct basis_months *months, int64_t job_key, int64_t from_s,
+                                  int64_t to_s,
+                                  int (*line)(void *arg, const struct embodied_line *line),
+                                  void *arg, struct job_embodied *ret, struct error *err);
+
+#endif

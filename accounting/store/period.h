@@ -1,0 +1,100 @@
+/*
+ * period.h - the read side for reports: everything of one cluster in a period, as streams of rows
+ *
+ * A period is [from_s, to_s), both at full UTC hours. Each call reads rows in time that grows with
+ * the rows of the months it touches, not with the database. `take` may return a negative errno to
+ * stop; the call then returns it. Texts live until take returns. store_begin() gives several calls
+ * the same instant. Amounts are millijoules and milliseconds.
+ */
+#ifndef CARBON_STORE_PERIOD_H
+#define CARBON_STORE_PERIOD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "store/query.h"
+
+struct store;
+
+struct period {
+    const char *cluster;
+    int64_t from_s, to_s;
+};
+
+/* A node of the cluster that ever reported. By name. */
+struct period_node {
+    int64_t node_key;
+    const char *name;
+    uint32_t packages, cores, gpus; /* of its newest batch */
+    uint64_t memory_mb;
+};
+MUST_CHECK int period_nodes(struct store *store, const char *cluster,
+                            int (*take)(void *arg, const struct period_node *node), void *arg,
+                            struct error *err);
+
+/* A job that had an allocation in the period. By job_key. NULL texts: unknown. */
+struct period_job {
+    int64_t job_key;
+    uint32_t job_id, restart_count;
+    struct maybe array_job_id, array_task_id, het_job_id, het_offset;
+    struct maybe uid, node_count;
+    const char *user, *account, *partition, *qos, *name;
+    int64_t begin_s;
+    struct maybe end_s, exit_status;
+    uint32_t flags;
+};
+MUST_CHECK int period_jobs(struct store *store, const struct period *period,
+                           int (*take)(void *arg, const struct period_job *job), void *arg,
+                           struct error *err);
+
+/* What a job held of a node, clipped to the period. By job_key, then begin. */
+struct period_use {
+    int64_t job_key, node_key;
+    int64_t begin_ns, end_ns; /* of an open one: booked up to end_ns */
+    bool open;
+    uint32_t cores, gpus;     /* cores 0: unknown */
+};
+MUST_CHECK int period_uses(struct store *store, const struct period *period,
+                           int (*take)(void *arg, const struct period_use *use), void *arg,
+                           struct error *err);
+
+/* Energy of one job, of a node (jobs, system, unallocated), or of the cluster in one UTC hour. */
+struct period_energy {
+    int64_t hour_s;
+    int64_t key;              /* job_key or node_key; 0 of the cluster */
+    uint64_t counted_mj;      /* by the counters: of nodes and cluster */
+    uint64_t active_mj, idle_mj; /* of jobs */
+    uint64_t system_mj, unallocated_mj; /* of nodes and cluster */
+    uint64_t measured_mj, modelled_mj;
+    uint64_t metered_ms, elapsed_ms, gap_ms;
+};
+/* By hour, then job_key; jobs of other clusters come too: skip keys that period_jobs() did not
+   give. */
+MUST_CHECK int period_job_hours(struct store *store, const struct period *period,
+                                int (*take)(void *arg, const struct period_energy *energy),
+                                void *arg, struct error *err);
+/* By hour, then node_key; nodes of other clusters come too. */
+MUST_CHECK int period_node_hours(struct store *store, const struct period *period,
+                                 int (*take)(void *arg, const struct period_energy *energy),
+                                 void *arg, struct error *err);
+/* By hour. */
+MUST_CHECK int period_cluster_hours(struct store *store, const struct period *period,
+                                    int (*take)(void *arg, const struct period_energy *energy),
+                                    void *arg, struct error *err);
+
+/* First and last hour with energy of the cluster; *ret_has false when there is none. */
+MUST_CHECK int period_bounds(struct store *store, const char *cluster, bool *ret_has,
+                             int64_t *ret_first_s, int64_t *ret_last_s, struct error *err);
+
+/* One job's energy by UTC hour (key = job_key), within [from_s, to_s). */
+MUST_CHECK int period_hours_of_job(struct store *store, int64_t job_key, int64_t from_s,
+                                   int64_t to_s,
+                                   int (*take)(void *arg, const struct period_energy *energy),
+                                   void *arg, struct error *err);
+/* One job's allocations, not clipped. */
+MUST_CHECK int period_uses_of_job(struct store *store, int64_t job_key,
+                                  int (*take)(void *arg, const struct period_use *use), void *arg,
+                                  struct error *err);
+
+#endif
