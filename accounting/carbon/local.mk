@@ -5,4 +5,4 @@ libcarbon_carbon_la_SOURCES = \
 	accounting/carbon/operational.c accounting/carbon/operational.h
 libcarbon_carbon_la_CFLAGS = $(AM_CFLAGS)
 libcarbon_carbon_la_LIBADD = $(CSV_LIBS)
-dist_pkgdata_DATA += accounting/carbon/grid_intensity.csv
+dist_pkgdata_DATA += accounting/carbon/grid_intensity.csv accounting/carbon/embodied_factors.csv

@@ -15,6 +15,7 @@
 #include "core/mark.h"
 
 enum idle_policy { IDLE_SEPARATE, IDLE_SPREAD };
+enum grid_basis { BASIS_LIFECYCLE, BASIS_DIRECT };
 
 struct conf {
     char cluster_name[CLUSTER_NAME_SIZE]; /* ClusterName; default: slurm.conf's, else "cluster" */
@@ -32,12 +33,15 @@ struct conf {
     char sensor_root[PATH_MAX];           /* SensorRoot: holds sys/ and proc/ */
     char cgroup_root[PATH_MAX];           /* CgroupRoot */
     uint64_t idle_uw, full_uw;            /* IdleWatts, FullWatts of one package; 0 = not set */
-    unsigned idle_policy;                 /* IdlePolicy */
+    unsigned idle_policy;                 /* IdlePolicy: enum idle_policy */
+    unsigned grid_basis;                  /* GridBasis: enum grid_basis */
+    unsigned embodied_mode;               /* EmbodiedMode, by place: capacity, share, planned */
+    uint64_t utilisation_ppm;             /* ExpectedUtilisation x 10^6; above 0, up to 10^6 */
 };
 
-/* PATH: absolute. NODE_PATH: so too, %n stands for the node's name. DATABASE: "sqlite:/path". */
+/* RATIO: a part of a whole, up to 1. PATH: absolute. NODE_PATH: so too, %n stands for the node's name. DATABASE: "sqlite:/path". */
 enum conf_type { CONF_TEXT, CONF_PATH, CONF_NODE_PATH, CONF_DATABASE, CONF_SECONDS,
-                 CONF_MILLISECONDS, CONF_MEGABYTES, CONF_WATTS, CONF_PUE, CONF_CHOICE };
+                 CONF_MILLISECONDS, CONF_MEGABYTES, CONF_WATTS, CONF_PUE, CONF_RATIO, CONF_CHOICE };
 
 struct conf_option {
     const char *key;           /* as documented: "DeliverSeconds" */

@@ -11,6 +11,8 @@
 #define MICRO UINT64_C(1000000)
 
 static const char *const idle_policies[] = { "separate", "spread", NULL };
+static const char *const grid_bases[] = { "lifecycle", "direct", NULL };
+static const char *const embodied_modes[] = { "capacity", "share", "planned", NULL };
 
 #define AT(member) offsetof(struct conf, member), sizeof(((struct conf *)0)->member)
 
@@ -49,6 +51,12 @@ const struct conf_option conf_options[] = {
       "Power of one fully busy package in watts, for the modelled sensor; unset: its default." },
     { "IdlePolicy", CONF_CHOICE, AT(idle_policy), "separate", 0, 0, idle_policies,
       "Idle nodes' emissions: separate states them on their own, spread shares them over jobs." },
+    { "GridBasis", CONF_CHOICE, AT(grid_basis), "lifecycle", 0, 0, grid_bases,
+      "Grams per kWh of the grid: lifecycle counts building plants and fuel supply; direct not." },
+    { "EmbodiedMode", CONF_CHOICE, AT(embodied_mode), "capacity", 0, 0, embodied_modes,
+      "Manufacture, by GPU- or core-hours: of those available, of those used, or of those planned." },
+    { "ExpectedUtilisation", CONF_RATIO, AT(utilisation_ppm), "0.85", 1, MICRO, NULL,
+      "Part of a node's lifetime that jobs will use, above 0 to 1; for EmbodiedMode=planned." },
     { NULL, CONF_TEXT, 0, 0, NULL, 0, 0, NULL, NULL },
 };
 
@@ -66,6 +74,7 @@ static unsigned type_digits(enum conf_type type)
     switch (type) {
     case CONF_WATTS:
     case CONF_PUE:
+    case CONF_RATIO:
         return 6;
     case CONF_MILLISECONDS:
         return 3;
@@ -119,6 +128,20 @@ static int parse_number(const struct conf_option *option, const char *text, stru
     return 0;
 }
 
+static int refuse_choice(const struct conf_option *option, const char *text, struct error *err)
+{
+    char choices[64] = "";
+    size_t used = 0;
+
+    for (unsigned i = 0; option->choices[i] && used < sizeof(choices); i++) {
+        const char *glue = i == 0 ? "" : option->choices[i + 1] ? ", " : " or ";
+
+        used += (size_t)snprintf(choices + used, sizeof(choices) - used, "%s%s", glue,
+                                 option->choices[i]);
+    }
+    return error_set(err, -EINVAL, "'%s' is not one of its choices; give %s", text, choices);
+}
+
 static int parse_choice(const struct conf_option *option, const char *text, struct conf *conf,
                         struct error *err)
 {
@@ -128,8 +151,7 @@ static int parse_choice(const struct conf_option *option, const char *text, stru
             return 0;
         }
     }
-    return error_set(err, -EINVAL, "'%s' is not one of its choices; give %s or %s", text,
-                     option->choices[0], option->choices[1]);
+    return refuse_choice(option, text, err);
 }
 
 static int store_text(const struct conf_option *option, const char *text, struct conf *conf,
@@ -229,6 +251,7 @@ int conf_value_parse(const struct conf_option *option, const char *text, const c
     case CONF_MEGABYTES:
     case CONF_WATTS:
     case CONF_PUE:
+    case CONF_RATIO:
         break;
     }
     return parse_number(option, text, conf, err);
@@ -255,6 +278,7 @@ void conf_format(const struct conf *conf, const struct conf_option *option, char
     case CONF_MEGABYTES:
     case CONF_WATTS:
     case CONF_PUE:
+    case CONF_RATIO:
         break;
     }
     number = option->size == sizeof(uint32_t) ? *(const uint32_t *)at : *(const uint64_t *)at;

@@ -18,7 +18,7 @@
 struct store;
 
 /* Names of documents. SETTINGS: lines Key=Value of those keys of carbon.conf that change figures
-   (Zone, PUE, GridBasis, IdlePolicy, EmbodiedMode), in that order, values as conf_format(). The
+   (Zone, PUE, GridBasis, IdlePolicy, EmbodiedMode, ExpectedUtilisation), in that order, values as conf_format(). The
    others are the texts of the files of that name. */
 #define FACTORS_SETTINGS "settings"
 #define FACTORS_INVENTORY "inventory.conf"

@@ -51,6 +51,9 @@ static void without_a_file_the_defaults_serve(void **state)
     assert_int_equal(conf.tick_ms, 1000);
     assert_int_equal(conf.idle_uw, 0);
     assert_int_equal(conf.idle_policy, IDLE_SEPARATE);
+    assert_int_equal(conf.grid_basis, BASIS_LIFECYCLE);
+    assert_int_equal(conf.embodied_mode, 0);
+    assert_int_equal(conf.utilisation_ppm, 850000);
     assert_string_equal(origin.file, "");
     assert_int_equal(origin.line[0], 0);
 }
@@ -72,6 +75,9 @@ static void every_form_of_a_line_is_read(void **state)
                   "SensorRoot=/run/%n/root\n"
                   "IdleWatts=30.5\n"
                   "FullWatts=\n"
+                  "GridBasis=direct\n"
+                  "EmbodiedMode=planned\n"
+                  "ExpectedUtilisation=1\n"
                   "IdlePolicy=Spread", &conf, &origin, &err);
 
     (void)state;
@@ -87,6 +93,9 @@ static void every_form_of_a_line_is_read(void **state)
     assert_int_equal(conf.idle_uw, 30500000);
     assert_int_equal(conf.full_uw, 0);
     assert_int_equal(conf.idle_policy, IDLE_SPREAD);
+    assert_int_equal(conf.grid_basis, BASIS_DIRECT);
+    assert_int_equal(conf.embodied_mode, 2);
+    assert_int_equal(conf.utilisation_ppm, 1000000);
     assert_string_equal(origin.file, FILE_NAME);
     assert_int_equal(origin.line[0], 3);
     assert_int_equal(origin.line[1], 4);
@@ -136,6 +145,11 @@ static void every_mistake_names_file_line_key_and_remedy(void **state)
         { "Database=/var/x.db\n", "'/var/x.db' is no database; give sqlite:/absolute/path" },
         { "Database=sqlite:x.db\n", "is no database" },
         { "IdlePolicy=shared\n", "'shared' is not one of its choices; give separate or spread" },
+        { "GridBasis=marginal\n", "'marginal' is not one of its choices; give lifecycle or direct" },
+        { "EmbodiedMode=all\n", "'all' is not one of its choices; give capacity, share or planned" },
+        { "ExpectedUtilisation=0\n",
+          "ExpectedUtilisation: 0 is out of range; give 0.000001 to 1" },
+        { "ExpectedUtilisation=85\n", "85 is out of range; give 0.000001 to 1" },
         { "FullWatts=50\nIdleWatts=60\n",
           "carbon.conf:1: FullWatts is less than IdleWatts (line 2)" },
         { "Zone=0123456789012345678901234567890123456789\n",
