@@ -1,6 +1,7 @@
 # tests
 if HAVE_CMOCKA
 include tests/unit/local.mk
+include tests/unit/carbon.mk
 include tests/unit/meter.mk
 include tests/unit/sacct.mk
 include tests/property/local.mk

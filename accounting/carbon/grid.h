@@ -50,7 +50,7 @@ void grid_clear(struct grid *grid);
 enum {
     HOUR_ANNUAL = 1 << 0,      /* no interval for (a part of) the hour: annual value */
     HOUR_ESTIMATED = 1 << 1,   /* a forecast, or estimated by the source */
-    HOUR_OTHER_BASIS = 1 << 2, /* the annual value is of another basis than the intervals asked for */
+    HOUR_OTHER_BASIS = 1 << 2, /* the annual value is of another basis than was asked for */
 };
 
 struct grid_hour {
@@ -60,9 +60,10 @@ struct grid_hour {
 };
 
 /*
- * The hour that begins at hour_s. The annual value is that of the hour's own year, else of the
- * newest year before it, else of the oldest. False when there is no intensity at all; the PUE is
- * set all the same.
+ * The hour that begins at hour_s (a full UTC hour), to the nearest ug/kWh. The annual value is that
+ * of the hour's own year, else of the newest year before it, else of the oldest; of a zone without
+ * any, the rest of an hour is taken as the part that is known, and flagged as estimated. False when
+ * nothing is known of the hour: ug_per_kwh and flags are 0 then, the PUE is set all the same.
  */
 bool grid_hour(const struct grid *grid, int64_t hour_s, struct grid_hour *ret);
 

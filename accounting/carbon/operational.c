@@ -1,7 +1,7 @@
 #include "carbon/operational.h"
 
 #include <errno.h>
-
+#include <stdlib.h>
 
 int operational_of(uint64_t active_mj, uint64_t idle_mj, uint64_t pue_ppm,
                    uint64_t intensity_ug_per_kwh, struct operational *ret, struct error *err)
@@ -17,5 +17,115 @@ int operational_of(uint64_t active_mj, uint64_t idle_mj, uint64_t pue_ppm,
     ret->idle_g = (double)idle_mj / (double)MJ_PER_KWH * g_per_kwh;
     ret->overhead_g = (ret->active_g + ret->idle_g) * overhead;
     ret->total_g = ret->active_g + ret->idle_g + ret->overhead_g;
+    return 0;
+}
+
+void operational_add(struct operational_exact *sum, uint64_t active_mj, uint64_t idle_mj,
+                     uint64_t pue_ppm, uint64_t intensity_ug_per_kwh)
+{
+    exact meter_ug_mj = ((exact)active_mj + idle_mj) * intensity_ug_per_kwh;
+
+    sum->active += (exact)active_mj * intensity_ug_per_kwh * PPM;
+    sum->idle += (exact)idle_mj * intensity_ug_per_kwh * PPM;
+    sum->overhead += meter_ug_mj * (pue_ppm - PPM);
+}
+
+exact operational_sum(const struct operational_exact *sum)
+{
+    return sum->active + sum->idle + sum->overhead;
+}
+
+uint64_t exact_mg(exact amount)
+{
+    uint64_t whole_mg = (uint64_t)(amount / EXACT_PER_MG);
+
+    return whole_mg + (amount % EXACT_PER_MG >= EXACT_PER_MG / 2);
+}
+
+double exact_g(exact amount)
+{
+    return (double)amount / ((double)EXACT_PER_MG * 1000);
+}
+
+struct exact_part {
+    exact remainder;
+    size_t index;
+};
+
+/*
+ * floor(amount * weight / total), and the remainder, without the product, which may need 182 bits:
+ * long division in base 2, the bits of `amount` from the top. Before each bit
+ *
+ *     weight * (bits so far) = quotient * total + remainder,    remainder < total
+ *
+ * and a bit b turns the left side into 2 * itself + b * weight. Doubling both on the right and
+ * adding b * weight keeps the equation; 2 * remainder + weight < 3 * total, so that total is taken
+ * out at most twice. Nothing exceeds 3 * total, which fits in 128 bits for a total below 2^126.
+ */
+static uint64_t divide_product(uint64_t amount, exact weight, exact total, exact *ret_remainder)
+{
+    uint64_t quotient = 0;
+    exact remainder = 0;
+
+    for (unsigned bit = 64; bit-- > 0;) {
+        if (amount >> bit == 0)
+            continue; /* zeros in front */
+        quotient *= 2;
+        remainder *= 2;
+        if (amount >> bit & 1)
+            remainder += weight;
+        for (; remainder >= total; remainder -= total)
+            quotient++;
+    }
+    *ret_remainder = remainder;
+    return quotient;
+}
+
+/* Larger remainder first; the lower index wins a tie. */
+static int compare_parts(const void *va, const void *vb)
+{
+    const struct exact_part *a = va, *b = vb;
+
+    if (a->remainder != b->remainder)
+        return a->remainder > b->remainder ? -1 : 1;
+    return a->index < b->index ? -1 : 1;
+}
+
+uint64_t apportion_exact(uint64_t amount, const exact *weights, size_t count, uint64_t *ret_shares,
+                         bool *ret_failed)
+{
+    struct exact_part few[64], *parts = few;
+    size_t n_parts = 0;
+    uint64_t left = amount;
+    exact total = 0;
+
+    *ret_failed = false;
+    for (size_t i = 0; i < count; i++) {
+        total += weights[i];
+        ret_shares[i] = 0;
+    }
+    if (total == 0)
+        return amount;
+    if (count > sizeof(few) / sizeof(few[0]))
+        parts = malloc(count * sizeof(*parts));
+    if (!parts) {
+        *ret_failed = true;
+        return amount;
+    }
+    for (size_t i = 0; i < count; i++) {
+        exact remainder;
+
+        ret_shares[i] = divide_product(amount, weights[i], total, &remainder);
+        left -= ret_shares[i];
+        if (remainder)
+            parts[n_parts++] = (struct exact_part){ remainder, i };
+    }
+    /* the remainders add up to left * total and each is below total: more of them than `left` */
+    if (left)
+        qsort(parts, n_parts, sizeof(*parts), compare_parts);
+    for (size_t i = 0; i < left; i++)
+        ret_shares[parts[i].index]++;
+    if (parts != few)
+        free(parts);
     return 0;
 }

@@ -62,8 +62,9 @@ double exact_g(exact amount);
 
 /*
  * As apportion() of core, for exact weights: split `amount` (any integer unit) so that shares add
- * up to it, largest remainder, ties to the lowest index. All weights zero: nothing is handed out
- * and `amount` is returned, else 0. *ret_failed: out of memory (never for count <= 64).
+ * up to it, largest remainder, ties to the lowest index. Exact for weights that sum below 2^126.
+ * All weights zero: nothing is handed out and `amount` is returned, else 0. *ret_failed: out of
+ * memory (never for count <= 64); the shares are zeros then. Time is count * log(count).
  */
 uint64_t apportion_exact(uint64_t amount, const exact *weights, size_t count, uint64_t *ret_shares,
                          bool *ret_failed);

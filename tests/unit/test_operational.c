@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "unit.h"
@@ -67,11 +68,135 @@ static void a_pue_below_one_is_refused_and_changes_nothing(void **state)
     assert_non_null(strstr(err.text, "0.99"));
 }
 
+/* The same cases as integers; of those with whole milligrams, exactly. */
+static void exact_sums_match_the_independent_calculator(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct operational_exact sum = { 0 };
+
+        operational_add(&sum, cases[i].active_mj, cases[i].idle_mj, cases[i].pue_ppm,
+                        cases[i].ug_per_kwh);
+        ROW_HOLDS(i, exact_mg(sum.active) == (uint64_t)(cases[i].active_ug + 500) / 1000);
+        ROW_HOLDS(i, exact_mg(sum.idle) == (uint64_t)(cases[i].idle_ug + 500) / 1000);
+        ROW_HOLDS(i, exact_mg(sum.overhead) == (uint64_t)(cases[i].overhead_ug + 500) / 1000);
+        ROW_HOLDS(i, llabs((int64_t)(exact_mg(operational_sum(&sum)) * 1000) - cases[i].total_ug) <=
+                         500);
+        ROW_HOLDS(i, near(exact_g(operational_sum(&sum)), cases[i].total_ug));
+    }
+}
+
+static void exact_sums_add_up_however_energy_is_cut(void **state)
+{
+    struct operational_exact whole = { 0 }, cut = { 0 };
+
+    (void)state;
+    operational_add(&whole, UINT64_C(1000000007), UINT64_C(998244353), 1234567, 44180001);
+    for (uint64_t i = 0; i < 1000; i++)
+        operational_add(&cut, 1000000 + (i == 0 ? 7 : 0), 998244 + (i == 999 ? 353 : 0), 1234567,
+                        44180001);
+    assert_true(whole.active == cut.active);
+    assert_true(whole.idle == cut.idle);
+    assert_true(whole.overhead == cut.overhead);
+}
+
+static void a_year_of_the_largest_machine_does_not_overflow(void **state)
+{
+    struct operational_exact sum = { 0 };
+
+    (void)state;
+    for (int hour = 0; hour < 8760; hour++) /* 100 MW for an hour: 3.6e14 mJ */
+        operational_add(&sum, UINT64_C(360000000000000), 0, 2000000, UINT64_C(2000000000));
+    /* 876 GWh x 2 x 2 kg/kWh */
+    assert_int_equal(exact_mg(operational_sum(&sum)), UINT64_C(3504000000000000));
+    assert_true(operational_sum(&sum) >> 118 == 0);
+}
+
+static void half_a_milligram_rounds_up(void **state)
+{
+    (void)state;
+    assert_int_equal(exact_mg(0), 0);
+    assert_int_equal(exact_mg(EXACT_PER_MG / 2 - 1), 0);
+    assert_int_equal(exact_mg(EXACT_PER_MG / 2), 1);
+    assert_int_equal(exact_mg(EXACT_PER_MG * 3 / 2 - 1), 1);
+    assert_int_equal(exact_mg(EXACT_PER_MG * 41), 41);
+}
+
+#define E(x) ((exact)(x))
+#define E118 (E(1) << 118)
+
+static void exact_shares_are_the_largest_remainders(void **state)
+{
+    static const struct {
+        uint64_t amount;
+        size_t count;
+        exact weights[5];
+        uint64_t shares[5], left;
+    } rows[] = {
+        { 10, 3, { 1, 1, 1 }, { 4, 3, 3 }, 0 }, /* a tie goes to the lowest index */
+        { 100, 3, { 1, 2, 3 }, { 17, 33, 50 }, 0 },
+        { 1, 3, { 1, 2, 1 }, { 0, 1, 0 }, 0 },
+        { 7, 4, { 0, 5, 0, 5 }, { 0, 4, 0, 3 }, 0 }, /* no weight, no unit */
+        { 0, 3, { 1, 2, 3 }, { 0, 0, 0 }, 0 },
+        { 9, 3, { 0, 0, 0 }, { 0, 0, 0 }, 9 }, /* nobody to take it */
+        { 9, 0, { 0 }, { 0 }, 9 },
+        { 10, 3, { E118, E118, E118 }, { 4, 3, 3 }, 0 },
+        /* a difference in the last bit of 119 decides */
+        { 1, 3, { E118, E118 + 1, E118 }, { 0, 1, 0 }, 0 },
+        { UINT64_MAX, 2, { E118, E118 * 2 }, { UINT64_MAX / 3, UINT64_MAX / 3 * 2 }, 0 },
+        { UINT64_MAX, 2, { (E(1) << 125), (E(1) << 125) - 1 },
+          { UINT64_MAX / 2 + 1, UINT64_MAX / 2 }, 0 },
+        { UINT64_MAX, 2, { (E(1) << 126) - 2, 1 }, { UINT64_MAX, 0 }, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        uint64_t shares[5] = { 77, 77, 77, 77, 77 };
+        bool failed = true;
+
+        ROW_HOLDS(i, apportion_exact(rows[i].amount, rows[i].weights, rows[i].count, shares,
+                                     &failed) == rows[i].left);
+        ROW_HOLDS(i, !failed);
+        ROW_HOLDS(i, memcmp(shares, rows[i].shares, rows[i].count * sizeof(shares[0])) == 0);
+    }
+}
+
+/* More jobs than a month has, each with weights of three limbs when multiplied. */
+static void a_hundred_thousand_shares_add_up(void **state)
+{
+    const size_t count = 100000;
+    const uint64_t amount = UINT64_C(1) << 40;
+    exact *weights = calloc(count, sizeof(*weights));
+    uint64_t *shares = calloc(count, sizeof(*shares)), sum = 0;
+    bool failed = true;
+
+    (void)state;
+    assert_non_null(weights);
+    assert_non_null(shares);
+    for (size_t i = 0; i < count; i++)
+        weights[i] = (E118 >> 17) / (i + 1) + i % 7;
+    assert_int_equal(apportion_exact(amount, weights, count, shares, &failed), 0);
+    assert_false(failed);
+    for (size_t i = 0; i < count; i++) {
+        sum += shares[i];
+        assert_true(i == 0 || shares[i] <= shares[i - 1] + 1);
+    }
+    assert_int_equal(sum, amount);
+    free(weights);
+    free(shares);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grams_match_the_independent_calculator),
         cmocka_unit_test(a_pue_below_one_is_refused_and_changes_nothing),
+        cmocka_unit_test(exact_sums_match_the_independent_calculator),
+        cmocka_unit_test(exact_sums_add_up_however_energy_is_cut),
+        cmocka_unit_test(a_year_of_the_largest_machine_does_not_overflow),
+        cmocka_unit_test(half_a_milligram_rounds_up),
+        cmocka_unit_test(exact_shares_are_the_largest_remainders),
+        cmocka_unit_test(a_hundred_thousand_shares_add_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
