@@ -56,12 +56,22 @@ int load_conf(struct conf *ret_conf, struct conf_origin *origin)
 
 /* --- options --------------------------------------------------------------------------------- */
 
+static void print_parts(const struct command *command)
+{
+    for (size_t i = 0; command->parts && command->parts[i]; i++)
+        printf("  carbonctl %-18s %s\n", command->parts[i]->name, command->parts[i]->summary);
+    if (command->parts)
+        putchar('\n');
+}
+
 static void print_command_help(const struct command *command)
 {
-    printf("Usage: carbonctl %s %s\n\n%s\n\n%s"
+    printf("Usage: carbonctl %s %s\n\n%s\n\n", command->name, command->usage, command->summary);
+    print_parts(command);
+    printf("%s"
            "  -c, --config FILE  read FILE instead of carbon.conf beside slurm.conf\n"
            "  -h, --help         print this\n",
-           command->name, command->usage, command->summary, command->help);
+           command->help);
 }
 
 int next_option(const struct command *command, int argc, char **argv, const struct option *options)
@@ -93,6 +103,42 @@ int refuse_operands(const struct command *command, int argc, char **argv)
     complain("%s: nothing is known to do with '%s'; see carbonctl %s --help", command->name,
              argv[optind], command->name);
     return EXIT_ERROR;
+}
+
+static const struct command *find_part(const struct command *command, const char *name)
+{
+    const char *second;
+
+    for (size_t i = 0; command->parts[i]; i++) {
+        second = strchr(command->parts[i]->name, ' ');
+        if (second && strcmp(second + 1, name) == 0)
+            return command->parts[i];
+    }
+    return NULL;
+}
+
+int run_part(const struct command *command, int argc, char **argv)
+{
+    static const struct option options[] = { COMMON_OPTIONS, { NULL, 0, NULL, 0 } };
+    int option = next_option(command, argc, argv, options);
+    const struct command *part;
+
+    if (option != -1)
+        return option == OPTION_HELP ? EXIT_FINE : EXIT_ERROR;
+    if (optind >= argc) {
+        complain("%s: say what to do; carbonctl %s --help lists it", command->name, command->name);
+        return EXIT_ERROR;
+    }
+    part = find_part(command, argv[optind]);
+    if (!part) {
+        complain("%s: '%s' is not known; carbonctl %s --help lists what is", command->name,
+                 argv[optind], command->name);
+        return EXIT_ERROR;
+    }
+    argc -= optind;
+    argv += optind;
+    optind = 0; /* the part's options begin anew */
+    return part->exec(part, argc, argv);
 }
 
 /* --- the program ----------------------------------------------------------------------------- */

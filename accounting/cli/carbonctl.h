@@ -21,6 +21,7 @@ struct command {
     const char *summary; /* one line */
     const char *help;    /* lines on each option; may be "" */
     int (*exec)(const struct command *command, int argc, char **argv); /* the exit status */
+    const struct command *const *parts; /* NULL: none; else ends with NULL, exec is run_part */
 };
 
 extern const struct command *const commands[]; /* ends with NULL */
@@ -39,6 +40,13 @@ extern const struct command command_audit, command_config, command_help, command
  * was (return EXIT_FINE).
  */
 int next_option(const struct command *command, int argc, char **argv, const struct option *options);
+
+/*
+ * exec of a command that is made of parts, such as "grid import" and "grid list": the first operand
+ * says which. A part's name is both words; it takes --config and --help as commands do, and its
+ * argv begins with its second word.
+ */
+int run_part(const struct command *command, int argc, char **argv);
 
 /* 0, or EXIT_ERROR after a message, when something follows the options. */
 int refuse_operands(const struct command *command, int argc, char **argv);
