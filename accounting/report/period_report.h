@@ -28,7 +28,8 @@ struct amounts {
     uint64_t active_mj, idle_mj;
     uint64_t measured_mj, modelled_mj;
     uint64_t metered_ms, elapsed_ms, gap_ms; /* coverage = metered / elapsed */
-    uint64_t gpu_ms, core_ms;   /* held: GPUs on nodes of the GPU pool, cores on those of the CPU pool */
+    uint64_t gpu_ms, core_ms;   /* held: GPUs on nodes of the GPU pool, cores on those of the CPU pool;
+                                   on nodes of no known type too, which no pool counts */
     uint64_t active_mg, idle_mg, overhead_mg;
     uint64_t spread_mg;         /* unallocated idle energy with its overhead, IdlePolicy=spread */
     struct range_mg embodied;
@@ -93,7 +94,9 @@ struct report_acquired {
 struct period_report {
     struct period period;
     const struct basis *basis;
+    bool so_far;                  /* cut at the last delivered hour: the month goes on */
     bool has_grams;               /* a zone is set */
+    uint64_t ug_per_kwh, pue_ppm; /* means weighted by energy; 0: no energy */
 
     /* totals */
     uint64_t counted_mj, active_mj, idle_mj, system_mj, unallocated_mj;
@@ -133,6 +136,7 @@ struct period_report {
 
 struct period_report_options {
     size_t n_top;                 /* jobs; 10 by default */
+    bool so_far;                  /* for the report's header */
     void (*progress)(void *arg, unsigned percent); /* NULL: silent */
     void *arg;
 };
@@ -152,8 +156,14 @@ void period_report_clear(struct period_report *report);
 /* Check P1 to P3 again: 0, or -EPROTO. Every test of a report calls it. */
 MUST_CHECK int period_report_check(const struct period_report *report, struct error *err);
 
-/* Writers: append to buf; -ENOMEM. `utf8` as the terminal has it; the others are UTF-8. */
-MUST_CHECK int period_report_text(const struct period_report *report, bool utf8, struct buf *buf,
+/* Writers: append to buf; -ENOMEM. Text as the terminal has it; the others are UTF-8. */
+struct period_text_style {
+    bool utf8, colour, header;
+    const char *section;          /* only this one, whole; NULL: all, each but its greatest lines */
+    const char *time_zone;        /* TZ, when local time is not UTC: said beside the period */
+};
+MUST_CHECK int period_report_text(const struct period_report *report,
+                                  const struct period_text_style *style, struct buf *buf,
                                   struct error *err);
 /* One section ("totals", "account", "user", "partition", "type", "state", "job", "day", "trend",
    "asset") with a header line, values between `delimiter`; CSV quotes as RFC 4180 says. */

@@ -33,7 +33,8 @@ MUST_CHECK int period_nodes(struct store *store, const char *cluster,
                             int (*take)(void *arg, const struct period_node *node), void *arg,
                             struct error *err);
 
-/* A job that had an allocation in the period. By job_key. NULL texts: unknown. */
+/* A job that had an allocation or energy in the period (an end that was noted late leaves energy in
+   the next hour, which may be another month's). By job_key. NULL texts: unknown. */
 struct period_job {
     int64_t job_key;
     uint32_t job_id, restart_count;
