@@ -22,7 +22,8 @@ const char *const flag_names[] = { "begin_late",  "end_late",    "end_lost", "be
 #define IDS(s, m, bit) { #m, RECORD_IDSET, offsetof(struct s, m), 0, bit, NULL }
 #define TEXT(s, m, bit) \
     { #m, RECORD_TEXT, offsetof(struct s, m), sizeof(((struct s *)0)->m), bit, NULL }
-#define ENUM(s, m, names) { #m, RECORD_ENUM, offsetof(struct s, m), 0, 0, names }
+#define ENUM(s, m, names) ENUM_IF(s, m, 0, names)
+#define ENUM_IF(s, m, bit, names) { #m, RECORD_ENUM, offsetof(struct s, m), 0, bit, names }
 #define END { NULL, 0, 0, 0, 0, NULL }
 #define DESC(word, s, fields) \
     const struct record_desc s##_desc = { word, sizeof(struct s), offsetof(struct s, has), fields }
@@ -147,6 +148,7 @@ DESC("energy", batch_energy, energy_fields);
 static const struct record_field power_fields[] = {
     I64(batch_power, minute_s, 0),
     U64(batch_power, ref, 0),
+    ENUM_IF(batch_power, component, POWER_HAS_COMPONENT, component_names),
     U64(batch_power, energy_uj, 0),
     U64(batch_power, span_ns, 0),
     END,

@@ -173,11 +173,17 @@ struct batch_energy {
     uint64_t metered_ns, elapsed_ns;
 };
 
-/* A job's power in one UTC minute: energy_uj over the span_ns of it that the job lived. */
+enum { POWER_HAS_COMPONENT = 1 << 0 };
+
+/*
+ * A job's power in one UTC minute: energy_uj over the span_ns of it that the job lived and the
+ * component was metered. A job that lived unmetered has no record: 0 uJ is a measured nothing.
+ */
 struct batch_power {
     uint32_t has;
     int64_t minute_s;
     uint64_t ref;
+    unsigned component; /* HAS_COMPONENT, enum component; without it: all of them together */
     uint64_t energy_uj;
     uint64_t span_ns;
 };

@@ -30,6 +30,12 @@ struct lstep {
     struct part part;
 };
 
+/* What a job was given of one component's counters in one slice. */
+struct lpower {
+    uint64_t energy_uj;
+    uint64_t metered_ns; /* of the counter that was known longest */
+};
+
 struct ljob {
     struct batch_job record;
     uint64_t from, to;
@@ -41,7 +47,7 @@ struct ljob {
     /* scratch of the slice at hand */
     bool live;
     struct part part; /* the remainder's */
-    uint64_t power_uj;
+    struct lpower power[COMPONENT_COUNT];
 };
 
 struct lpackage {

@@ -49,7 +49,7 @@ static void look_at_slice(struct ledger *ledger, const struct slice *slice)
         const struct idset *cores = &job->record.cores;
 
         job->live = job->from <= slice->from && job->to >= slice->to;
-        job->power_uj = 0;
+        memset(job->power, 0, sizeof(job->power));
         for (size_t k = 0; k < job->n_steps; k++)
             look_at_step(job->steps[k], job, slice);
         if (!job->live)
@@ -401,16 +401,25 @@ static int book_part(struct rows *rows, struct part *part, const struct row *lik
     return rc;
 }
 
+static void note_power(struct ljob *job, const struct part *part, const struct row *like)
+{
+    struct lpower *power = &job->power[like->component];
+
+    power->energy_uj += part->active_uj + part->idle_uj;
+    if (part->touched && power->metered_ns < like->metered_ns)
+        power->metered_ns = like->metered_ns;
+}
+
 static int book_job(struct ljob *job, const struct row *like)
 {
     int rc;
 
-    job->power_uj += job->part.active_uj + job->part.idle_uj;
+    note_power(job, &job->part, like);
     rc = book_part(&job->rows, &job->part, like);
     for (size_t k = 0; k < job->n_steps && rc == 0; k++) {
         struct part *part = &job->steps[k]->part;
 
-        job->power_uj += part->active_uj + part->idle_uj;
+        note_power(job, part, like);
         rc = book_part(&job->steps[k]->rows, part, like);
     }
     return rc;
@@ -558,18 +567,42 @@ static bool is_last_of_package(const struct ledger *ledger, size_t index)
     return true;
 }
 
+/* The record of the minute at hand, at the end of the job's records; NULL: there is none yet. */
+static struct batch_power *find_power(const struct ljob *job, int64_t minute_s, unsigned component)
+{
+    for (size_t i = job->n_powers; i-- > 0 && job->powers[i].minute_s == minute_s;)
+        if (job->powers[i].component == component)
+            return &job->powers[i];
+    return NULL;
+}
+
+/* What the slice gave the job of one component; nothing where it has no part, or nothing is known:
+   no record is no knowledge, and 0 uJ is a measured nothing. */
+static int add_power(struct ljob *job, const struct slice *slice, unsigned component)
+{
+    const struct lpower *given = &job->power[component];
+    struct batch_power *power = find_power(job, slice->minute_s, component);
+    struct batch_power fresh = {
+        .has = POWER_HAS_COMPONENT, .minute_s = slice->minute_s, .ref = job->record.ref,
+        .component = component, .energy_uj = given->energy_uj, .span_ns = given->metered_ns,
+    };
+
+    if (given->metered_ns == 0 && given->energy_uj == 0)
+        return 0;
+    if (!power)
+        return batch_push(&job->powers, &job->n_powers, sizeof(fresh), &fresh) ? 0 : -ENOMEM;
+    power->energy_uj += given->energy_uj;
+    power->span_ns += given->metered_ns;
+    return 0;
+}
+
 static int add_powers(struct ljob *job, const struct slice *slice)
 {
-    struct batch_power *last = job->n_powers ? &job->powers[job->n_powers - 1] : NULL;
-    uint64_t span_ns = slice->to - slice->from;
-    struct batch_power power = { 0, slice->minute_s, job->record.ref, job->power_uj, span_ns };
+    int rc = 0;
 
-    if (last && last->minute_s == slice->minute_s) {
-        last->energy_uj += job->power_uj;
-        last->span_ns += span_ns;
-        return 0;
-    }
-    return batch_push(&job->powers, &job->n_powers, sizeof(power), &power) ? 0 : -ENOMEM;
+    for (unsigned c = 0; c < COMPONENT_COUNT && rc == 0; c++)
+        rc = add_power(job, slice, c);
+    return rc;
 }
 
 static int split_counter(struct ledger *ledger, size_t index, const struct slice *slice,

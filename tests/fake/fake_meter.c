@@ -182,9 +182,11 @@ static void random_energy(struct batch *batch, uint64_t *state, enum owner owner
     row->metered_ns = fake_random(state, row->elapsed_ns);
 }
 
-static void random_power(struct batch *batch, uint64_t *state, uint64_t ref)
+static void random_power(struct batch *batch, uint64_t *state, uint64_t ref,
+                         enum component component)
 {
     struct batch_power power = {
+        .has = fake_random(state, 8) ? POWER_HAS_COMPONENT : 0, .component = component,
         .minute_s = batch->head.begin_wall_ns / NS / 60 * 60, .ref = ref,
         .energy_uj = fake_random(state, 9000000), .span_ns = fake_random(state, 60 * (uint64_t)NS),
     };
@@ -208,7 +210,8 @@ static void random_job(const struct fake_meter *meter, struct batch *batch, uint
         random_energy(batch, state, OWNER_STEP, number, step);
     }
     random_energy(batch, state, OWNER_REMAINDER, number, 0);
-    random_power(batch, state, number);
+    random_power(batch, state, number, COMPONENT_CPU);
+    random_power(batch, state, number, COMPONENT_MEMORY);
 }
 
 void fake_meter_random(struct fake_meter *meter, uint64_t *state, struct batch *ret_batch)

@@ -128,29 +128,57 @@ static void check_row(const struct result *r, const struct batch *batch,
         fail(r, "f: energy of hour %" PRId64 " for a job that began later", row->hour_s);
 }
 
-/* f: the minutes of a job add up to its rows */
+/* f of one power record, and of it and those before it */
+static void check_power(const struct result *r, const struct batch *batch, size_t i)
+{
+    const struct batch_power *power = &batch->powers[i];
+
+    if (!(power->has & POWER_HAS_COMPONENT))
+        fail(r, "f: power of no component");
+    if (power->span_ns == 0)
+        fail(r, "f: power of no time");
+    if (power->span_ns > 60 * S && !r->h->clock_steps)
+        fail(r, "f: a minute of %" PRIu64 " ns", power->span_ns);
+    for (size_t k = 0; k < i && !r->h->clock_steps; k++) /* set back, a clock repeats minutes */
+        if (batch->powers[k].ref == power->ref && batch->powers[k].minute_s == power->minute_s &&
+            batch->powers[k].component == power->component)
+            fail(r, "f: minute %" PRId64 " comes twice for one job and component",
+                 power->minute_s);
+}
+
+/* f: the minutes of a job add up to its rows, component by component, and there are some of each
+   component that it was metered of */
 static void check_powers(const struct result *r, const struct batch *batch)
 {
-    uint64_t power_uj[HISTORY_JOBS_MAX] = { 0 }, row_uj[HISTORY_JOBS_MAX] = { 0 };
+    uint64_t power_uj[HISTORY_JOBS_MAX][COMPONENT_COUNT] = { { 0 } };
+    uint64_t power_ns[HISTORY_JOBS_MAX][COMPONENT_COUNT] = { { 0 } };
+    uint64_t row_uj[HISTORY_JOBS_MAX][COMPONENT_COUNT] = { { 0 } };
+    uint64_t metered_ns[HISTORY_JOBS_MAX][COMPONENT_COUNT] = { { 0 } };
 
     for (size_t i = 0; i < batch->n_powers; i++) {
-        power_uj[batch->powers[i].ref - 100] += batch->powers[i].energy_uj;
-        if (batch->powers[i].span_ns > 60 * S && !r->h->clock_steps)
-            fail(r, "f: a minute of %" PRIu64 " ns", batch->powers[i].span_ns);
-        for (size_t k = 0; k < i && !r->h->clock_steps; k++) /* set back, a clock repeats minutes */
-            if (batch->powers[k].ref == batch->powers[i].ref &&
-                batch->powers[k].minute_s == batch->powers[i].minute_s)
-                fail(r, "f: minute %" PRId64 " comes twice for one job",
-                     batch->powers[i].minute_s);
+        const struct batch_power *power = &batch->powers[i];
+
+        check_power(r, batch, i);
+        power_uj[power->ref - 100][power->component] += power->energy_uj;
+        power_ns[power->ref - 100][power->component] += power->span_ns;
     }
-    for (size_t i = 0; i < batch->n_energies; i++)
-        if (batch->energies[i].has & ENERGY_HAS_REF)
-            row_uj[batch->energies[i].ref - 100] +=
-                batch->energies[i].active_uj + batch->energies[i].idle_uj;
+    for (size_t i = 0; i < batch->n_energies; i++) {
+        const struct batch_energy *row = &batch->energies[i];
+
+        if (!(row->has & ENERGY_HAS_REF))
+            continue;
+        row_uj[row->ref - 100][row->component] += row->active_uj + row->idle_uj;
+        metered_ns[row->ref - 100][row->component] += row->metered_ns;
+    }
     for (unsigned i = 0; i < r->h->n_jobs; i++)
-        if (power_uj[i] != row_uj[i])
-            fail(r, "f: job %u has %" PRIu64 " uJ in minutes and %" PRIu64 " uJ in hours", i,
-                 power_uj[i], row_uj[i]);
+        for (unsigned c = 0; c < COMPONENT_COUNT; c++) {
+            if (power_uj[i][c] != row_uj[i][c])
+                fail(r, "f: job %u has %" PRIu64 " uJ of %s in minutes and %" PRIu64
+                     " uJ in hours", i, power_uj[i][c], component_names[c], row_uj[i][c]);
+            if (power_ns[i][c] > metered_ns[i][c] || (metered_ns[i][c] && !power_ns[i][c]))
+                fail(r, "f: job %u was metered %" PRIu64 " ns of %s in hours and %" PRIu64
+                     " ns in minutes", i, metered_ns[i][c], component_names[c], power_ns[i][c]);
+        }
 }
 
 /* a: the batch goes on where the one before it ended */

@@ -29,7 +29,7 @@ EXTRA_tests_unit_test_meterd_DEPENDENCIES = carbon-meterd$(EXEEXT)
 # what the meter writes
 check_PROGRAMS += tests/unit/test_batch_format
 TESTS += tests/unit/test_batch_format
-EXTRA_DIST += tests/golden/batch-1.batch
+EXTRA_DIST += tests/golden/batch-1.batch tests/golden/batch-1-component.batch
 tests_unit_test_batch_format_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_batch_format_CFLAGS = $(unit_cflags)
 tests_unit_test_batch_format_LDADD = $(unit_ldadd)

@@ -36,7 +36,8 @@ static struct batch sample_batch(void)
         { .hour_s = HOUR, .owner = OWNER_UNALLOCATED, .component = COMPONENT_OTHER,
           .quality = QUALITY_GAP, .sensor = "ipmi", .idle_uj = 30 },
     };
-    struct batch_power power = { .minute_s = HOUR, .ref = 9, .energy_uj = 60, .span_ns = 60 };
+    struct batch_power power = { .has = POWER_HAS_COMPONENT, .minute_s = HOUR, .ref = 9,
+                                 .component = COMPONENT_MEMORY, .energy_uj = 60, .span_ns = 60 };
     struct batch_total totals[] = {
         { .hour_s = HOUR, .counted_uj = 60 },
         { .hour_s = HOUR + 3600, .counted_uj = 40 },

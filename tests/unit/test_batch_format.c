@@ -182,6 +182,7 @@ static void amounts_are_read(void **state)
     assert_int_equal(batch.powers[1].minute_s, INT64_C(1795413600));
     assert_int_equal(batch.powers[1].energy_uj, UINT64_C(4650000000));
     assert_int_equal(batch.powers[1].span_ns, UINT64_C(9000000000));
+    assert_int_equal(batch.powers[1].has, 0);
     assert_int_equal(batch.n_totals, 5);
     assert_int_equal(batch.totals[1].counted_uj, 1200000000);
     assert_int_equal(batch.n_components, 4);
@@ -191,6 +192,28 @@ static void amounts_are_read(void **state)
                         "00000003403000000000-0000001234-00000000-step-end.mark");
     assert_string_equal(batch.floors[0].source, "intel-rapl:0");
     assert_string_equal(batch.floors[0].histogram, "125:40,126:17");
+}
+
+/* The first meters wrote power without its component; later ones write as in this file. */
+static void power_by_component_is_read(void **state)
+{
+    size_t len;
+    char *text = read_source("tests/golden/batch-1-component.batch", &len);
+    struct batch later;
+    struct error err;
+
+    (void)state;
+    if (batch_read(text, len, &later, &err) < 0)
+        fail_msg("%s", err.text);
+    free(text);
+    assert_int_equal(later.n_powers, 5);
+    for (size_t i = 0; i < later.n_powers; i++)
+        assert_int_equal(later.powers[i].has, POWER_HAS_COMPONENT);
+    assert_int_equal(later.powers[0].component, COMPONENT_CPU);
+    assert_int_equal(later.powers[2].component, COMPONENT_MEMORY);
+    assert_int_equal(later.powers[3].component, COMPONENT_GPU);
+    assert_int_equal(later.powers[3].energy_uj, UINT64_C(4000000000));
+    batch_clear(&later);
 }
 
 /* Whatever one byte becomes, the file is refused. */
@@ -260,6 +283,7 @@ int main(void)
         OF_GOLDEN(jobs_are_read),
         OF_GOLDEN(steps_are_read),
         OF_GOLDEN(amounts_are_read),
+        cmocka_unit_test(power_by_component_is_read),
         cmocka_unit_test(a_batch_altered_in_any_byte_is_refused),
         cmocka_unit_test(the_document_has_a_row_for_every_field),
     };

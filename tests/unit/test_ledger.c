@@ -551,6 +551,75 @@ static void time_before_the_first_reading_and_behind_the_last_is_a_gap(void **st
     ledger_free(ledger);
 }
 
+/* --- power ----------------------------------------------------------------------------------- */
+
+static const struct batch_power *power_of(const struct batch *batch, uint64_t ref, int64_t minute,
+                                          unsigned component)
+{
+    const struct batch_power *found = NULL;
+
+    for (size_t i = 0; i < batch->n_powers; i++) {
+        const struct batch_power *power = &batch->powers[i];
+
+        assert_int_equal(power->has, POWER_HAS_COMPONENT);
+        if (power->ref != ref || power->minute_s != HOUR_S + minute * 60 ||
+            power->component != component)
+            continue;
+        assert_null(found);
+        found = power;
+    }
+    return found;
+}
+
+static void power_is_by_minute_and_component(void **state)
+{
+    struct ledger_counter counters[] = { counter_of(COMPONENT_CPU, 0), counter_of(COMPONENT_CPU, 1),
+                                         counter_of(COMPONENT_MEMORY, 0) };
+    struct ledger *ledger = ledger_new(&two_packages, counters, 3, T0);
+    struct batch batch;
+
+    (void)state;
+    tell_job(ledger, 1, "0-7", "");
+    for (size_t i = 0; i < 3; i++)
+        tell_reading(ledger, 0, i, 0);
+    tell_reading(ledger, 60, 2, 6 * J);
+    for (size_t i = 0; i < 3; i++)
+        tell_reading(ledger, 90, i, i < 2 ? 900 * J : 6 * J);
+    batch = close_and_seal(ledger, 90);
+    assert_int_equal(power_of(&batch, 1, 0, COMPONENT_CPU)->energy_uj, 1200 * J); /* of both */
+    assert_int_equal(power_of(&batch, 1, 0, COMPONENT_CPU)->span_ns, 60 * S);     /* counted once */
+    assert_int_equal(power_of(&batch, 1, 1, COMPONENT_CPU)->energy_uj, 600 * J);
+    assert_int_equal(power_of(&batch, 1, 1, COMPONENT_CPU)->span_ns, 30 * S);
+    assert_int_equal(power_of(&batch, 1, 0, COMPONENT_MEMORY)->energy_uj, 6 * J);
+    assert_int_equal(power_of(&batch, 1, 1, COMPONENT_MEMORY)->energy_uj, 0); /* metered: 0 W */
+    assert_int_equal(power_of(&batch, 1, 1, COMPONENT_MEMORY)->span_ns, 30 * S);
+    assert_int_equal(batch.n_powers, 4); /* none of GPUs, none of a node meter */
+    batch_clear(&batch);
+    ledger_free(ledger);
+}
+
+static void a_minute_not_metered_has_no_power_rather_than_none(void **state)
+{
+    struct ledger_counter counters[] = { counter_of(COMPONENT_CPU, 0),
+                                         counter_of(COMPONENT_MEMORY, 0) };
+    struct ledger *ledger = ledger_new(&one_package, counters, 2, T0);
+    struct batch batch;
+
+    (void)state;
+    tell_job(ledger, 1, "0-3", "");
+    tell_reading(ledger, 0, 0, 0);
+    tell_reading(ledger, 0, 1, 0);
+    tell_reading(ledger, 40, 0, 400 * J); /* then nothing more */
+    tell_reading(ledger, 120, 1, 120 * J);
+    batch = close_and_seal(ledger, 120);
+    assert_int_equal(power_of(&batch, 1, 0, COMPONENT_CPU)->energy_uj, 400 * J);
+    assert_int_equal(power_of(&batch, 1, 0, COMPONENT_CPU)->span_ns, 40 * S); /* still 10 W */
+    assert_null(power_of(&batch, 1, 1, COMPONENT_CPU));
+    assert_int_equal(power_of(&batch, 1, 1, COMPONENT_MEMORY)->span_ns, 60 * S);
+    batch_clear(&batch);
+    ledger_free(ledger);
+}
+
 /* --- marks ----------------------------------------------------------------------------------- */
 
 static void marks_are_answered_as_the_header_says(void **state)
@@ -746,6 +815,8 @@ int main(void)
         cmocka_unit_test(readings_that_cannot_be_believed),
         cmocka_unit_test(readings_out_of_order_are_no_reset),
         cmocka_unit_test(time_before_the_first_reading_and_behind_the_last_is_a_gap),
+        cmocka_unit_test(power_is_by_minute_and_component),
+        cmocka_unit_test(a_minute_not_metered_has_no_power_rather_than_none),
         cmocka_unit_test(marks_are_answered_as_the_header_says),
         cmocka_unit_test(a_late_mark_is_clamped_and_flagged),
         cmocka_unit_test(a_step_open_at_its_jobs_end_ends_with_it),
