@@ -160,11 +160,7 @@ void format_duration(struct buf *buf, uint64_t ms)
 
 /* --- text ------------------------------------------------------------------------------------- */
 
-/*
- * Decode one character of UTF-8 (RFC 3629: no overlong forms, no surrogates). Returns its bytes,
- * or 0 when there is none.
- */
-static size_t decode(const char *text, uint32_t *ret_code)
+size_t format_decode(const char *text, uint32_t *ret_code)
 {
     const unsigned char *byte = (const unsigned char *)text;
     static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -183,7 +179,7 @@ static size_t decode(const char *text, uint32_t *ret_code)
     return len;
 }
 
-static bool is_unsafe(uint32_t code)
+bool format_is_unsafe(uint32_t code)
 {
     if (code < 0x20 || (code >= 0x7f && code < 0xa0))
         return true;
@@ -204,12 +200,12 @@ void format_text(struct buf *buf, const char *text, bool utf8, const char *also)
 {
     while (text && *text != '\0') {
         uint32_t code;
-        size_t len = decode(text, &code);
+        size_t len = format_decode(text, &code);
 
         if (len == 0) {
             buf_printf(buf, "\\x%02x", (unsigned char)*text);
             len = 1;
-        } else if (is_unsafe(code) || (!utf8 && code > 0x7e) ||
+        } else if (format_is_unsafe(code) || (!utf8 && code > 0x7e) ||
                    (also && len == 1 && strchr(also, *text))) {
             escape(buf, code);
         } else {
@@ -232,7 +228,7 @@ size_t format_width(const char *text)
 
     while (*text != '\0') {
         uint32_t code = '?';
-        size_t len = decode(text, &code);
+        size_t len = format_decode(text, &code);
 
         width += char_width(code);
         text += len > 0 ? len : 1;
@@ -246,7 +242,7 @@ size_t format_fit(const char *text, size_t width)
 
     while (*at != '\0') {
         uint32_t code = '?';
-        size_t len = decode(at, &code);
+        size_t len = format_decode(at, &code);
 
         if (char_width(code) > width)
             break;
