@@ -1,16 +1,21 @@
 /*
  * embodied.h - the manufacture of the hardware, by GPU-hours and core-hours
  *
- * METHOD (docs/method.md): an asset emits kg / (lifetime) an hour for exactly its lifetime from
+ * METHOD (docs/method.md): an asset emits kg / lifetime an hour for exactly its lifetime from
  * in_service on, then nothing (fully amortised); what an early retirement leaves is written off in
  * the period that holds it, on a line of its own. Pools are apart: GPU (by GPU-hours) and CPU (by
  * core-hours); shared assets are split between them by in-service node-hours. A job without GPUs
  * carries nothing of the GPU pool, a job on CPU nodes nothing of it either.
  *
+ * A node is of one pool, with all its assets: the GPU pool where one of them is of class GPU. Nodes
+ * whose assets are all of class shared (storage, login) are of none: their assets are split like
+ * switches. A node is in service while its type is, [in_service_s, retired_s), down or not, and
+ * stays so when its assets are fully amortised.
+ *
  * Three modes: capacity (pool x used / available, the rest unallocated), share (the whole pool over
- * the hours used; without any everything is unallocated) and planned (kg / (lifetime x expected
- * utilisation) per hour, whose sum recovers too much or too little). Pure, integers throughout:
- * milligrams, milliseconds.
+ * the hours used; without any everything is unallocated) and planned (pool x used / (available x
+ * expected utilisation), whose sum recovers too much or too little). Pure, integers throughout:
+ * milligrams, milliseconds. Each pool is rounded once, to the nearest milligram.
  */
 #ifndef CARBON_CARBON_EMBODIED_H
 #define CARBON_CARBON_EMBODIED_H
@@ -23,7 +28,7 @@
 #include "core/error.h"
 
 enum pool_kind { POOL_GPU, POOL_CPU, POOL_COUNT };
-extern const char *const pool_names[]; /* "GPU", "CPU" */
+extern const char *const pool_names[]; /* "GPU", "CPU"; ends with NULL */
 
 enum embodied_mode { MODE_CAPACITY, MODE_SHARE, MODE_PLANNED };
 extern const char *const embodied_mode_names[]; /* "capacity", "share", "planned"; ends with NULL */
@@ -31,31 +36,35 @@ extern const char *const embodied_mode_names[]; /* "capacity", "share", "planned
 struct range_mg {
     uint64_t low, central, high;
 };
+void range_add(struct range_mg *sum, const struct range_mg *amount);
 
 /* A node of the period, as inventory and reports say. */
 struct embodied_node {
     const char *name;
     int type;             /* index of its node type, or -1: unknown */
-    uint32_t gpus, cores; /* of the type where it says so, else as reported */
+    uint32_t gpus, cores; /* of the type where it says so, else as reported; 0: not known */
 };
 
-/* One asset's part of a period, for --explain and the report's list. */
+/*
+ * One asset's part of a period, for --explain and the report's list. The amounts of all parts add
+ * up to the pools' (and to `shared` where it is unassigned): each is within a milligram of its own
+ * exact value.
+ */
 struct asset_part {
     const struct asset *asset;
+    int type;                  /* index of its node type, or -1: a shared asset of the cluster */
     uint64_t pieces;           /* in service at any time of the period */
-    uint64_t service_ms;       /* sum over pieces of the time in service and before the end of life */
+    uint64_t service_ms;       /* over pieces: in service, before the end of life, in the period */
     struct range_mg amount;    /* amortised in the period; shared ones before the split */
-    struct range_mg written_off; /* what early retirements in the period left */
-    struct range_mg acquired;  /* in full, of pieces put in service in the period: scope 3 category 2 */
-    uint64_t amortised_pieces; /* fully amortised before the period's end, in service still */
+    struct range_mg written_off; /* what a retirement in the period left */
+    struct range_mg acquired;  /* in full, if put in service in the period: scope 3 category 2 */
+    uint64_t amortised_pieces; /* fully amortised before the period's end, in service at its end */
 };
 
 struct pool {
     struct range_mg amount;    /* with its part of the shared assets; without write-offs */
     uint64_t available_ms;     /* GPU- or core-milliseconds in service, down time included */
     uint64_t node_ms;          /* node-milliseconds in service: the key for shared assets */
-    /* of planned mode: milligrams per 10^6 device-hours at full utilisation of one lifetime */
-    struct range_mg planned_mg_per_mh;
 };
 
 struct embodied_period {
@@ -70,9 +79,10 @@ struct embodied_period {
 
 /*
  * The pools of [from_s, to_s). `nodes` must hold every node of the inventory's hostlists (and may
- * hold unknown ones, which are skipped). -EINVAL for a node in service of a type with GPU assets
- * whose number of GPUs is known neither from the inventory nor from the node, naming it and the
- * remedy (likewise cores); -ENOMEM. embodied_clear() ends *ret.
+ * hold unknown ones, which are skipped). A node that never said how many GPUs it has is taken to
+ * have as many as the others of its type (likewise cores). -EINVAL when none of them did, naming
+ * node and remedy; -ERANGE for an asset of more than 2^50 mg or without a lifetime; -ENOMEM.
+ * embodied_clear() ends *ret, which is zeroed on failure.
  */
 MUST_CHECK int embodied_period_of(const struct inventory *inventory,
                                   const struct embodied_node *nodes, size_t n_nodes,
@@ -81,24 +91,31 @@ MUST_CHECK int embodied_period_of(const struct inventory *inventory,
 void embodied_clear(struct embodied_period *period);
 
 /* Which pool a node's use belongs to: POOL_GPU where its type has an asset of class GPU (or, of an
-   unknown type, where it has GPUs). */
-enum pool_kind embodied_pool_of(const struct inventory *inventory, const struct embodied_node *node);
+   unknown type or one without assets, where it has GPUs). */
+enum pool_kind embodied_pool_of(const struct inventory *inventory,
+                                const struct embodied_node *node);
+
+/* Is a node's time part of a pool: of a known type with an asset of class GPU or CPU? What jobs
+   hold of other nodes is not used_ms: they lack a part, missing_embodied. */
+bool embodied_counts(const struct inventory *inventory, const struct embodied_node *node);
 
 /*
- * A pool split over users: used_ms[i] device-milliseconds of user i. shares[i] (low, central, high
- * each by largest remainder) and *ret_unallocated; in planned mode *ret_recovery_mg is what was
- * attributed minus the pool's central amount, and nothing is unallocated. utilisation_ppm is of
- * planned mode alone. -ERANGE when more was used than available (not in planned mode), with both
- * figures; -ENOMEM.
+ * A pool split over users: used_ms[i] device-milliseconds of user i, of nodes that embodied_counts.
+ * shares[i] (low, central and high each add up; central is the largest remainder, low and high are
+ * too but never on its wrong side) and *ret_unallocated; in planned mode *ret_recovery_mg is what
+ * was attributed minus the pool's central amount, and nothing is unallocated. utilisation_ppm (> 0)
+ * is of planned mode alone. -ERANGE in every mode when more was used than available, with both
+ * figures; -ENOMEM. Exact for amounts below 2^50 mg and sums of used_ms below 2^63.
  */
-MUST_CHECK int embodied_split(const struct pool *pool, enum embodied_mode mode,
-                              uint64_t utilisation_ppm, const uint64_t *used_ms, size_t count,
-                              struct range_mg *ret_shares, struct range_mg *ret_unallocated,
-                              int64_t *ret_recovery_mg, struct error *err);
+MUST_CHECK int embodied_split(const struct pool *pool, enum pool_kind kind,
+                              enum embodied_mode mode, uint64_t utilisation_ppm,
+                              const uint64_t *used_ms, size_t count, struct range_mg *ret_shares,
+                              struct range_mg *ret_unallocated, int64_t *ret_recovery_mg,
+                              struct error *err);
 
 /*
  * One user's part without the others', to the nearest milligram (a report's largest remainder may
- * differ by one). total_used_ms is of share mode alone.
+ * differ by one). total_used_ms is of share mode alone. 0 where the divisor is.
  */
 struct range_mg embodied_of_one(const struct pool *pool, enum embodied_mode mode,
                                 uint64_t utilisation_ppm, uint64_t used_ms,

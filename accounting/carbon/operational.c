@@ -53,19 +53,20 @@ struct exact_part {
 };
 
 /*
- * floor(amount * weight / total), and the remainder, without the product, which may need 182 bits:
- * long division in base 2, the bits of `amount` from the top. Before each bit
+ * Without the product, which may need 182 bits: long division in base 2, the bits of `amount` from
+ * the top, after whole totals are taken out of the weight. Before each bit
  *
- *     weight * (bits so far) = quotient * total + remainder,    remainder < total
+ *     weight * (bits so far) = quotient * total + remainder,    remainder < total, weight < total
  *
  * and a bit b turns the left side into 2 * itself + b * weight. Doubling both on the right and
  * adding b * weight keeps the equation; 2 * remainder + weight < 3 * total, so that total is taken
  * out at most twice. Nothing exceeds 3 * total, which fits in 128 bits for a total below 2^126.
  */
-static uint64_t divide_product(uint64_t amount, exact weight, exact total, exact *ret_remainder)
+uint64_t exact_mul_div(uint64_t amount, exact weight, exact total, exact *ret_remainder)
 {
-    uint64_t quotient = 0;
+    exact whole = weight >= total ? weight / total : 0, rest = weight - whole * total;
     exact remainder = 0;
+    uint64_t quotient = 0;
 
     for (unsigned bit = 64; bit-- > 0;) {
         if (amount >> bit == 0)
@@ -73,12 +74,12 @@ static uint64_t divide_product(uint64_t amount, exact weight, exact total, exact
         quotient *= 2;
         remainder *= 2;
         if (amount >> bit & 1)
-            remainder += weight;
+            remainder += rest;
         for (; remainder >= total; remainder -= total)
             quotient++;
     }
     *ret_remainder = remainder;
-    return quotient;
+    return (uint64_t)(whole * amount) + quotient;
 }
 
 /* Larger remainder first; the lower index wins a tie. */
@@ -115,7 +116,7 @@ uint64_t apportion_exact(uint64_t amount, const exact *weights, size_t count, ui
     for (size_t i = 0; i < count; i++) {
         exact remainder;
 
-        ret_shares[i] = divide_product(amount, weights[i], total, &remainder);
+        ret_shares[i] = exact_mul_div(amount, weights[i], total, &remainder);
         left -= ret_shares[i];
         if (remainder)
             parts[n_parts++] = (struct exact_part){ remainder, i };

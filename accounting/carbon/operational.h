@@ -60,6 +60,9 @@ exact operational_sum(const struct operational_exact *sum);
 uint64_t exact_mg(exact amount); /* to the nearest milligram, half up */
 double exact_g(exact amount);
 
+/* floor(amount * weight / total) and the remainder; 0 < total < 2^126, the result below 2^64. */
+uint64_t exact_mul_div(uint64_t amount, exact weight, exact total, exact *ret_remainder);
+
 /*
  * As apportion() of core, for exact weights: split `amount` (any integer unit) so that shares add
  * up to it, largest remainder, ties to the lowest index. Exact for weights that sum below 2^126.
