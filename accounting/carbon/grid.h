@@ -34,10 +34,10 @@ struct pue_period {
 struct grid {
     bool has_intensity;          /* else no zone is set: no grams */
     char zone[32], name[96];
-    char basis[16];              /* of the intervals: "lifecycle" | "direct" */
+    char basis[16];              /* asked for, and of the intervals: "lifecycle" | "direct" */
     char scope[16];              /* of the intervals: "generation" | "consumption" */
     char source[256];            /* of the intervals; "" without */
-    struct intensity *annual;    /* rows of the zone that serve, by rising year, one a year */
+    struct intensity *annual;    /* by rising year, one a year: intensity_years() */
     size_t n_annual;
     struct grid_interval *intervals; /* sorted, no overlap */
     size_t n_intervals;

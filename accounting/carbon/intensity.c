@@ -34,8 +34,8 @@ struct table {
     size_t field;
     struct intensity row;
     unsigned seen; /* bits: columns of this row */
-    bool found;
-    struct intensity best;
+    struct intensity *rows; /* of the zone that is wanted, as they stand in the table */
+    size_t n_rows;
     struct near nearest[NEAREST_COUNT];
     int code; /* first failure */
     struct error *err;
@@ -114,14 +114,19 @@ static void note_near(struct table *table)
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-static bool is_better(const struct intensity *a, const struct intensity *b)
+static void add_row(struct table *table)
 {
-    bool a_lifecycle = strcmp(a->basis, "lifecycle") == 0;
-    bool b_lifecycle = strcmp(b->basis, "lifecycle") == 0;
+    struct intensity *rows;
 
-    if (a_lifecycle != b_lifecycle)
-        return a_lifecycle;
-    return a->year > b->year;
+    if ((table->n_rows & (table->n_rows - 1)) == 0) {
+        rows = realloc(table->rows, (table->n_rows ? table->n_rows * 2 : 1) * sizeof(*rows));
+        if (!rows) {
+            table->code = error_set(table->err, -ENOMEM, "%s: no memory to read it", table->path);
+            return;
+        }
+        table->rows = rows;
+    }
+    table->rows[table->n_rows++] = table->row;
 }
 
 static void bad_field(struct table *table, enum column column, const char *text, const char *remedy)
@@ -211,12 +216,10 @@ static void end_row(struct table *table)
             return;
         }
     }
-    if (strcasecmp(table->row.zone, table->wanted) != 0) {
+    if (strcasecmp(table->row.zone, table->wanted) != 0)
         note_near(table);
-    } else if (!table->found || is_better(&table->row, &table->best)) {
-        table->best = table->row;
-        table->found = true;
-    }
+    else
+        add_row(table);
 }
 
 static void on_record(int end, void *data)
@@ -235,43 +238,105 @@ static void on_record(int end, void *data)
     table->row = (struct intensity){ 0 };
 }
 
-static int read_table(struct table *table)
+/* Parse a table: rows of the zone, or -ENOENT with what comes nearest. The caller frees rows. */
+static int read_table(struct table *table, const char *text, size_t len)
 {
     struct csv_parser parser;
-    size_t len;
-    char *text;
-    int rc = file_read(AT_FDCWD, table->path, TABLE_SIZE_MAX, &text, &len, table->err);
 
-    if (rc < 0)
-        return error_prefix(table->err, rc, "grid intensities");
-    if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL | CSV_REPALL_NL) != 0) {
-        free(text);
+    for (int column = 0; column < COL_COUNT; column++)
+        table->index[column] = -1;
+    if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL | CSV_REPALL_NL) != 0)
         return error_set(table->err, -ENOMEM, "%s: no memory to read it", table->path);
-    }
     if ((csv_parse(&parser, text, len, on_field, on_record, table) != len ||
          csv_fini(&parser, on_field, on_record, table) != 0) && !table->code)
         table->code = error_set(table->err, -EBADMSG, "%s:%u: %s: quote a field that holds a quote "
                                 "or a comma, and double a quote inside", table->path, table->line,
                                 csv_strerror(csv_error(&parser)));
     csv_free(&parser);
-    free(text);
+    if (!table->code && table->n_rows == 0)
+        return error_set(table->err, -ENOENT, "no zone \"%s\" in %s; nearest: %s, %s, %s. Set Zone "
+                         "in carbon.conf to a zone of that file", table->wanted, table->path,
+                         table->nearest[0].zone, table->nearest[1].zone, table->nearest[2].zone);
     return table->code;
+}
+
+static bool is_better(const struct intensity *a, const struct intensity *b)
+{
+    bool a_lifecycle = strcmp(a->basis, "lifecycle") == 0;
+    bool b_lifecycle = strcmp(b->basis, "lifecycle") == 0;
+
+    if (a_lifecycle != b_lifecycle)
+        return a_lifecycle;
+    return a->year > b->year;
 }
 
 int intensity_find(const char *path, const char *zone, struct intensity *ret, struct error *err)
 {
     struct table table = { .path = path, .wanted = zone, .line = 1, .err = err };
-    int rc;
+    size_t len, best = 0;
+    char *text;
+    int rc = file_read(AT_FDCWD, path, TABLE_SIZE_MAX, &text, &len, err);
 
-    for (int column = 0; column < COL_COUNT; column++)
-        table.index[column] = -1;
-    rc = read_table(&table);
     if (rc < 0)
+        return error_prefix(err, rc, "grid intensities");
+    rc = read_table(&table, text, len);
+    free(text);
+    for (size_t i = 1; rc == 0 && i < table.n_rows; i++) {
+        if (is_better(&table.rows[i], &table.rows[best]))
+            best = i;
+    }
+    if (rc == 0)
+        *ret = table.rows[best];
+    free(table.rows);
+    return rc;
+}
+
+/* --- years ------------------------------------------------------------------------------------ */
+
+static bool has_basis(const struct table *table, const char *basis)
+{
+    for (size_t i = 0; i < table->n_rows; i++) {
+        if (strcmp(table->rows[i].basis, basis) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Put a row in its place by year among the first `count`; false when its year is there already. */
+static bool place_year(struct intensity *rows, size_t count, const struct intensity *row)
+{
+    struct intensity own = *row;
+    size_t place = count;
+
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].year == own.year)
+            return false;
+    }
+    while (place > 0 && rows[place - 1].year > own.year) {
+        rows[place] = rows[place - 1];
+        place--;
+    }
+    rows[place] = own;
+    return true;
+}
+
+int intensity_years(const char *text, const char *name, const char *zone, const char *basis,
+                    struct intensity **ret, size_t *ret_count, struct error *err)
+{
+    struct table table = { .path = name, .wanted = zone, .line = 1, .err = err };
+    int rc = read_table(&table, text, strlen(text));
+    bool only_basis = rc == 0 && has_basis(&table, basis);
+    size_t count = 0;
+
+    for (size_t i = 0; rc == 0 && i < table.n_rows; i++) {
+        if (!only_basis || strcmp(table.rows[i].basis, basis) == 0)
+            count += place_year(table.rows, count, &table.rows[i]);
+    }
+    if (rc < 0) {
+        free(table.rows);
         return rc;
-    if (!table.found)
-        return error_set(err, -ENOENT, "no zone \"%s\" in %s; nearest: %s, %s, %s. Set Zone in "
-                         "carbon.conf to a zone of that file", zone, path, table.nearest[0].zone,
-                         table.nearest[1].zone, table.nearest[2].zone);
-    *ret = table.best;
+    }
+    *ret = table.rows;
+    *ret_count = count;
     return 0;
 }

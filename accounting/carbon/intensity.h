@@ -9,6 +9,7 @@
 #define CARBON_CARBON_INTENSITY_H
 
 #include <limits.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/error.h"
@@ -39,5 +40,15 @@ void intensity_path(char ret_path[PATH_MAX]);
  */
 MUST_CHECK int intensity_find(const char *path, const char *zone, struct intensity *ret,
                               struct error *err);
+
+/*
+ * The rows of `zone`, matched without case, in the text of such a table, one a year by rising year
+ * (of several the first): those of `basis` when there are any, else those of the other one, so that
+ * years of one zone never mix bases. *ret is malloc'ed. `name` is the table's, for messages, which
+ * are intensity_find()'s; -ENOMEM.
+ */
+MUST_CHECK int intensity_years(const char *text, const char *name, const char *zone,
+                               const char *basis, struct intensity **ret, size_t *ret_count,
+                               struct error *err);
 
 #endif

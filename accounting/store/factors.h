@@ -18,8 +18,8 @@
 struct store;
 
 /* Names of documents. SETTINGS: lines Key=Value of those keys of carbon.conf that change figures
-   (Zone, PUE, GridBasis, IdlePolicy, EmbodiedMode, ExpectedUtilisation), in that order, values as conf_format(). The
-   others are the texts of the files of that name. */
+   (Zone, PUE, GridBasis, IdlePolicy, EmbodiedMode, ExpectedUtilisation), in that order, values as
+   conf_format(). The others are the texts of the files of that name. */
 #define FACTORS_SETTINGS "settings"
 #define FACTORS_INVENTORY "inventory.conf"
 #define FACTORS_GRID "grid_intensity.csv"
@@ -53,7 +53,8 @@ struct factor_change; /* a set in the making */
 /* Begin a new set. Nothing is written before something differs. NULL without memory. */
 struct factor_change *factors_change_new(struct store *store, const char *made_by);
 struct factor_change *factors_change_free(struct factor_change *change); /* takes NULL */
-/* Put a document; NULL text ends it. Same text as in force: nothing happens. */
+/* Put a document; NULL text ends it. Same text as in force: nothing happens. A text that was put
+   before in this change is replaced. */
 MUST_CHECK int factors_put_document(struct factor_change *change, const char *name,
                                     const char *text, struct error *err);
 /* The set that was made: its number, or 0 when nothing differed. */
@@ -67,14 +68,16 @@ struct grid_series {
 };
 
 struct factors_import {
-    size_t added, same, replaced; /* intervals */
+    size_t added, same; /* of the new intervals */
+    size_t replaced;    /* of those in force, ended */
 };
 
 /*
- * Add sorted intervals that do not overlap each other. Intervals in force of the same zone, basis
- * and scope that overlap them with other figures (or of another source): -EEXIST naming the first,
- * unless `replace`, which ends them from the new set on. Nothing is written by half: the caller
- * rolls back on failure.
+ * Add sorted intervals that do not overlap each other (-EINVAL). One that is in force already, with
+ * the same bounds, figures and source, is left. Others in force of the same zone, basis and scope
+ * that overlap them: -EEXIST naming the first, before anything is written; unless `replace`, which
+ * ends them from the new set on (what they covered beyond the new ones stays in force). The caller
+ * rolls back on failure. The zone is kept in upper case.
  */
 MUST_CHECK int factors_put_intervals(struct factor_change *change, const struct grid_series *series,
                                      const struct grid_interval *intervals, size_t count,
@@ -92,9 +95,10 @@ MUST_CHECK int factors_series(struct store *store, int64_t set,
                               void *arg, struct error *err);
 
 /*
- * Intervals of a zone and basis that touch [from_s, to_s), in order, as of a set; where both scopes
- * are there, consumption alone. *ret is malloc'ed; *ret_series names the first one's (key 0: there
- * is none).
+ * Intervals of a zone (without case) and basis that touch [from_s, to_s), in order, as of a set.
+ * Where the set has both scopes of them, at whatever time, consumption alone: a job's card and its
+ * month's report agree on the scope. *ret is malloc'ed; *ret_series names the first interval's (key
+ * 0: there is none).
  */
 MUST_CHECK int factors_intervals(struct store *store, int64_t set, const char *zone,
                                  const char *basis, int64_t from_s, int64_t to_s,

@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += libcarbon-store.la
 libcarbon_store_la_SOURCES = \
 	accounting/store/audit.c accounting/store/audit.h \
+	accounting/store/factors.c accounting/store/factors.h \
 	accounting/store/identity.c accounting/store/identity.h \
 	accounting/store/load.c \
 	accounting/store/millijoule.c accounting/store/millijoule.h \

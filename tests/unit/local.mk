@@ -119,7 +119,7 @@ books_cppflags = $(unit_cppflags) -I$(top_srcdir)/tests/fake
 books_cflags = $(unit_cflags) $(SQLITE_CFLAGS)
 books_ldadd = libcarbon-spool.la libcarbon-store.la libcarbon-core.la $(SQLITE_LIBS) $(CMOCKA_LIBS)
 books_tests = tests/unit/test_store tests/unit/test_millijoule tests/unit/test_load \
-	tests/unit/test_audit tests/unit/test_ingest
+	tests/unit/test_audit tests/unit/test_ingest tests/unit/test_factors
 check_PROGRAMS += $(books_tests)
 TESTS += $(books_tests)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(books_sources)
@@ -134,6 +134,10 @@ tests_unit_test_load_SOURCES = tests/unit/test_load.c $(books_sources)
 tests_unit_test_load_CPPFLAGS = $(books_cppflags)
 tests_unit_test_load_CFLAGS = $(books_cflags)
 tests_unit_test_load_LDADD = $(books_ldadd)
+tests_unit_test_factors_SOURCES = tests/unit/test_factors.c $(books_sources)
+tests_unit_test_factors_CPPFLAGS = $(books_cppflags)
+tests_unit_test_factors_CFLAGS = $(books_cflags)
+tests_unit_test_factors_LDADD = $(books_ldadd)
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(books_sources)
 tests_unit_test_audit_CPPFLAGS = $(books_cppflags)
 tests_unit_test_audit_CFLAGS = $(books_cflags)

@@ -163,6 +163,54 @@ static void the_table_lies_where_it_was_installed_or_where_carbon_data_says(void
     assert_string_equal(path, PKGDATADIR "/grid_intensity.csv");
 }
 
+static void a_zone_has_one_row_a_year_and_never_mixes_bases(void **state)
+{
+    static const char text[] = HEAD "XX,x,30,2026,lifecycle,s\nYY,y,1,2026,lifecycle,s\n"
+                               "XX,x,10,2024,lifecycle,s\nXX,x,7,2025,direct,s\n"
+                               "XX,x,11,2024,lifecycle,again\nXX,x,20,2025,lifecycle,s\n";
+    static const struct {
+        const char *zone, *basis;
+        size_t count;
+        unsigned years[3];
+        uint64_t g[3];
+    } cases[] = {
+        { "xx", "lifecycle", 3, { 2024, 2025, 2026 }, { 10, 20, 30 } },
+        { "XX", "direct", 1, { 2025 }, { 7 } },
+        { "YY", "direct", 1, { 2026 }, { 1 } }, /* all that there is */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct intensity *rows;
+        size_t count;
+
+        ROW_HOLDS(i, intensity_years(text, "t", cases[i].zone, cases[i].basis, &rows, &count,
+                                     NULL) == 0);
+        ROW_HOLDS(i, count == cases[i].count);
+        for (size_t j = 0; j < count; j++) {
+            ROW_HOLDS(i, rows[j].year == cases[i].years[j]);
+            ROW_HOLDS(i, rows[j].ug_per_kwh == cases[i].g[j] * 1000000);
+        }
+        free(rows);
+    }
+}
+
+static void years_of_a_text_fail_as_those_of_a_file(void **state)
+{
+    struct intensity *rows = NULL;
+    struct error err = { "" };
+    size_t count;
+
+    (void)state;
+    assert_int_equal(intensity_years(HEAD "XX,x,1,2026,lifecycle,s\n", "t.csv", "XY", "direct",
+                                     &rows, &count, &err), -ENOENT);
+    assert_non_null(strstr(err.text, "no zone \"XY\" in t.csv; nearest: XX"));
+    assert_int_equal(intensity_years(HEAD "XX,x,-1,2026,lifecycle,s\n", "t.csv", "XX", "direct",
+                                     &rows, &count, &err), -EBADMSG);
+    assert_non_null(strstr(err.text, "t.csv:2: gco2e_per_kwh"));
+    assert_null(rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +221,8 @@ int main(void)
         cmocka_unit_test(a_malformed_table_names_line_and_column),
         cmocka_unit_test(a_table_that_is_not_there_is_an_error),
         cmocka_unit_test(the_table_lies_where_it_was_installed_or_where_carbon_data_says),
+        cmocka_unit_test(a_zone_has_one_row_a_year_and_never_mixes_bases),
+        cmocka_unit_test(years_of_a_text_fail_as_those_of_a_file),
     };
 
     return cmocka_run_group_tests(tests, make_table, remove_table);
