@@ -100,6 +100,7 @@ CREATE TABLE cluster_hour (
 -- Highest one-minute mean power of a job over all its nodes, kept when its minutes are pruned.
 ALTER TABLE job ADD COLUMN peak_mw BIGINT;
 ALTER TABLE job ADD COLUMN peak_minute_s BIGINT;
+ALTER TABLE job ADD COLUMN peak_span_ms BIGINT; -- of that minute: below 10 s it yields to any longer
 
 -- Power per minute, now by component; "all" where the meter did not tell them apart.
 ALTER TABLE power RENAME TO power_1;
