@@ -20,10 +20,15 @@
  *
  * An asset of a node type is one piece (or `count` of them) in each of its nodes, or in those of
  * its own `nodes`, which must be among the type's. kg is of one piece; `factor` names a row of
- * embodied_factors.csv for kg, low, high and source instead. Every mistake is an error with file,
- * line, field and remedy: overlapping hostlists of two types, lifetime 0, low above central, a
- * retirement before the begin of service, PUE below 1, overlapping periods, an account that is its
- * own ancestor, a factor that the table does not have.
+ * embodied_factors.csv for kg, low, high and source instead. An asset is in service as long as its
+ * node type unless it says otherwise; it is retired with it at the latest. Of which pool a node's
+ * assets are, carbon/embodied.h says. A period without `to` goes on. Times are UTC, a day or a full
+ * hour: "2024-01-01", "2024-01-01T06:00Z".
+ *
+ * Every mistake is an error with file, line, field and remedy: overlapping hostlists of two types,
+ * lifetime 0, low above central, a retirement before the begin of service, PUE below 1, overlapping
+ * periods, an account that is its own ancestor, a factor that the table does not have. Keys are
+ * matched without case, # and // begin comments; there are no includes, variables or functions.
  */
 #ifndef CARBON_CARBON_INVENTORY_H
 #define CARBON_CARBON_INVENTORY_H
@@ -40,16 +45,18 @@ enum asset_class { ASSET_GPU, ASSET_CPU, ASSET_SHARED, ASSET_CLASS_COUNT };
 extern const char *const asset_class_names[]; /* "GPU", "CPU", "shared"; ends with NULL */
 
 #define NEVER_S INT64_MAX
+/* The most that all pieces may have emitted, high: 10^9 t. Sums of all of them fit an uint64_t. */
+#define INVENTORY_MG_MAX UINT64_C(1000000000000000000)
 
 struct asset {
     char name[96];
     unsigned class;              /* enum asset_class */
-    struct hostlist nodes;       /* of a node type's asset; none of a shared one */
+    struct hostlist nodes;       /* of a node type's asset, never empty; none of a shared one */
     uint32_t count;              /* pieces per node; of a shared one, in all */
     uint64_t low_mg, central_mg, high_mg; /* of one piece, made and delivered */
     uint64_t lifetime_h;         /* years x 8760, rounded to the hour */
     int64_t in_service_s, retired_s; /* NEVER_S: in service still; at full hours */
-    char source[256];
+    char source[320];
     unsigned line;               /* of the file, for messages */
 };
 
@@ -61,6 +68,12 @@ struct node_type {
     struct asset *assets;
     size_t n_assets;
     unsigned line;
+};
+
+/* A node's name and the index of its type. */
+struct inventory_node {
+    const char *name; /* the hostlist's */
+    int type;
 };
 
 struct market_period {
@@ -76,24 +89,29 @@ struct account_parent {
 struct inventory {
     struct node_type *types;
     size_t n_types;
+    struct inventory_node *nodes;  /* of all types, sorted by strcmp() */
+    size_t n_nodes;
     struct asset *shared;
     size_t n_shared;
     struct pue_period *pues;     /* sorted */
     size_t n_pues;
     struct market_period *markets; /* sorted */
     size_t n_markets;
-    struct account_parent *accounts;
+    struct account_parent *accounts; /* sorted by account */
     size_t n_accounts;
 };
 
 struct factor_table; /* carbon/factor_table.h */
 
-/* `name` is the file's, for messages. `table` serves `factor =`. -EINVAL; -ENOMEM. */
+/*
+ * `name` is the file's, for messages. `table` serves `factor =`; NULL: there is none. An empty text
+ * is an empty inventory. -EINVAL; -ENOMEM.
+ */
 MUST_CHECK int inventory_parse(const char *text, const char *name, const struct factor_table *table,
                                struct inventory *ret, struct error *err);
 void inventory_clear(struct inventory *inventory);
 
-/* Index of the type of a node, or -1. Linear in the types, by hash or bisection in the nodes. */
+/* Index of the type of a node, or -1; by bisection. */
 int inventory_type_of(const struct inventory *inventory, const char *node);
 
 #endif

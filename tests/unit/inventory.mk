@@ -1,0 +1,6 @@
+# inventory.conf and its tables
+check_PROGRAMS += tests/unit/test_inventory
+TESTS += tests/unit/test_inventory
+tests_unit_test_inventory_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_inventory_CFLAGS = $(unit_cflags)
+tests_unit_test_inventory_LDADD = libcarbon-carbon.la $(unit_ldadd)
