@@ -104,6 +104,9 @@ static int run_ingest(const struct conf *conf, bool watch)
         complain("%s", err.text);
         return EXIT_ERROR;
     }
+    if (store_backup(ingest.store))
+        complain("the database was upgraded to schema %d; %s is as it was", STORE_SCHEMA_VERSION,
+                 store_backup(ingest.store));
     status = watch ? ingest_watch(&ingest, &wait_mask) : ingest_once(&ingest);
     store_close(ingest.store);
     return status;

@@ -8,6 +8,7 @@ static int init_exec(const struct command *command, int argc, char **argv)
     static const struct option options[] = { COMMON_OPTIONS, { NULL, 0, NULL, 0 } };
     int option = next_option(command, argc, argv, options);
     struct error err = { "" };
+    struct store *store;
     struct conf conf;
     bool created;
 
@@ -15,18 +16,25 @@ static int init_exec(const struct command *command, int argc, char **argv)
         return option == OPTION_HELP ? EXIT_FINE : EXIT_ERROR;
     if (refuse_operands(command, argc, argv) || load_conf(&conf, NULL) < 0)
         return EXIT_ERROR;
-    if (store_create(conf.database, &created, &err) < 0) {
+    if (store_create(conf.database, &created, &err) < 0 ||
+        store_open(conf.database, STORE_WRITE, "carbonctl init", &store, &err) < 0) {
         complain("%s", err.text);
         return EXIT_ERROR;
     }
-    printf("%s %s\n", conf.database, created ? "created" : "is there already, and as it should be");
+    if (store_backup(store))
+        printf("%s upgraded to schema %d; %s is the database as it was\n", conf.database,
+               STORE_SCHEMA_VERSION, store_backup(store));
+    else
+        printf("%s %s\n", conf.database,
+               created ? "created" : "is there already, and as it should be");
+    store_close(store);
     return EXIT_FINE;
 }
 
 const struct command command_init = {
     .name = "init",
     .usage = "[OPTIONS]",
-    .summary = "create the database that carbon.conf names; harmless when it is there",
+    .summary = "create the database that carbon.conf names, or upgrade it",
     .help = "",
     .exec = init_exec,
 };

@@ -47,3 +47,20 @@ void clock_format_utc(int64_t wall_s, char ret_text[CLOCK_TEXT_SIZE])
     if (!gmtime_r(&t, &tm) || strftime(ret_text, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
         memcpy(ret_text, "?", 2);
 }
+
+int64_t clock_month_begin_s(int64_t wall_s)
+{
+    time_t t = (time_t)wall_s;
+    struct tm tm;
+
+    if (!gmtime_r(&t, &tm))
+        return 0; /* a year beyond an int: no wall clock in nanoseconds gets there */
+    return wall_s - (((tm.tm_mday - 1) * INT64_C(24) + tm.tm_hour) * 60 + tm.tm_min) * 60 -
+           tm.tm_sec;
+}
+
+int64_t clock_month_next_s(int64_t wall_s)
+{
+    /* 31 days after the first of any month lie in the next */
+    return clock_month_begin_s(clock_month_begin_s(wall_s) + 31 * INT64_C(86400));
+}

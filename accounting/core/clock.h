@@ -22,4 +22,8 @@ int clock_boot_id(char ret_boot_id[BOOT_ID_SIZE]);
 /* "2026-11-23T04:06:00Z", for any second since 1970 */
 void clock_format_utc(int64_t wall_s, char ret_text[CLOCK_TEXT_SIZE]);
 
+/* First second of the UTC month that a second since 1970 lies in, and of the month after it. */
+int64_t clock_month_begin_s(int64_t wall_s);
+int64_t clock_month_next_s(int64_t wall_s);
+
 #endif

@@ -8,6 +8,8 @@
  *   L2  amounts are only ever added; states (end, exit, names, flags) are taken from the batch of
  *       the highest seq of the stream, whatever the order of arrival, and nothing known is lost
  *   L3  for every (node, hour, component): node_total = sum of its energy rows
+ *   L4  the tables *_hour are the sums of energy and node_total, and allocation_month the months of
+ *       the allocations, after every batch
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,13 +21,11 @@
 #include "store/identity.h"
 #include "store/millijoule.h"
 #include "store/store_sqlite.h"
+#include "store/sums.h"
 
 #define STREAM_SIZE 17
 #define SECONDS_PER_HOUR 3600
 #define SECONDS_PER_MINUTE 60
-#define REMAINDER_STEP (-1)   /* of a job, outside its steps */
-#define UNALLOCATED_STEP (-1) /* of job 0 */
-#define SYSTEM_STEP (-2)      /* of job 0 */
 
 /* One batch on its way into the books. */
 struct load {
@@ -35,6 +35,7 @@ struct load {
     char stream[STREAM_SIZE];
     int64_t node_key;
     struct millijoules mj;
+    struct sums *sums;
     struct booked {
         int64_t job_key, allocation_key;
     } *booked; /* by index of batch->jobs */
@@ -311,7 +312,7 @@ static const char SQL_FLAGS_OF_JOB[] = "SELECT flags FROM allocation WHERE job_k
 static const char SQL_SET_FLAGS[] = "UPDATE job SET flags = ?2 WHERE job_key = ?1";
 
 static const char SQL_FIND_ALLOCATION[] =
-    "SELECT allocation_key, job_key, seen_seq, end_ns, flags FROM allocation"
+    "SELECT allocation_key, job_key, seen_seq, end_ns, flags, begin_ns, seen_ns FROM allocation"
     " WHERE node_key = ?1 AND stream = ?2 AND ref = ?3";
 
 static const char SQL_ADD_ALLOCATION[] =
@@ -329,6 +330,7 @@ struct known {
     bool there, open;
     int64_t allocation_key, job_key, seen_seq, end_ns;
     uint32_t flags;
+    struct sums_life life;
 };
 
 static int find_allocation(const struct load *load, uint64_t ref, struct known *ret_known)
@@ -353,7 +355,11 @@ static int find_allocation(const struct load *load, uint64_t ref, struct known *
         .open = sqlite3_column_type(stmt, 3) == SQLITE_NULL,
         .end_ns = sqlite3_column_int64(stmt, 3),
         .flags = (uint32_t)sqlite3_column_int64(stmt, 4),
+        .life.begin_ns = sqlite3_column_int64(stmt, 5),
+        .life.last_ns = sqlite3_column_int64(stmt, 6),
     };
+    if (!ret_known->open)
+        ret_known->life.last_ns = ret_known->end_ns;
     sqlite3_reset(stmt);
     return 0;
 }
@@ -441,6 +447,14 @@ static int collect_flags(const struct load *load, int64_t job_key)
     return run(load, stmt);
 }
 
+/* As bind_allocation() books it. Closing what was left open changes nothing of it. */
+static struct sums_life life_of(const struct load *load, const struct batch_job *job)
+{
+    return (struct sums_life){ job->begin_wall_ns, job->has & JOB_HAS_END
+                                                       ? job->end_wall_ns
+                                                       : load->batch->head.end_wall_ns };
+}
+
 /* Parameters 1 to 10 of SQL_ADD_ALLOCATION and SQL_UPDATE_ALLOCATION. */
 static void bind_allocation(sqlite3_stmt *stmt, const struct load *load,
                             const struct batch_job *job)
@@ -466,6 +480,7 @@ static void bind_allocation(sqlite3_stmt *stmt, const struct load *load,
 static int add_allocation(const struct load *load, const struct batch_job *job,
                           struct booked *booked)
 {
+    const struct sums_life life = life_of(load, job);
     sqlite3_stmt *stmt = prepare(load, SQL_ADD_ALLOCATION);
     int rc;
 
@@ -477,9 +492,10 @@ static int add_allocation(const struct load *load, const struct batch_job *job,
     sqlite3_bind_text(stmt, 13, load->stream, -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 14, (int64_t)job->ref);
     rc = run(load, stmt);
-    if (rc == 0)
-        booked->allocation_key = sqlite3_last_insert_rowid(load->store->db);
-    return rc;
+    if (rc < 0)
+        return rc;
+    booked->allocation_key = sqlite3_last_insert_rowid(load->store->db);
+    return sums_book_months(load->store, booked->allocation_key, NULL, &life, load->err);
 }
 
 static const char SQL_UNBREAK[] =
@@ -526,6 +542,7 @@ static int book_new_allocation(const struct load *load, const struct batch_job *
 static int book_news(const struct load *load, const struct batch_job *job,
                      const struct known *known)
 {
+    const struct sums_life life = life_of(load, job);
     bool ended = job->has & JOB_HAS_END;
     sqlite3_stmt *stmt = prepare(load, SQL_UPDATE_ALLOCATION);
     int rc;
@@ -535,6 +552,8 @@ static int book_news(const struct load *load, const struct batch_job *job,
     bind_allocation(stmt, load, job);
     sqlite3_bind_int64(stmt, 11, known->allocation_key);
     rc = run(load, stmt);
+    if (rc == 0)
+        rc = sums_book_months(load->store, known->allocation_key, &known->life, &life, load->err);
     if (rc == 0)
         rc = update_job(load, job, known->job_key, true);
     if (rc == 0 && (known->open == ended || (ended && known->end_ns != job->end_wall_ns)))
@@ -637,9 +656,9 @@ static const char SQL_BOOK_TOTAL[] =
     " counted_mj = node_total.counted_mj + excluded.counted_mj";
 
 static const char SQL_BOOK_POWER[] =
-    "INSERT INTO power (job_key, node_key, minute_s, energy_mj, span_ms)"
-    " VALUES (?1, ?2, ?3, ?4, ?5)"
-    " ON CONFLICT (job_key, minute_s, node_key) DO UPDATE SET"
+    "INSERT INTO power (job_key, node_key, minute_s, component, energy_mj, span_ms)"
+    " VALUES (?1, ?2, ?3, 'all', ?4, ?5)"
+    " ON CONFLICT (job_key, minute_s, node_key, component) DO UPDATE SET"
     " energy_mj = power.energy_mj + excluded.energy_mj, span_ms = power.span_ms + excluded.span_ms";
 
 /* To the nearest, half up: monotonic, so metered <= elapsed survives it. */
@@ -653,36 +672,49 @@ static int64_t ms_of(uint64_t ns)
     return rounded(ns, UINT64_C(1000000));
 }
 
-static void owner_keys(const struct load *load, const struct batch_energy *row,
-                       int64_t *ret_job_key, int64_t *ret_step_id)
+static int64_t job_key_of(const struct load *load, const struct batch_energy *row)
 {
-    *ret_job_key = row->has & ENERGY_HAS_REF ? booked_of(load, row->ref)->job_key : 0;
-    *ret_step_id = row->owner == OWNER_STEP        ? (int64_t)row->step_id
-                   : row->owner == OWNER_REMAINDER ? REMAINDER_STEP
-                   : row->owner == OWNER_SYSTEM    ? SYSTEM_STEP
-                                                   : UNALLOCATED_STEP;
+    return row->has & ENERGY_HAS_REF ? booked_of(load, row->ref)->job_key : 0;
+}
+
+static int64_t step_id_of(const struct batch_energy *row)
+{
+    return row->owner == OWNER_STEP        ? (int64_t)row->step_id
+           : row->owner == OWNER_REMAINDER ? REMAINDER_STEP
+           : row->owner == OWNER_SYSTEM    ? SYSTEM_STEP
+                                           : UNALLOCATED_STEP;
 }
 
 static int book_energy(const struct load *load, size_t index)
 {
     const struct batch_energy *row = &load->batch->energies[index];
+    const struct sums_row sum = {
+        .hour_s = row->hour_s,
+        .job_key = job_key_of(load, row),
+        .step_id = step_id_of(row),
+        .quality = row->quality,
+        .active_mj = (int64_t)load->mj.rows[index].active_mj,
+        .idle_mj = (int64_t)load->mj.rows[index].idle_mj,
+        .metered_ms = ms_of(row->metered_ns),
+        .elapsed_ms = ms_of(row->elapsed_ns),
+    };
     sqlite3_stmt *stmt = prepare(load, SQL_BOOK_ENERGY);
-    int64_t job_key, step_id;
 
     if (!stmt)
         return -EIO;
-    owner_keys(load, row, &job_key, &step_id);
     sqlite3_bind_int64(stmt, 1, load->node_key);
-    sqlite3_bind_int64(stmt, 2, row->hour_s);
-    sqlite3_bind_int64(stmt, 3, job_key);
-    sqlite3_bind_int64(stmt, 4, step_id);
+    sqlite3_bind_int64(stmt, 2, sum.hour_s);
+    sqlite3_bind_int64(stmt, 3, sum.job_key);
+    sqlite3_bind_int64(stmt, 4, sum.step_id);
     sqlite3_bind_text(stmt, 5, component_names[row->component], -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 6, quality_names[row->quality], -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 7, row->sensor, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 8, (int64_t)load->mj.rows[index].active_mj);
-    sqlite3_bind_int64(stmt, 9, (int64_t)load->mj.rows[index].idle_mj);
-    sqlite3_bind_int64(stmt, 10, ms_of(row->metered_ns));
-    sqlite3_bind_int64(stmt, 11, ms_of(row->elapsed_ns));
+    sqlite3_bind_int64(stmt, 8, sum.active_mj);
+    sqlite3_bind_int64(stmt, 9, sum.idle_mj);
+    sqlite3_bind_int64(stmt, 10, sum.metered_ms);
+    sqlite3_bind_int64(stmt, 11, sum.elapsed_ms);
+    if (sums_add_row(load->sums, &sum) < 0)
+        return error_set(load->err, -ENOMEM, "out of memory");
     return run(load, stmt);
 }
 
@@ -697,6 +729,8 @@ static int book_total(const struct load *load, size_t index)
     sqlite3_bind_int64(stmt, 2, total->hour_s);
     sqlite3_bind_text(stmt, 3, component_names[total->component], -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 4, (int64_t)load->mj.totals_mj[index]);
+    if (sums_add_counted(load->sums, total->hour_s, (int64_t)load->mj.totals_mj[index]) < 0)
+        return error_set(load->err, -ENOMEM, "out of memory");
     return run(load, stmt);
 }
 
@@ -724,6 +758,9 @@ static int book_amounts(const struct load *load)
         rc = book_total(load, i);
     for (size_t i = 0; i < load->batch->n_powers && rc == 0; i++)
         rc = book_power(load, &load->batch->powers[i]);
+    if (rc == 0)
+        rc = sums_book(load->sums, load->store, load->node_key, load->batch->head.cluster,
+                       load->err);
     return rc;
 }
 
@@ -888,11 +925,13 @@ int store_load(struct store *store, const struct batch *batch, const char *crc32
         return rc;
     snprintf(load.stream, sizeof(load.stream), "%016" PRIx64, batch->head.stream);
     load.booked = calloc(batch->n_jobs + 1, sizeof(*load.booked));
-    if (!load.booked || millijoules_of(batch, &load.mj) < 0)
+    load.sums = sums_new();
+    if (!load.booked || !load.sums || millijoules_of(batch, &load.mj) < 0)
         rc = error_set(err, -ENOMEM, "out of memory");
     if (rc == 0)
         rc = book_in_savepoint(&load, &outcome);
     free(load.booked);
+    sums_free(load.sums);
     millijoules_clear(&load.mj);
     if (rc == 0)
         *ret_outcome = outcome;

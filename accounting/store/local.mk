@@ -10,16 +10,20 @@ libcarbon_store_la_SOURCES = \
 	accounting/store/query.c accounting/store/query.h \
 	accounting/store/schema.c \
 	accounting/store/store.c accounting/store/store.h \
-	accounting/store/store_sqlite.h
+	accounting/store/store_sqlite.h \
+	accounting/store/sums.c accounting/store/sums.h \
+	accounting/store/upgrade.c
 libcarbon_store_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_builddir)/accounting
 libcarbon_store_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 libcarbon_store_la_LIBADD = libcarbon-core.la $(SQLITE_LIBS)
 
-# the schema's text as a C string
-EXTRA_DIST += accounting/store/schema-1.sql
-CLEANFILES += accounting/store/schema-1.inc
-$(libcarbon_store_la_OBJECTS): accounting/store/schema-1.inc
-accounting/store/schema-1.inc: accounting/store/schema-1.sql
-	$(AM_V_GEN)$(MKDIR_P) accounting/store && \
-	sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' \
-	    $(srcdir)/accounting/store/schema-1.sql > $@.tmp && mv $@.tmp $@
+# SQL as C strings
+store_sql = accounting/store/schema-1.sql accounting/store/schema-2.sql accounting/store/sums.sql
+store_inc = $(store_sql:.sql=.inc)
+SUFFIXES = .sql .inc
+EXTRA_DIST += $(store_sql)
+CLEANFILES += $(store_inc)
+$(libcarbon_store_la_OBJECTS): $(store_inc)
+.sql.inc:
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
+	sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' $< > $@.tmp && mv $@.tmp $@

@@ -1,7 +1,8 @@
--- Schema 2: factor sets, sums that make reports quick, power by component. Applied on schema 1, in
--- the transaction of store_upgrade(); what it derives from rows of schema 1 is derived here.
+-- Schema 2: factor sets, sums that make reports quick, power by component. Applied on schema 1, and
+-- then sums.sql makes the sums from the rows that are there: both in one transaction.
 -- SQL that SQLite 3.26 and PostgreSQL 13 both speak. Names and units as in schema 1; _ug
--- micrograms.
+-- micrograms. A table that ends in "clustered" is read in ranges of its key, and should lie in that
+-- order: for SQLite it is made WITHOUT ROWID.
 
 -- Everything besides the books that a figure rests on, as it was at one time. A fact is in set S
 -- when since_set <= S and (until_set IS NULL or S < until_set); facts are never changed or removed,
@@ -47,7 +48,7 @@ CREATE TABLE allocation_month (
     month_s BIGINT NOT NULL,            -- first second of the month
     allocation_key INTEGER NOT NULL REFERENCES allocation (allocation_key),
     PRIMARY KEY (month_s, allocation_key)
-);
+);  -- clustered
 
 -- Sums of `energy`, kept with every batch: of a job over its nodes, steps and components.
 CREATE TABLE job_hour (
@@ -61,7 +62,7 @@ CREATE TABLE job_hour (
     elapsed_ms BIGINT NOT NULL,
     gap_ms BIGINT NOT NULL,             -- of elapsed_ms, in rows of quality gap
     PRIMARY KEY (hour_s, job_key)
-);
+);  -- clustered
 
 -- Sums of `energy` of a node, with the other side of the books: counted_mj is from node_total.
 CREATE TABLE node_hour (
@@ -78,7 +79,7 @@ CREATE TABLE node_hour (
     elapsed_ms BIGINT NOT NULL,
     gap_ms BIGINT NOT NULL,
     PRIMARY KEY (hour_s, node_key)
-);
+);  -- clustered
 
 -- node_hour summed over the nodes of a cluster.
 CREATE TABLE cluster_hour (
@@ -95,7 +96,7 @@ CREATE TABLE cluster_hour (
     elapsed_ms BIGINT NOT NULL,
     gap_ms BIGINT NOT NULL,
     PRIMARY KEY (cluster, hour_s)
-);
+);  -- clustered
 
 -- Highest one-minute mean power of a job over all its nodes, kept when its minutes are pruned.
 ALTER TABLE job ADD COLUMN peak_mw BIGINT;
@@ -112,7 +113,7 @@ CREATE TABLE power (
     energy_mj BIGINT NOT NULL,
     span_ms BIGINT NOT NULL,            -- of the minute, that the job lived
     PRIMARY KEY (job_key, minute_s, node_key, component)
-);
+);  -- clustered
 INSERT INTO power (job_key, node_key, minute_s, component, energy_mj, span_ms)
     SELECT job_key, node_key, minute_s, 'all', energy_mj, span_ms FROM power_1;
 DROP TABLE power_1;

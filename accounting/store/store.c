@@ -269,7 +269,7 @@ static int check_file(const struct store *store, enum store_mode mode, struct er
     return 0;
 }
 
-static int open_handle(struct store *store, enum store_mode mode, struct error *err)
+int store_open_handle(struct store *store, enum store_mode mode, struct error *err)
 {
     int flags = mode == STORE_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
     char *text = NULL;
@@ -290,23 +290,31 @@ static int open_handle(struct store *store, enum store_mode mode, struct error *
 }
 
 /* S1 */
-static int check_version(struct store *store, struct error *err)
+static int check_version(struct store *store, int64_t *ret_version, struct error *err)
 {
-    int64_t id, version;
+    int64_t id;
     int rc = store_integer(store, "PRAGMA application_id", &id, err);
 
     if (rc == 0)
-        rc = store_integer(store, "PRAGMA user_version", &version, err);
+        rc = store_integer(store, "PRAGMA user_version", ret_version, err);
     if (rc < 0)
         return rc;
-    if (id != STORE_APPLICATION_ID)
+    if (id != STORE_APPLICATION_ID || *ret_version < 1)
         return error_set(err, -EBADMSG, "%s is not a database of slurm-carbon; `carbonctl init` "
                          "creates one, or Database in carbon.conf names another", store->path);
-    if (version > STORE_SCHEMA_VERSION)
+    if (*ret_version > STORE_SCHEMA_VERSION)
         return error_set(err, -EPROTO, "database %s has schema %lld, and this program knows up to "
                          "%d; install the slurm-carbon that wrote it, or a newer one", store->path,
-                         (long long)version, STORE_SCHEMA_VERSION);
+                         (long long)*ret_version, STORE_SCHEMA_VERSION);
     return 0;
+}
+
+static int refuse_older(const struct store *store, int64_t version, struct error *err)
+{
+    return error_set(err, -EPROTO, "database %s has schema %lld, and this program reads schema %d; "
+                     "run `carbonctl init` on the management node: it keeps a copy of the database "
+                     "and upgrades it, as the next `carbonctl ingest` does too", store->path,
+                     (long long)version, STORE_SCHEMA_VERSION);
 }
 
 /* S3 */
@@ -320,6 +328,7 @@ static int open_store(struct store *store, const char *database, enum store_mode
                       const char *who, struct error *err)
 {
     bool network;
+    int64_t version = 0;
     int rc = parse_database(database, store->path, &network, err);
 
     if (rc == 0)
@@ -329,12 +338,15 @@ static int open_store(struct store *store, const char *database, enum store_mode
     if (rc == 0 && mode == STORE_WRITE)
         rc = take_lock(store, who, err);
     if (rc == 0)
-        rc = open_handle(store, mode, err);
+        rc = store_open_handle(store, mode, err);
     if (rc == 0)
-        rc = check_version(store, err);
+        rc = check_version(store, &version, err);
     if (rc == 0 && mode == STORE_WRITE)
         rc = set_journal(store, err);
-    return rc;
+    if (rc < 0 || version == STORE_SCHEMA_VERSION)
+        return rc;
+    return mode == STORE_WRITE ? store_upgrade(store, version, err)
+                               : refuse_older(store, version, err);
 }
 
 int store_open(const char *database, enum store_mode mode, const char *who,
@@ -373,6 +385,11 @@ const char *store_path(const struct store *store)
     return store->path;
 }
 
+const char *store_backup(const struct store *store)
+{
+    return store->backup_path[0] ? store->backup_path : NULL;
+}
+
 /* --- creating -------------------------------------------------------------------------------- */
 
 /* Whoever can write the directory can replace the books. */
@@ -409,8 +426,8 @@ static int create_schema(struct store *store, bool *ret_created, struct error *e
     snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
              STORE_APPLICATION_ID, STORE_SCHEMA_VERSION);
     rc = store_exec(store, "BEGIN IMMEDIATE", err);
-    if (rc == 0)
-        rc = store_exec(store, store_schema(STORE_SCHEMA_VERSION), err);
+    for (int version = 1; rc == 0 && version <= STORE_SCHEMA_VERSION; version++)
+        rc = store_apply_schema(store, version, err);
     if (rc == 0)
         rc = store_exec(store, mark, err);
     *ret_created = rc == 0;
@@ -440,6 +457,7 @@ static int create_store(struct store *store, const char *database, bool *ret_cre
 {
     char dir[PATH_MAX];
     bool network;
+    int64_t version;
     int rc = parse_database(database, store->path, &network, err);
 
     if (rc == 0)
@@ -454,12 +472,12 @@ static int create_store(struct store *store, const char *database, bool *ret_cre
     if (rc == 0)
         rc = create_file(store->path, err);
     if (rc == 0)
-        rc = open_handle(store, STORE_WRITE, err);
+        rc = store_open_handle(store, STORE_WRITE, err);
     if (rc == 0)
         rc = set_journal(store, err);
     if (rc == 0)
         rc = create_schema(store, ret_created, err);
-    return rc == 0 ? check_version(store, err) : rc;
+    return rc == 0 ? check_version(store, &version, err) : rc;
 }
 
 int store_create(const char *database, bool *ret_created, struct error *err)

@@ -2,8 +2,8 @@
  * store.h - the books: one interface over the database that keeps them
  *
  * A database is named as in carbon.conf: "sqlite:/absolute/path", with "?network=yes" after it to
- * allow a network file system. Everything stored is a 64-bit integer or text (schema-1.sql says
- * what); energies are millijoules.
+ * allow a network file system. Everything stored is a 64-bit integer or text (schema-*.sql
+ * say what); energies are millijoules.
  *
  * Exactly one process writes, holding a lock file beside the database; any number read. A store
  * belongs to one thread.
@@ -17,7 +17,7 @@
 #include "core/batch.h"
 #include "core/error.h"
 
-#define STORE_SCHEMA_VERSION 1
+#define STORE_SCHEMA_VERSION 2
 
 struct store;
 
@@ -25,8 +25,8 @@ struct store;
 
 /*
  * Create the database (mode 0640, in a directory that is there and that only its owner or group
- * may write) with the newest schema, or find it there already: *ret_created says which (may be
- * NULL). Errors as store_open(); -ENOENT or -EPERM for the directory.
+ * may write) with the newest schema, or find it there already, of whatever schema: *ret_created
+ * says which (may be NULL). Errors as store_open(); -ENOENT or -EPERM for the directory.
  */
 MUST_CHECK int store_create(const char *database, bool *ret_created, struct error *err);
 
@@ -39,9 +39,13 @@ enum store_mode {
  * Open a database that is there. `who` is the command as the lock should name it ("carbonctl
  * ingest"), for STORE_WRITE.
  *
+ * A database of an older schema is upgraded by STORE_WRITE: a checked copy of it is put beside it
+ * (store_backup() names it), then all happens in one transaction, so that whatever interrupts it
+ * leaves the old schema or the new, whole. STORE_READ refuses it and says what to run.
+ *
  * -ENOENT: no such database. -EBUSY: another process writes; the text names it. -EACCES.
  * -EXDEV: on a network file system. -EBADMSG: a file, but not one of ours. -EPROTO: written by a
- * newer slurm-carbon. -EINVAL: the name is no database's.
+ * newer slurm-carbon, or, for a reader, by an older one. -EINVAL: the name is no database's.
  */
 MUST_CHECK int store_open(const char *database, enum store_mode mode, const char *who,
                           struct store **ret_store, struct error *err);
@@ -49,6 +53,9 @@ MUST_CHECK int store_open(const char *database, enum store_mode mode, const char
 struct store *store_close(struct store *store); /* takes NULL, returns NULL; rolls back */
 
 const char *store_path(const struct store *store); /* of the database's file */
+
+/* The copy of the old database, when this opening upgraded it; else NULL. Say so to the user. */
+const char *store_backup(const struct store *store);
 
 /* --- transactions ---------------------------------------------------------------------------- */
 

@@ -10,11 +10,12 @@
 #include "store/store.h"
 
 #define STORE_APPLICATION_ID 0x43617262 /* "Carb", in the database's header */
-#define STORE_STATEMENTS_MAX 64
+#define STORE_STATEMENTS_MAX 128
 
 struct store {
     sqlite3 *db;
     char path[PATH_MAX];
+    char backup_path[PATH_MAX + 32]; /* "" or the copy that an upgrade made */
     int lock_fd; /* of a writer; else -1 */
     struct {
         const char *sql; /* the constant's address is the key */
@@ -51,6 +52,18 @@ int store_failed(struct store *store, const char *what, struct error *err);
 
 /* Text of a schema version, all its statements; NULL for one that does not exist. */
 const char *store_schema(int version);
+
+/* Make the tables of a version, on those of the version before; in SQLite's words. */
+MUST_CHECK int store_apply_schema(struct store *store, int version, struct error *err);
+
+/* Make the sums of schema 2 anew from the rows (sums.sql). */
+MUST_CHECK int store_make_sums(struct store *store, struct error *err);
+
+/* A handle on store->path, set up, with nothing of it read yet. */
+MUST_CHECK int store_open_handle(struct store *store, enum store_mode mode, struct error *err);
+
+/* From schema `version` to the newest, inside the writer's lock; see store_open(). */
+MUST_CHECK int store_upgrade(struct store *store, int64_t version, struct error *err);
 
 /* Name of a network file system by its magic number (statfs f_type); NULL for a local one. */
 const char *store_network_name(long f_type);

@@ -59,3 +59,42 @@ fresh() {
     [ "$rc" -eq 0 ]
     [ "$n" -gt 5 ]
 }
+
+# The books of the batches as a slurm-carbon of schema 1 kept them.
+make_schema_1() { # FILE
+    fresh
+    "$carbonctl" ingest >/dev/null 2>&1 || [ $? -eq 3 ]
+    { cat "${top_srcdir:?}/accounting/store/schema-1.sql"
+      echo "ATTACH '$dir/carbon.db' AS new;"
+      cat "$top_srcdir/tests/fake/to_schema_1.sql"; } | sqlite3 "$1"
+}
+
+version() { # FILE
+    sqlite3 "$1" 'PRAGMA user_version'
+}
+
+@test "killed at any change to a file, an upgrade leaves one schema or the other, and a whole copy" {
+    make_schema_1 "$dir/schema-1.db"
+    n=0 rc=137 was_1=0 was_2=0
+    while [ "$rc" -eq 137 ]; do
+        n=$((n + 1))
+        rm -f "$dir"/carbon.db*
+        cp "$dir/schema-1.db" "$dir/carbon.db"
+        rc=0
+        KILL_AT=$n LD_PRELOAD=$killat "$carbonctl" init >"$dir/log" 2>&1 || rc=$?
+        case $(version "$dir/carbon.db") in
+            1) was_1=$((was_1 + 1)) ;;
+            2) was_2=$((was_2 + 1)); [ -e "$dir/carbon.db.schema-1.bak" ] ;;
+            *) echo "killed at change $n: no schema"; false ;;
+        esac
+        for copy in "$dir"/carbon.db.schema-1.bak; do
+            [ ! -e "$copy" ] || [ "$(sqlite3 "$copy" 'PRAGMA integrity_check')" = ok ]
+        done
+        "$carbonctl" init >"$dir/log" 2>&1 || { echo "killed at change $n"; cat "$dir/log"; false; }
+        "$carbonctl" audit >"$dir/log" 2>&1 || { echo "killed at $n"; cat "$dir/log"; false; }
+        [ "$(version "$dir/carbon.db")" -eq 2 ]
+    done
+    [ "$rc" -eq 0 ]
+    [ "$was_1" -gt 10 ] && [ "$was_2" -gt 0 ]
+    echo "# killed at $((n - 1)) places" >&3
+}

@@ -174,7 +174,7 @@ same() { # EXPECTED ACTUAL
 @test 'a minute that the job hardly lived is no peak' {
     # the last minute's 100 ms at 900 W a node are below the peak, and would not count above it
     sqlite3 "$books/carbon.db" ".clone $books/peak.db" > "$books/log" 2>&1
-    sqlite3 "$books/peak.db" "PRAGMA application_id = 1130459746; PRAGMA user_version = 1;
+    sqlite3 "$books/peak.db" "PRAGMA application_id = 1130459746; PRAGMA user_version = 2;
         UPDATE power SET energy_mj = 9000000 WHERE span_ms = 100"
     sed "s/carbon\.db/peak.db/" "$books/carbon.conf" > "$books/peak.conf"
     same '1000000' "$(field peakpowerraw 100 -X --config "$books/peak.conf")"

@@ -51,13 +51,13 @@ energy() {
 
 # power JOB_KEY NODE MINUTE ENERGY_MJ SPAN_MS
 power() {
-    echo "INSERT INTO power VALUES ($1, $2, $t0 + $3 * 60, $4, $5);"
+    echo "INSERT INTO power VALUES ($1, $2, $t0 + $3 * 60, 'all', $4, $5);"
 }
 
 sacct_fixture_rows() {
     local batch=4294967291 extern=4294967292 node name task
 
-    echo "PRAGMA application_id = 1130459746; PRAGMA user_version = 1; BEGIN;"
+    echo "PRAGMA application_id = 1130459746; PRAGMA user_version = 2; BEGIN;"
     for node in 1 2 3; do
         name=n$node
         echo "INSERT INTO node VALUES ($node, 'alpha', '$name', 2, 8, 4, 64000);"
@@ -157,9 +157,10 @@ sacct_fixture_rows() {
 
 # A database DIR/carbon.db, and DIR/carbon.conf that names it.
 sacct_fixture() {
-    local dir=$1 source=${top_srcdir:-.}
+    local dir=$1 store=${top_srcdir:-.}/accounting/store
 
-    { cat "$source/accounting/store/schema-1.sql"; sacct_fixture_rows; } | sqlite3 "$dir/carbon.db"
+    { cat "$store/schema-1.sql" "$store/schema-2.sql"; sacct_fixture_rows; cat "$store/sums.sql"; } |
+        sqlite3 "$dir/carbon.db"
     printf '%s\n' 'ClusterName=alpha' 'Zone=FR' 'PUE=1.2' "Database=sqlite:$dir/carbon.db" \
         > "$dir/carbon.conf"
 }

@@ -61,7 +61,8 @@ static void every_altered_row_is_found(void **state)
         { "A5", "UPDATE energy SET metered_ms = elapsed_ms + 1 WHERE rowid = 5" },
         { "A5", "UPDATE energy SET active_mj = active_mj + 0.5 WHERE rowid = 5" },
         { "A5", "UPDATE node_total SET counted_mj = -1 WHERE rowid = 1" },
-        { "A5", "UPDATE power SET energy_mj = -1 WHERE rowid = 1" },
+        { "A5", "UPDATE power SET energy_mj = -1 WHERE minute_s = (SELECT MIN(minute_s) FROM"
+                " power)" },
         { "A5", "UPDATE batch_component SET begin_uj = end_uj + 1 WHERE seq = 3" },
         { "DB", "DELETE FROM allocation" },
     };

@@ -1,0 +1,248 @@
+#include "store/sums.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "store/store_sqlite.h"
+
+#define NODE 0 /* in place of a job_key: the sum of the whole node */
+
+/* One hour of one job or of the node; amounts by the columns of node_hour. */
+enum { COUNTED, ACTIVE, IDLE, SYSTEM, UNALLOCATED, MEASURED, MODELLED, METERED, ELAPSED, GAP,
+       AMOUNTS };
+struct sum {
+    int64_t hour_s, job_key;
+    int64_t amounts[AMOUNTS];
+};
+
+struct sums {
+    struct sum *items;
+    size_t count, room;
+};
+
+struct sums *sums_new(void)
+{
+    return calloc(1, sizeof(struct sums));
+}
+
+struct sums *sums_free(struct sums *sums)
+{
+    if (sums)
+        free(sums->items);
+    free(sums);
+    return NULL;
+}
+
+static int add(struct sums *sums, const struct sum *sum)
+{
+    if (sums->count == sums->room) {
+        size_t room = sums->room ? sums->room * 2 : 64;
+        struct sum *grown = realloc(sums->items, room * sizeof(*grown));
+
+        if (!grown)
+            return -ENOMEM;
+        sums->items = grown;
+        sums->room = room;
+    }
+    sums->items[sums->count++] = *sum;
+    return 0;
+}
+
+int sums_add_row(struct sums *sums, const struct sums_row *row)
+{
+    int64_t all_mj = row->active_mj + row->idle_mj;
+    struct sum sum = { .hour_s = row->hour_s, .job_key = row->job_key };
+    int rc = 0;
+
+    sum.amounts[METERED] = row->metered_ms;
+    sum.amounts[ELAPSED] = row->elapsed_ms;
+    sum.amounts[MEASURED] = row->quality == QUALITY_MEASURED ? all_mj : 0;
+    sum.amounts[MODELLED] = row->quality == QUALITY_MODELLED ? all_mj : 0;
+    sum.amounts[GAP] = row->quality == QUALITY_GAP ? row->elapsed_ms : 0;
+    if (row->job_key == 0) {
+        sum.amounts[row->step_id == SYSTEM_STEP ? SYSTEM : UNALLOCATED] = all_mj;
+        return add(sums, &sum);
+    }
+    sum.amounts[ACTIVE] = row->active_mj;
+    sum.amounts[IDLE] = row->idle_mj;
+    rc = add(sums, &sum);
+    sum.job_key = NODE;
+    return rc == 0 ? add(sums, &sum) : rc;
+}
+
+int sums_add_counted(struct sums *sums, int64_t hour_s, int64_t counted_mj)
+{
+    struct sum sum = { .hour_s = hour_s, .job_key = NODE };
+
+    sum.amounts[COUNTED] = counted_mj;
+    return add(sums, &sum);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct sum *x = a, *y = b;
+
+    if (x->hour_s != y->hour_s)
+        return x->hour_s < y->hour_s ? -1 : 1;
+    return x->job_key < y->job_key ? -1 : x->job_key > y->job_key;
+}
+
+/* One item for each key. */
+static void fold(struct sums *sums)
+{
+    size_t kept = 0;
+
+    if (sums->count == 0)
+        return;
+    qsort(sums->items, sums->count, sizeof(*sums->items), compare);
+    for (size_t i = 1; i < sums->count; i++) {
+        if (compare(&sums->items[kept], &sums->items[i]) != 0) {
+            sums->items[++kept] = sums->items[i];
+            continue;
+        }
+        for (int j = 0; j < AMOUNTS; j++)
+            sums->items[kept].amounts[j] += sums->items[i].amounts[j];
+    }
+    sums->count = kept + 1;
+}
+
+/* --- into the books -------------------------------------------------------------------------- */
+
+#define ADDED(table, column) column " = " table "." column " + excluded." column
+
+static const char SQL_ADD_JOB_HOUR[] =
+    "INSERT INTO job_hour (hour_s, job_key, active_mj, idle_mj, measured_mj, modelled_mj,"
+    " metered_ms, elapsed_ms, gap_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+    " ON CONFLICT (hour_s, job_key) DO UPDATE SET "
+    ADDED("job_hour", "active_mj") ", " ADDED("job_hour", "idle_mj") ", "
+    ADDED("job_hour", "measured_mj") ", " ADDED("job_hour", "modelled_mj") ", "
+    ADDED("job_hour", "metered_ms") ", " ADDED("job_hour", "elapsed_ms") ", "
+    ADDED("job_hour", "gap_ms");
+
+#define NODE_COLUMNS "counted_mj, active_mj, idle_mj, system_mj, unallocated_mj, measured_mj," \
+    " modelled_mj, metered_ms, elapsed_ms, gap_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9," \
+    " ?10, ?11, ?12)"
+#define NODE_ADDED(table) \
+    ADDED(table, "counted_mj") ", " ADDED(table, "active_mj") ", " ADDED(table, "idle_mj") ", " \
+    ADDED(table, "system_mj") ", " ADDED(table, "unallocated_mj") ", " \
+    ADDED(table, "measured_mj") ", " ADDED(table, "modelled_mj") ", " \
+    ADDED(table, "metered_ms") ", " ADDED(table, "elapsed_ms") ", " ADDED(table, "gap_ms")
+
+static const char SQL_ADD_NODE_HOUR[] =
+    "INSERT INTO node_hour (hour_s, node_key, " NODE_COLUMNS
+    " ON CONFLICT (hour_s, node_key) DO UPDATE SET " NODE_ADDED("node_hour");
+
+static const char SQL_ADD_CLUSTER_HOUR[] =
+    "INSERT INTO cluster_hour (hour_s, cluster, " NODE_COLUMNS
+    " ON CONFLICT (cluster, hour_s) DO UPDATE SET " NODE_ADDED("cluster_hour");
+
+static void bind_amounts(sqlite3_stmt *stmt, const struct sum *sum, const int *columns, int count)
+{
+    for (int i = 0; i < count; i++)
+        sqlite3_bind_int64(stmt, 3 + i, sum->amounts[columns ? columns[i] : i]);
+}
+
+static int book_job_hour(struct store *store, const struct sum *sum, struct error *err)
+{
+    static const int columns[] = { ACTIVE, IDLE, MEASURED, MODELLED, METERED, ELAPSED, GAP };
+    sqlite3_stmt *stmt = store_statement(store, SQL_ADD_JOB_HOUR, err);
+
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_int64(stmt, 1, sum->hour_s);
+    sqlite3_bind_int64(stmt, 2, sum->job_key);
+    bind_amounts(stmt, sum, columns, sizeof(columns) / sizeof(columns[0]));
+    return store_run(store, stmt, err);
+}
+
+static int book_node_hour(struct store *store, const struct sum *sum, int64_t node_key,
+                          const char *cluster, struct error *err)
+{
+    sqlite3_stmt *stmt = store_statement(store, SQL_ADD_NODE_HOUR, err);
+    int rc;
+
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_int64(stmt, 1, sum->hour_s);
+    sqlite3_bind_int64(stmt, 2, node_key);
+    bind_amounts(stmt, sum, NULL, AMOUNTS);
+    rc = store_run(store, stmt, err);
+    stmt = rc == 0 ? store_statement(store, SQL_ADD_CLUSTER_HOUR, err) : NULL;
+    if (!stmt)
+        return rc < 0 ? rc : -EIO;
+    sqlite3_bind_int64(stmt, 1, sum->hour_s);
+    sqlite3_bind_text(stmt, 2, cluster, -1, SQLITE_STATIC);
+    bind_amounts(stmt, sum, NULL, AMOUNTS);
+    return store_run(store, stmt, err);
+}
+
+int sums_book(struct sums *sums, struct store *store, int64_t node_key, const char *cluster,
+              struct error *err)
+{
+    int rc = 0;
+
+    fold(sums);
+    for (size_t i = 0; i < sums->count && rc == 0; i++) {
+        const struct sum *sum = &sums->items[i];
+
+        rc = sum->job_key == NODE ? book_node_hour(store, sum, node_key, cluster, err)
+                                  : book_job_hour(store, sum, err);
+    }
+    return rc;
+}
+
+/* --- months ---------------------------------------------------------------------------------- */
+
+static const char SQL_ADD_MONTH[] =
+    "INSERT INTO allocation_month (month_s, allocation_key) VALUES (?1, ?2)";
+static const char SQL_DROP_MONTH[] =
+    "DELETE FROM allocation_month WHERE month_s = ?1 AND allocation_key = ?2";
+
+/* First seconds of its first and last month. */
+struct months {
+    int64_t first_s, last_s;
+};
+
+static struct months months_of(const struct sums_life *life)
+{
+    int64_t last_ns = life->last_ns > life->begin_ns ? life->last_ns : life->begin_ns;
+
+    return (struct months){ clock_month_begin_s(life->begin_ns / (int64_t)NS_PER_S),
+                            clock_month_begin_s(last_ns / (int64_t)NS_PER_S) };
+}
+
+/* Run `sql` for every month that `of` has and `without` has not. */
+static int for_months(struct store *store, const char *sql, int64_t allocation_key,
+                      const struct months *of, const struct months *without, struct error *err)
+{
+    int rc = 0;
+
+    for (int64_t month_s = of->first_s; month_s <= of->last_s && rc == 0;
+         month_s = clock_month_next_s(month_s)) {
+        sqlite3_stmt *stmt;
+
+        if (without && month_s >= without->first_s && month_s <= without->last_s)
+            continue;
+        stmt = store_statement(store, sql, err);
+        if (!stmt)
+            return -EIO;
+        sqlite3_bind_int64(stmt, 1, month_s);
+        sqlite3_bind_int64(stmt, 2, allocation_key);
+        rc = store_run(store, stmt, err);
+    }
+    return rc;
+}
+
+int sums_book_months(struct store *store, int64_t allocation_key, const struct sums_life *before,
+                     const struct sums_life *now, struct error *err)
+{
+    struct months fresh = months_of(now), stale;
+    int rc;
+
+    if (!before)
+        return for_months(store, SQL_ADD_MONTH, allocation_key, &fresh, NULL, err);
+    stale = months_of(before);
+    rc = for_months(store, SQL_DROP_MONTH, allocation_key, &stale, &fresh, err);
+    return rc == 0 ? for_months(store, SQL_ADD_MONTH, allocation_key, &fresh, &stale, err) : rc;
+}
