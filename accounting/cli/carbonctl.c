@@ -11,7 +11,7 @@
 
 const struct command *const commands[] = {
     &command_init,   &command_ingest, &command_audit, &command_status,
-    &command_config, &command_help,   NULL,
+    &command_prune,  &command_config, &command_help,  NULL,
 };
 
 static const char *conf_named; /* --config */

@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include "cli/carbonctl.h"
+#include "core/clock.h"
 #include "spool/ingest.h"
 #include "spool/watch.h"
+#include "store/prune.h"
 
-#define POLL_MS 5000 /* for what other machines put on a shared file system */
+#define POLL_MS 5000         /* for what other machines put on a shared file system */
+#define PRUNING_POLL_MS 200 /* while old minutes are left to delete */
 
 static volatile sig_atomic_t stop;
 
@@ -48,13 +51,21 @@ static void print_report(const struct ingest_report *report)
     fflush(stdout);
 }
 
-static int ingest_once(const struct ingest *ingest)
+static int64_t now_s(void)
+{
+    return clock_wall_ns() / (int64_t)NS_PER_S;
+}
+
+static int ingest_once(const struct ingest *ingest, struct prune_daily *daily)
 {
     struct ingest_report report = { 0 };
     struct error err = { "" };
     int rc = ingest_round(ingest, &report, &err);
 
     print_report(&report);
+    do
+        rc = rc < 0 ? rc : prune_daily(ingest->store, daily, now_s(), &err);
+    while (rc == 0 && daily->active && !stop);
     if (rc < 0) {
         complain("%s", err.text);
         return EXIT_ERROR;
@@ -64,9 +75,11 @@ static int ingest_once(const struct ingest *ingest)
 
 /*
  * Round after round until a signal. A full disk or a directory that is away is said once, and
- * tried again: what is delivered meanwhile waits.
+ * tried again: what is delivered meanwhile waits. Old minutes are pruned between rounds, a pass
+ * at a time.
  */
-static int ingest_watch(const struct ingest *ingest, const sigset_t *wait_mask)
+static int ingest_watch(const struct ingest *ingest, struct prune_daily *daily,
+                        const sigset_t *wait_mask)
 {
     struct ingest_report all = { 0 };
     struct error said = { "" };
@@ -77,11 +90,13 @@ static int ingest_watch(const struct ingest *ingest, const sigset_t *wait_mask)
 
         if (watch_fd < 0)
             watch_fd = watch_open(ingest->deliver_dir, NULL);
-        if (ingest_round(ingest, &all, &err) < 0 && strcmp(said.text, err.text) != 0)
+        if ((ingest_round(ingest, &all, &err) < 0 ||
+             prune_daily(ingest->store, daily, now_s(), &err) < 0) &&
+            strcmp(said.text, err.text) != 0)
             complain("%s", err.text);
         said = err;
         if (!stop)
-            watch_wait(watch_fd, POLL_MS, wait_mask);
+            watch_wait(watch_fd, daily->active ? PRUNING_POLL_MS : POLL_MS, wait_mask);
     }
     if (watch_fd >= 0)
         close(watch_fd);
@@ -92,6 +107,7 @@ static int ingest_watch(const struct ingest *ingest, const sigset_t *wait_mask)
 static int run_ingest(const struct conf *conf, bool watch)
 {
     struct ingest ingest = { .deliver_dir = conf->deliver_dir, .stop = &stop, .say = say };
+    struct prune_daily daily = { .keep_days = conf->keep_power_days };
     struct error err = { "" };
     sigset_t wait_mask;
     int status;
@@ -107,7 +123,7 @@ static int run_ingest(const struct conf *conf, bool watch)
     if (store_backup(ingest.store))
         complain("the database was upgraded to schema %d; %s is as it was", STORE_SCHEMA_VERSION,
                  store_backup(ingest.store));
-    status = watch ? ingest_watch(&ingest, &wait_mask) : ingest_once(&ingest);
+    status = watch ? ingest_watch(&ingest, &daily, &wait_mask) : ingest_once(&ingest, &daily);
     store_close(ingest.store);
     return status;
 }

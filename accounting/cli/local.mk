@@ -7,6 +7,7 @@ carbonctl_SOURCES = \
 	accounting/cli/ctl_help.c \
 	accounting/cli/ctl_ingest.c \
 	accounting/cli/ctl_init.c \
+	accounting/cli/ctl_prune.c \
 	accounting/cli/ctl_status.c \
 	accounting/cli/table.c accounting/cli/table.h
 carbonctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)

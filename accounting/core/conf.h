@@ -28,6 +28,7 @@ struct conf {
     char deliver_dir[PATH_MAX];
     uint32_t deliver_s;                   /* DeliverSeconds: a batch is sealed this often */
     uint32_t tick_ms;                     /* TickSeconds, to the millisecond; 100 ms to 60 s */
+    uint32_t keep_power_days;             /* KeepPowerDays: older power per minute is pruned */
     uint32_t spool_max_mb;                /* SpoolMaxMB: beyond, the oldest batches are dropped */
     char sensors[256];                    /* Sensors: "auto", or a list as "powercap,modelled" */
     char sensor_root[PATH_MAX];           /* SensorRoot: holds sys/ and proc/ */
@@ -39,9 +40,11 @@ struct conf {
     uint64_t utilisation_ppm;             /* ExpectedUtilisation x 10^6; above 0, up to 10^6 */
 };
 
-/* RATIO: a part of a whole, up to 1. PATH: absolute. NODE_PATH: so too, %n stands for the node's name. DATABASE: "sqlite:/path". */
+/* RATIO: a part of a whole, up to 1. PATH: absolute. NODE_PATH: so too, %n stands for the node's
+   name. DATABASE: "sqlite:/path". */
 enum conf_type { CONF_TEXT, CONF_PATH, CONF_NODE_PATH, CONF_DATABASE, CONF_SECONDS,
-                 CONF_MILLISECONDS, CONF_MEGABYTES, CONF_WATTS, CONF_PUE, CONF_RATIO, CONF_CHOICE };
+                 CONF_MILLISECONDS, CONF_DAYS, CONF_MEGABYTES, CONF_WATTS, CONF_PUE, CONF_RATIO,
+                 CONF_CHOICE };
 
 struct conf_option {
     const char *key;           /* as documented: "DeliverSeconds" */

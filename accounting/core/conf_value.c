@@ -37,6 +37,8 @@ const struct conf_option conf_options[] = {
       "A batch is sealed and delivered this often, 1 to 3600 seconds." },
     { "TickSeconds", CONF_MILLISECONDS, AT(tick_ms), "1", 100, 60000, NULL,
       "Time between two readings of the sensors, 0.1 to 60 seconds." },
+    { "KeepPowerDays", CONF_DAYS, AT(keep_power_days), "30", 1, 3650, NULL,
+      "Power per minute is kept this long, 1 to 3650 days; totals and peaks are kept for ever." },
     { "SpoolMaxMB", CONF_MEGABYTES, AT(spool_max_mb), "256", 1, 1048576, NULL,
       "Undelivered batches beyond this many megabytes are dropped, oldest first, and counted." },
     { "Sensors", CONF_TEXT, AT(sensors), "auto", 0, 0, NULL,
@@ -248,6 +250,7 @@ int conf_value_parse(const struct conf_option *option, const char *text, const c
         return parse_choice(option, text, conf, err);
     case CONF_SECONDS:
     case CONF_MILLISECONDS:
+    case CONF_DAYS:
     case CONF_MEGABYTES:
     case CONF_WATTS:
     case CONF_PUE:
@@ -275,6 +278,7 @@ void conf_format(const struct conf *conf, const struct conf_option *option, char
         return;
     case CONF_SECONDS:
     case CONF_MILLISECONDS:
+    case CONF_DAYS:
     case CONF_MEGABYTES:
     case CONF_WATTS:
     case CONF_PUE:

@@ -281,7 +281,8 @@ static const char SQL_BAD_TOTAL[] =
 static const char SQL_BAD_POWER[] =
     "SELECT node.name, minute_s, 'power', 'power of job_key ' || power.job_key FROM power"
     " LEFT JOIN node ON node.node_key = power.node_key"
-    " WHERE energy_mj < 0 OR span_ms < 0 OR CAST(energy_mj AS BIGINT) <> energy_mj";
+    " WHERE energy_mj < 0 OR span_ms < 0 OR CAST(energy_mj AS BIGINT) <> energy_mj"
+    " OR component NOT IN ('cpu', 'memory', 'gpu', 'other', 'all')";
 
 static const char SQL_BAD_COMPONENT[] =
     "SELECT node.name, batch.end_wall_ns / 1000000000, component,"
@@ -295,8 +296,8 @@ static void take_bad(const struct audit *audit, sqlite3_stmt *row, void *state)
 
     (void)state;
     clock_format_utc(sqlite3_column_int64(row, 1), hour);
-    report(audit, "A5", true, 0, "node %s, %s, %s: %s is negative, no integer, or covers more than "
-           "its time", text_of(row, 0), hour, text_of(row, 2), text_of(row, 3));
+    report(audit, "A5", true, 0, "node %s, %s, %s: %s is negative, no integer, of no component, or "
+           "covers more than its time", text_of(row, 0), hour, text_of(row, 2), text_of(row, 3));
 }
 
 static int check_amounts(const struct audit *audit)

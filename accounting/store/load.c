@@ -657,7 +657,7 @@ static const char SQL_BOOK_TOTAL[] =
 
 static const char SQL_BOOK_POWER[] =
     "INSERT INTO power (job_key, node_key, minute_s, component, energy_mj, span_ms)"
-    " VALUES (?1, ?2, ?3, 'all', ?4, ?5)"
+    " VALUES (?1, ?2, ?3, ?6, ?4, ?5)"
     " ON CONFLICT (job_key, minute_s, node_key, component) DO UPDATE SET"
     " energy_mj = power.energy_mj + excluded.energy_mj, span_ms = power.span_ms + excluded.span_ms";
 
@@ -734,9 +734,12 @@ static int book_total(const struct load *load, size_t index)
     return run(load, stmt);
 }
 
+/* The first meters did not tell components apart. */
 static int book_power(const struct load *load, const struct batch_power *power)
 {
     sqlite3_stmt *stmt = prepare(load, SQL_BOOK_POWER);
+    const char *component =
+        power->has & POWER_HAS_COMPONENT ? component_names[power->component] : "all";
 
     if (!stmt)
         return -EIO;
@@ -745,6 +748,7 @@ static int book_power(const struct load *load, const struct batch_power *power)
     sqlite3_bind_int64(stmt, 3, power->minute_s);
     sqlite3_bind_int64(stmt, 4, rounded(power->energy_uj, 1000));
     sqlite3_bind_int64(stmt, 5, ms_of(power->span_ns));
+    sqlite3_bind_text(stmt, 6, component, -1, SQLITE_STATIC);
     return run(load, stmt);
 }
 

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "core/buf.h"
+#include "store/peak.h"
+#include "store/prune.h"
 #include "store/store_sqlite.h"
 
 #define CHUNK 500       /* ids or keys in one statement: far below the limit on its length */
@@ -502,11 +504,50 @@ static int read_energy(sqlite3_stmt *stmt, struct query_job *job)
     return 0;
 }
 
-static int read_peak(sqlite3_stmt *stmt, struct query_job *job)
+static struct peak peak_columns(sqlite3_stmt *stmt)
 {
-    job->peak_mw = maybe_column(stmt, 1);
-    job->peak_minute_s = sqlite3_column_int64(stmt, 2);
+    return (struct peak){ sqlite3_column_int64(stmt, 1), sqlite3_column_int64(stmt, 2),
+                          sqlite3_column_int64(stmt, 3) };
+}
+
+static void raise_peak(struct query_job *job, const struct peak *peak)
+{
+    struct peak highest = { job->peak_mw.value, job->peak_minute_s, job->peak_span_ms };
+
+    if (job->peak_mw.has && !peak_is_higher(peak, &highest))
+        return;
+    job->peak_mw = (struct maybe){ .has = true, .value = peak->mw };
+    job->peak_minute_s = peak->minute_s;
+    job->peak_span_ms = peak->span_ms;
+}
+
+static int read_minute(sqlite3_stmt *stmt, struct query_job *job)
+{
+    struct peak minute = peak_columns(stmt);
+
+    raise_peak(job, &minute);
     return 0;
+}
+
+static int read_pruned_peak(sqlite3_stmt *stmt, struct query_job *job)
+{
+    job->has_pruned_peak = true;
+    job->pruned_peak = peak_columns(stmt);
+    return 0;
+}
+
+/* The peak of minutes that are gone takes part, where it lies in the window; where it does not and
+   the window lost minutes too, nobody knows how high these were. */
+static void settle_peak(struct query_job *job, int64_t kept_since_s, int64_t from_s, int64_t to_s)
+{
+    const struct peak *pruned = &job->pruned_peak;
+
+    if (!job->has_pruned_peak)
+        return;
+    if (pruned->minute_s >= from_s && pruned->minute_s < to_s)
+        raise_peak(job, pruned);
+    else if (from_s < kept_since_s && job->begin_s < kept_since_s && job->begin_s < to_s)
+        job->peak_mw.has = false;
 }
 
 struct detail {
@@ -532,19 +573,14 @@ static const struct detail energy_detail = {
     " elapsed_ms FROM energy WHERE job_key IN (",
     "hour_s", "", read_energy
 };
-/*
- * Minutes in rising order of (long enough, power): the last one read is the peak. A part of a
- * minute below 10 s is not power, but the noise of its edges: it counts only where there is no
- * better.
- */
 static const struct detail peak_detail = {
-    "SELECT job_key, mw, minute_s FROM (SELECT job_key, minute_s,"
-    " SUM(energy_mj * 1000 / span_ms) AS mw, MAX(span_ms) AS longest_ms"
-    " FROM power WHERE span_ms > 0 AND job_key IN (",
-    "minute_s",
-    " GROUP BY job_key, minute_s) AS minutes"
-    " ORDER BY CASE WHEN longest_ms >= 10000 THEN 1 ELSE 0 END, mw, minute_s DESC",
-    read_peak
+    "SELECT job_key, " PEAK_COLUMNS " FROM power WHERE span_ms > 0 AND job_key IN (",
+    "minute_s", " GROUP BY job_key, minute_s", read_minute
+};
+static const struct detail pruned_peak_detail = {
+    "SELECT job_key, peak_mw, peak_minute_s, peak_span_ms FROM job"
+    " WHERE peak_mw IS NOT NULL AND job_key IN (",
+    NULL, "", read_pruned_peak
 };
 
 static int read_detail(struct store *store, const struct detail *detail,
@@ -591,6 +627,19 @@ static int read_chunk(struct store *store, const struct key_index *keys, size_t 
         rc = read_detail(store, &energy_detail, keys, count, from_s, to_s, err);
     if (rc == 0 && (want & QUERY_PEAK))
         rc = read_detail(store, &peak_detail, keys, count, from_s, to_s, err);
+    if (rc == 0 && (want & QUERY_PEAK))
+        rc = read_detail(store, &pruned_peak_detail, keys, count, from_s, to_s, err);
+    return rc;
+}
+
+static int settle_peaks(struct store *store, struct query_result *result, int64_t from_s,
+                        int64_t to_s, struct error *err)
+{
+    int64_t kept_since_s;
+    int rc = prune_kept_since(store, &kept_since_s, err);
+
+    for (size_t i = 0; rc == 0 && i < result->n_jobs; i++)
+        settle_peak(&result->jobs[i], kept_since_s, from_s, to_s);
     return rc;
 }
 
@@ -611,6 +660,8 @@ int query_details(struct store *store, struct query_result *result, unsigned wan
         rc = read_chunk(store, keys + i, count, want, from_s, to_s, err);
     }
     free(keys);
+    if (rc == 0 && (want & QUERY_PEAK))
+        rc = settle_peaks(store, result, from_s, to_s, err);
     return rc;
 }
 

@@ -16,6 +16,7 @@
 
 #include "core/batch.h"
 #include "core/error.h"
+#include "store/peak.h"
 
 struct store;
 
@@ -79,14 +80,17 @@ struct query_job {
     int64_t begin_s;
     struct maybe end_s, exit_status;
     uint32_t flags;
-    /* from here on by query_details() */
+    /* from here on by query_details(); what is of the peak where it was wanted */
     struct query_node *nodes;
     size_t n_nodes;
     struct query_step *steps;   /* by step_id: remainder, 0, 1, …, interactive, batch, extern */
     size_t n_steps;
     struct usage usage;         /* the sum of its steps' and remainder's, counted once */
-    struct maybe peak_mw;       /* highest one-minute mean over all nodes together, milliwatts */
+    struct maybe peak_mw;       /* highest minute of all nodes together (peak.h), milliwatts */
     int64_t peak_minute_s;      /* when it was */
+    int64_t peak_span_ms;       /* how long that minute was */
+    bool has_pruned_peak;       /* minutes of it were pruned, and this was the highest: counted in */
+    struct peak pruned_peak;
 };
 
 struct query_result {
@@ -124,7 +128,9 @@ MUST_CHECK int query_jobs(struct store *store, const struct query_filter *filter
 void query_keep(struct query_result *result, bool (*keep)(const struct query_job *job, void *data),
                 void *data);
 
-enum { QUERY_PEAK = 1 << 0 }; /* peak power too: reads one row for each minute and node */
+/* Peak power too: reads a row for each minute, node and component. Of a window whose begin was
+   pruned it is unknown, unless the job's peak over its whole life lies in it. */
+enum { QUERY_PEAK = 1 << 0 };
 
 /*
  * Fill in nodes, steps and energy of all jobs of the result. Only energy of UTC hours in

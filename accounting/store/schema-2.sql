@@ -111,7 +111,7 @@ CREATE TABLE power (
     minute_s BIGINT NOT NULL,
     component TEXT NOT NULL,            -- cpu | memory | gpu | other | all
     energy_mj BIGINT NOT NULL,
-    span_ms BIGINT NOT NULL,            -- of the minute, that the job lived
+    span_ms BIGINT NOT NULL,            -- of the minute, that the job lived and this was metered
     PRIMARY KEY (job_key, minute_s, node_key, component)
 );  -- clustered
 INSERT INTO power (job_key, node_key, minute_s, component, energy_mj, span_ms)

@@ -36,7 +36,7 @@ alter() { # SQL: behind carbonctl's back
 @test "help lists every command, and each has its own" {
     run "$carbonctl" --help
     [ "$status" -eq 0 ]
-    for command in init ingest audit status config help; do
+    for command in init ingest audit status prune config help; do
         says "  $command "
         "$carbonctl" "$command" --help | grep -q "^Usage: carbonctl $command"
     done
@@ -302,4 +302,52 @@ alter() { # SQL: behind carbonctl's back
     run "$carbonctl" status
     [ "$status" -eq 0 ]
     says "this machine is not metered"
+}
+
+# --- prune ---------------------------------------------------------------------------------------
+
+# Power of two jobs in 1970 (one record, two), and of the first of them now.
+old_power() {
+    fill
+    "$carbonctl" ingest --once
+    alter "DELETE FROM power; UPDATE job SET peak_mw = NULL;
+        INSERT INTO power VALUES (1, 1, 60, 'cpu', 6000000, 60000), (2, 1, 60, 'cpu', 60, 60000),
+            (2, 1, 60, 'memory', 60, 60000),
+            (1, 1, strftime('%s', 'now') / 60 * 60, 'cpu', 3000, 60000)"
+}
+
+@test "prune deletes old power per minute; a dry run says how much that is" {
+    old_power
+    run "$carbonctl" prune --dry-run
+    [ "$status" -eq 0 ]
+    [[ $output =~ ^'power per minute before '20[0-9-]*T[0-9:]*'Z (KeepPowerDays=30): 3 records of 2 jobs would be deleted'$ ]]
+    [ "$(alter 'SELECT COUNT(*) FROM power')" -eq 4 ]
+    run "$carbonctl" prune
+    [ "$status" -eq 0 ]
+    says "3 records of 2 jobs deleted"
+    [ "$(alter 'SELECT COUNT(*) FROM power')" -eq 1 ]
+    [ "$(alter 'SELECT peak_mw, peak_minute_s FROM job WHERE job_key = 1')" = "100000|60" ]
+    run "$carbonctl" prune
+    says "there is none left"
+    "$carbonctl" audit
+}
+
+@test "ingest prunes once a day" {
+    old_power
+    "$carbonctl" ingest --once
+    [ "$(alter 'SELECT COUNT(*) FROM power')" -eq 4 ] # it did when the batches were loaded
+    alter "UPDATE meta SET content = content - 86400 WHERE name = 'power_pruned_s'"
+    "$carbonctl" ingest --once
+    [ "$(alter 'SELECT COUNT(*) FROM power')" -eq 1 ]
+}
+
+@test "prune beside a writer says who will do it" {
+    old_power
+    exec 9<>"$dir/carbon.db.lock"
+    flock 9
+    run "$carbonctl" prune
+    [ "$status" -eq 1 ]
+    says "\`carbonctl ingest\` itself prunes once a day"
+    run "$carbonctl" prune --dry-run
+    [ "$status" -eq 0 ]
 }

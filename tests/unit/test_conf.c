@@ -74,6 +74,7 @@ static void every_form_of_a_line_is_read(void **state)
                   "TickSeconds=0.25\n"
                   "SensorRoot=/run/%n/root\n"
                   "IdleWatts=30.5\n"
+                  "keeppowerdays = 7\n"
                   "FullWatts=\n"
                   "GridBasis=direct\n"
                   "EmbodiedMode=planned\n"
@@ -90,6 +91,7 @@ static void every_form_of_a_line_is_read(void **state)
     assert_string_equal(conf.sensors, "powercap,modelled");
     assert_int_equal(conf.tick_ms, 250);
     assert_string_equal(conf.sensor_root, "/run/n1/root");
+    assert_int_equal(conf.keep_power_days, 7);
     assert_int_equal(conf.idle_uw, 30500000);
     assert_int_equal(conf.full_uw, 0);
     assert_int_equal(conf.idle_policy, IDLE_SPREAD);
@@ -121,6 +123,7 @@ static void every_mistake_names_file_line_key_and_remedy(void **state)
         { "DeliverSeconds=3601\n", "3601 is out of range" },
         { "DeliverSeconds=1.5\n", "'1.5' is not a number without fraction" },
         { "SpoolMaxMB=99999999999999999999999\n", "is out of range; give 1 to 1048576" },
+        { "KeepPowerDays=0\n", "KeepPowerDays: 0 is out of range; give 1 to 3650" },
         { "IdleWatts=20000\n", "IdleWatts: 20000 is out of range; give 0 to 10000" },
         { "\nDeliverSecond=60\n",
           "carbon.conf:2: DeliverSecond: no such key; did you mean DeliverSeconds?" },

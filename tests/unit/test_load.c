@@ -201,7 +201,8 @@ static int64_t digest(struct books *books)
         " component || quality || ':' || active_mj || ':' || idle_mj || ':' || metered_ms || ':' ||"
         " elapsed_ms FROM energy e JOIN node n ON n.node_key = e.node_key"
         " LEFT JOIN job j ON j.job_key = e.job_key ORDER BY 1",
-        "SELECT j.job_id || ':' || minute_s || ':' || energy_mj || ':' || span_ms FROM power p"
+        "SELECT j.job_id || ':' || minute_s || component || ':' || energy_mj || ':' || span_ms"
+        " FROM power p"
         " JOIN job j ON j.job_key = p.job_key ORDER BY 1",
     };
     uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */

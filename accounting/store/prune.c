@@ -1,0 +1,304 @@
+#include "store/prune.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "store/peak.h"
+#include "store/store_sqlite.h"
+
+#define SECONDS_PER_MINUTE 60
+#define SECONDS_PER_DAY 86400
+
+void prune_init(struct prune *prune, uint32_t keep_days, int64_t now_s)
+{
+    int64_t before_s = now_s - (int64_t)keep_days * SECONDS_PER_DAY;
+
+    *prune = (struct prune){ .now_s = now_s, .before_s = before_s - before_s % SECONDS_PER_MINUTE };
+}
+
+/* --- notes ----------------------------------------------------------------------------------- */
+
+static const char SQL_KEPT_SINCE[] =
+    "SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'power_kept_since_s'";
+static const char SQL_PRUNED[] =
+    "SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'power_pruned_s'";
+
+static const char SQL_NOTE_KEPT_SINCE[] =
+    "INSERT INTO meta (name, content) VALUES ('power_kept_since_s', CAST(?1 AS TEXT))"
+    " ON CONFLICT (name) DO UPDATE SET content = excluded.content"
+    " WHERE CAST(meta.content AS BIGINT) < CAST(excluded.content AS BIGINT)";
+static const char SQL_NOTE_PRUNED[] =
+    "INSERT INTO meta (name, content) VALUES ('power_pruned_s', CAST(?1 AS TEXT))"
+    " ON CONFLICT (name) DO UPDATE SET content = excluded.content";
+
+/* 1 and the number, or 0 when there is no such note. */
+static int read_note(struct store *store, const char *sql, int64_t *ret, struct error *err)
+{
+    int rc = store_integer(store, sql, ret, err);
+
+    if (rc == -ENODATA)
+        return 0;
+    return rc < 0 ? rc : 1;
+}
+
+static int note(struct store *store, const char *sql, int64_t number, struct error *err)
+{
+    sqlite3_stmt *stmt = store_statement(store, sql, err);
+
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_int64(stmt, 1, number);
+    return store_run(store, stmt, err);
+}
+
+int prune_kept_since(struct store *store, int64_t *ret_s, struct error *err)
+{
+    int64_t since_s = 0;
+    int rc = read_note(store, SQL_KEPT_SINCE, &since_s, err);
+
+    if (rc < 0)
+        return rc;
+    *ret_s = since_s;
+    return 0;
+}
+
+/* A sweep of the future is a clock that was set back: it is due again. */
+int prune_is_due(struct store *store, int64_t now_s, struct error *err)
+{
+    int64_t pruned_s = 0;
+    int rc = read_note(store, SQL_PRUNED, &pruned_s, err);
+
+    if (rc <= 0)
+        return rc < 0 ? rc : 1;
+    return now_s - pruned_s >= SECONDS_PER_DAY || pruned_s > now_s;
+}
+
+/* --- which jobs ------------------------------------------------------------------------------ */
+
+/* Two steps down the primary key (job_key, minute_s, …) for each job, however many minutes. */
+static const char SQL_NEXT_JOB[] =
+    "SELECT job_key, minute_s FROM power WHERE job_key >= ?1 ORDER BY job_key, minute_s LIMIT 1";
+
+static const char SQL_COUNT[] = "SELECT COUNT(*) FROM power WHERE job_key = ?1 AND minute_s < ?2";
+
+/* The next job that has minutes, and its first one. 1, 0 when there is none, or an errno. */
+static int next_job(struct store *store, int64_t from_key, int64_t *ret_key, int64_t *ret_first_s,
+                    struct error *err)
+{
+    sqlite3_stmt *stmt = store_statement(store, SQL_NEXT_JOB, err);
+    int rc;
+
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_int64(stmt, 1, from_key);
+    rc = store_step(store, stmt, err);
+    if (rc <= 0)
+        return rc;
+    *ret_key = sqlite3_column_int64(stmt, 0);
+    *ret_first_s = sqlite3_column_int64(stmt, 1);
+    sqlite3_reset(stmt);
+    return 1;
+}
+
+static void count_job(struct prune *prune, int64_t job_key, int64_t rows)
+{
+    prune->jobs += prune->jobs == 0 || prune->last_key != job_key;
+    prune->last_key = job_key;
+    prune->rows += (uint64_t)rows;
+}
+
+int prune_count(struct store *store, struct prune *prune, struct error *err)
+{
+    int64_t job_key, first_s;
+    int rc;
+
+    while ((rc = next_job(store, prune->next_key, &job_key, &first_s, err)) > 0) {
+        sqlite3_stmt *stmt;
+
+        prune->next_key = job_key + 1;
+        if (first_s >= prune->before_s)
+            continue;
+        stmt = store_statement(store, SQL_COUNT, err);
+        if (!stmt)
+            return -EIO;
+        sqlite3_bind_int64(stmt, 1, job_key);
+        sqlite3_bind_int64(stmt, 2, prune->before_s);
+        rc = store_step(store, stmt, err);
+        if (rc < 0)
+            return rc;
+        count_job(prune, job_key, sqlite3_column_int64(stmt, 0));
+        sqlite3_reset(stmt);
+    }
+    prune->done = rc == 0;
+    return rc;
+}
+
+/* --- one job --------------------------------------------------------------------------------- */
+
+static const char SQL_MINUTE_BEHIND[] =
+    "SELECT minute_s FROM power WHERE job_key = ?1 AND minute_s < ?2"
+    " ORDER BY minute_s LIMIT 1 OFFSET ?3";
+
+static const char SQL_MINUTES[] =
+    "SELECT " PEAK_COLUMNS " FROM power WHERE job_key = ?1 AND minute_s < ?2 AND span_ms > 0"
+    " GROUP BY minute_s";
+
+static const char SQL_NOTED_PEAK[] =
+    "SELECT peak_mw, peak_minute_s, peak_span_ms FROM job"
+    " WHERE job_key = ?1 AND peak_mw IS NOT NULL";
+
+static const char SQL_NOTE_PEAK[] =
+    "UPDATE job SET peak_mw = ?2, peak_minute_s = ?3, peak_span_ms = ?4 WHERE job_key = ?1";
+
+static const char SQL_DELETE[] = "DELETE FROM power WHERE job_key = ?1 AND minute_s < ?2";
+
+static sqlite3_stmt *of_job(struct store *store, const char *sql, int64_t job_key, int64_t before_s,
+                            struct error *err)
+{
+    sqlite3_stmt *stmt = store_statement(store, sql, err);
+
+    if (!stmt)
+        return NULL;
+    sqlite3_bind_int64(stmt, 1, job_key);
+    if (sqlite3_bind_parameter_count(stmt) > 1)
+        sqlite3_bind_int64(stmt, 2, before_s);
+    return stmt;
+}
+
+/* Where to stop for now, so that whole minutes go: at least one, and else not above max_rows. */
+static int choose_bound(struct store *store, int64_t job_key, int64_t first_s, int64_t before_s,
+                        int max_rows, int64_t *ret_bound_s, struct error *err)
+{
+    sqlite3_stmt *stmt = of_job(store, SQL_MINUTE_BEHIND, job_key, before_s, err);
+    int rc;
+
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_int64(stmt, 3, max_rows);
+    rc = store_step(store, stmt, err);
+    if (rc < 0)
+        return rc;
+    *ret_bound_s = before_s;
+    if (rc > 0)
+        *ret_bound_s = sqlite3_column_int64(stmt, 0);
+    sqlite3_reset(stmt);
+    if (*ret_bound_s == first_s) /* all of them are of one minute */
+        *ret_bound_s += SECONDS_PER_MINUTE;
+    return 0;
+}
+
+/* The highest of the rows (mw, minute_s, span_ms) of a statement and *peak; 1 when it changed. */
+static int raise_peak(struct store *store, sqlite3_stmt *stmt, bool *has, struct peak *peak,
+                      struct error *err)
+{
+    int rc, changed = 0;
+
+    if (!stmt)
+        return -EIO;
+    while ((rc = store_step(store, stmt, err)) > 0) {
+        struct peak minute = { sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
+                               sqlite3_column_int64(stmt, 2) };
+
+        if (*has && !peak_is_higher(&minute, peak))
+            continue;
+        *peak = minute;
+        *has = true;
+        changed = 1;
+    }
+    return rc < 0 ? rc : changed;
+}
+
+/* R2 */
+static int keep_peak(struct store *store, int64_t job_key, int64_t bound_s, struct error *err)
+{
+    struct peak peak = { 0, 0, 0 };
+    bool has = false;
+    sqlite3_stmt *stmt;
+    int rc = raise_peak(store, of_job(store, SQL_NOTED_PEAK, job_key, 0, err), &has, &peak, err);
+
+    if (rc >= 0)
+        rc = raise_peak(store, of_job(store, SQL_MINUTES, job_key, bound_s, err), &has, &peak, err);
+    if (rc <= 0)
+        return rc;
+    stmt = of_job(store, SQL_NOTE_PEAK, job_key, peak.mw, err);
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_int64(stmt, 3, peak.minute_s);
+    sqlite3_bind_int64(stmt, 4, peak.span_ms);
+    return store_run(store, stmt, err);
+}
+
+/* R3; returns how many rows went. */
+static int prune_job(struct store *store, int64_t job_key, int64_t first_s, int64_t before_s,
+                     int max_rows, struct error *err)
+{
+    int64_t bound_s;
+    sqlite3_stmt *stmt;
+    int rc = choose_bound(store, job_key, first_s, before_s, max_rows, &bound_s, err);
+
+    if (rc == 0)
+        rc = keep_peak(store, job_key, bound_s, err);
+    if (rc < 0)
+        return rc;
+    stmt = of_job(store, SQL_DELETE, job_key, bound_s, err);
+    rc = stmt ? store_run(store, stmt, err) : -EIO;
+    return rc < 0 ? rc : sqlite3_changes(store->db);
+}
+
+/* --- a pass ---------------------------------------------------------------------------------- */
+
+static int pass(struct store *store, struct prune *prune, struct error *err)
+{
+    int64_t job_key, first_s;
+    int rc = note(store, SQL_NOTE_KEPT_SINCE, prune->before_s, err), rows = 0, looked = 0;
+
+    while (rc >= 0 && rows < PRUNE_ROWS && looked++ < PRUNE_JOBS) {
+        rc = next_job(store, prune->next_key, &job_key, &first_s, err);
+        prune->done = rc == 0;
+        if (rc <= 0)
+            break;
+        prune->next_key = job_key + (first_s >= prune->before_s);
+        if (first_s >= prune->before_s)
+            continue;
+        rc = prune_job(store, job_key, first_s, prune->before_s, PRUNE_ROWS - rows, err);
+        rows += rc > 0 ? rc : 0;
+        if (rc >= 0)
+            count_job(prune, job_key, rc);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+int prune_pass(struct store *store, struct prune *prune, struct error *err)
+{
+    struct prune next = *prune;
+    int rc = store_begin(store, err);
+
+    if (rc == 0)
+        rc = pass(store, &next, err);
+    if (rc == 0 && next.done)
+        rc = note(store, SQL_NOTE_PRUNED, next.now_s, err);
+    if (rc == 0)
+        rc = store_commit(store, err);
+    if (rc < 0) {
+        store_rollback(store);
+        return rc;
+    }
+    *prune = next;
+    return 0;
+}
+
+int prune_daily(struct store *store, struct prune_daily *daily, int64_t now_s, struct error *err)
+{
+    int rc = 0;
+
+    if (!daily->active) {
+        rc = prune_is_due(store, now_s, err);
+        if (rc <= 0)
+            return rc;
+        prune_init(&daily->sweep, daily->keep_days, now_s);
+        daily->active = true;
+    }
+    rc = prune_pass(store, &daily->sweep, err);
+    daily->active = rc == 0 && !daily->sweep.done;
+    return rc;
+}
