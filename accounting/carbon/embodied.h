@@ -15,7 +15,8 @@
  * Three modes: capacity (pool x used / available, the rest unallocated), share (the whole pool over
  * the hours used; without any everything is unallocated) and planned (pool x used / (available x
  * expected utilisation), whose sum recovers too much or too little). Pure, integers throughout:
- * milligrams, milliseconds. Each pool is rounded once, to the nearest milligram.
+ * milligrams, milliseconds. The period is rounded once, to the nearest milligram; pools, assets and
+ * users add up to that by largest remainder of their own exact values.
  */
 #ifndef CARBON_CARBON_EMBODIED_H
 #define CARBON_CARBON_EMBODIED_H
@@ -25,6 +26,7 @@
 #include <stdint.h>
 
 #include "carbon/inventory.h"
+#include "carbon/operational.h"
 #include "core/error.h"
 
 enum pool_kind { POOL_GPU, POOL_CPU, POOL_COUNT };
@@ -38,6 +40,11 @@ struct range_mg {
 };
 void range_add(struct range_mg *sum, const struct range_mg *amount);
 
+/* The same before rounding: low, central, high in 2^-40 mg. */
+struct range_fine {
+    exact of[3];
+};
+
 /* A node of the period, as inventory and reports say. */
 struct embodied_node {
     const char *name;
@@ -47,8 +54,7 @@ struct embodied_node {
 
 /*
  * One asset's part of a period, for --explain and the report's list. The amounts of all parts add
- * up to the pools' (and to `shared` where it is unassigned): each is within a milligram of its own
- * exact value.
+ * up to the pools' (and to `shared` where it is unassigned).
  */
 struct asset_part {
     const struct asset *asset;
@@ -65,6 +71,7 @@ struct pool {
     struct range_mg amount;    /* with its part of the shared assets; without write-offs */
     uint64_t available_ms;     /* GPU- or core-milliseconds in service, down time included */
     uint64_t node_ms;          /* node-milliseconds in service: the key for shared assets */
+    struct range_fine fine;    /* amount before rounding */
 };
 
 struct embodied_period {
@@ -81,7 +88,8 @@ struct embodied_period {
  * The pools of [from_s, to_s). `nodes` must hold every node of the inventory's hostlists (and may
  * hold unknown ones, which are skipped). A node that never said how many GPUs it has is taken to
  * have as many as the others of its type (likewise cores). -EINVAL when none of them did, naming
- * node and remedy; -ERANGE for an asset of more than 2^50 mg or without a lifetime; -ENOMEM.
+ * node and remedy; -ERANGE for an asset of more than 2^50 mg, without a
+ * lifetime and the like (the parser refuses them already); -ENOMEM.
  * embodied_clear() ends *ret, which is zeroed on failure.
  */
 MUST_CHECK int embodied_period_of(const struct inventory *inventory,
@@ -114,8 +122,8 @@ MUST_CHECK int embodied_split(const struct pool *pool, enum pool_kind kind,
                               struct error *err);
 
 /*
- * One user's part without the others', to the nearest milligram (a report's largest remainder may
- * differ by one). total_used_ms is of share mode alone. 0 where the divisor is.
+ * One user's part without the others', its exact value to the nearest milligram (in a report, where
+ * all add up, it may differ by one). total_used_ms is of share mode alone. 0 where the divisor is.
  */
 struct range_mg embodied_of_one(const struct pool *pool, enum embodied_mode mode,
                                 uint64_t utilisation_ppm, uint64_t used_ms,

@@ -47,6 +47,8 @@ double exact_g(exact amount)
     return (double)amount / ((double)EXACT_PER_MG * 1000);
 }
 
+#define FEW 64 /* that need no memory */
+
 struct exact_part {
     exact remainder;
     size_t index;
@@ -92,41 +94,72 @@ static int compare_parts(const void *va, const void *vb)
     return a->index < b->index ? -1 : 1;
 }
 
+/* What raising each value once does not reach: single units to or from those that have any. */
+static void spread(int64_t left, uint64_t *values, const exact *remainders, size_t count)
+{
+    int64_t before = 0;
+
+    while (left != before) {
+        before = left;
+        for (size_t i = 0; i < count && left != 0; i++) {
+            if (left > 0 && (values[i] > 0 || remainders[i] > 0)) {
+                values[i]++;
+                left--;
+            } else if (left < 0 && values[i] > 0) {
+                values[i]--;
+                left++;
+            }
+        }
+    }
+}
+
+bool exact_raise(uint64_t total, uint64_t *values, const exact *remainders, size_t count)
+{
+    struct exact_part few[FEW], *parts = count > FEW ? malloc(count * sizeof(*parts)) : few;
+    uint64_t difference = total; /* modulo 2^64: in the end it is small, of either sign */
+    size_t n_parts = 0;
+    int64_t left;
+
+    if (!parts)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        difference -= values[i];
+        if (remainders[i])
+            parts[n_parts++] = (struct exact_part){ remainders[i], i };
+    }
+    left = (int64_t)difference;
+    if (left > 0)
+        qsort(parts, n_parts, sizeof(*parts), compare_parts);
+    for (size_t i = 0; left > 0 && i < n_parts; i++, left--)
+        values[parts[i].index]++;
+    if (parts != few)
+        free(parts);
+    spread(left, values, remainders, count);
+    return true;
+}
+
 uint64_t apportion_exact(uint64_t amount, const exact *weights, size_t count, uint64_t *ret_shares,
                          bool *ret_failed)
 {
-    struct exact_part few[64], *parts = few;
-    size_t n_parts = 0;
-    uint64_t left = amount;
+    exact few[FEW], *remainders = count > FEW ? malloc(count * sizeof(*remainders)) : few;
     exact total = 0;
 
-    *ret_failed = false;
+    *ret_failed = !remainders;
     for (size_t i = 0; i < count; i++) {
         total += weights[i];
         ret_shares[i] = 0;
     }
-    if (total == 0)
-        return amount;
-    if (count > sizeof(few) / sizeof(few[0]))
-        parts = malloc(count * sizeof(*parts));
-    if (!parts) {
-        *ret_failed = true;
+    if (total == 0 || *ret_failed) {
+        if (remainders != few)
+            free(remainders);
         return amount;
     }
-    for (size_t i = 0; i < count; i++) {
-        exact remainder;
-
-        ret_shares[i] = exact_mul_div(amount, weights[i], total, &remainder);
-        left -= ret_shares[i];
-        if (remainder)
-            parts[n_parts++] = (struct exact_part){ remainder, i };
-    }
-    /* the remainders add up to left * total and each is below total: more of them than `left` */
-    if (left)
-        qsort(parts, n_parts, sizeof(*parts), compare_parts);
-    for (size_t i = 0; i < left; i++)
-        ret_shares[parts[i].index]++;
-    if (parts != few)
-        free(parts);
-    return 0;
+    for (size_t i = 0; i < count; i++)
+        ret_shares[i] = exact_mul_div(amount, weights[i], total, &remainders[i]);
+    *ret_failed = !exact_raise(amount, ret_shares, remainders, count);
+    for (size_t i = 0; *ret_failed && i < count; i++)
+        ret_shares[i] = 0;
+    if (remainders != few)
+        free(remainders);
+    return *ret_failed ? amount : 0;
 }

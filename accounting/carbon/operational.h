@@ -64,6 +64,14 @@ double exact_g(exact amount);
 uint64_t exact_mul_div(uint64_t amount, exact weight, exact total, exact *ret_remainder);
 
 /*
+ * Make values that were rounded down add up to `total`: those with the largest remainders (over a
+ * common divisor) are raised by one, ties to the lowest index. A total that lies further off, up or
+ * down, is reached by single units from the lowest index on; only values and remainders that are
+ * all 0 stay so. False: out of memory (never for count <= 64), nothing has changed.
+ */
+bool exact_raise(uint64_t total, uint64_t *values, const exact *remainders, size_t count);
+
+/*
  * As apportion() of core, for exact weights: split `amount` (any integer unit) so that shares add
  * up to it, largest remainder, ties to the lowest index. Exact for weights that sum below 2^126.
  * All weights zero: nothing is handed out and `amount` is returned, else 0. *ret_failed: out of
