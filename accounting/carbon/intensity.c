@@ -254,8 +254,8 @@ static int read_table(struct table *table, const char *text, size_t len)
                                 csv_strerror(csv_error(&parser)));
     csv_free(&parser);
     if (!table->code && table->n_rows == 0)
-        return error_set(table->err, -ENOENT, "no zone \"%s\" in %s; nearest: %s, %s, %s. Set Zone "
-                         "in carbon.conf to a zone of that file", table->wanted, table->path,
+        return error_set(table->err, -ENOENT, "no zone \"%s\" in %s; nearest: %s, %s, %s. Name "
+                         "a zone of that table", table->wanted, table->path,
                          table->nearest[0].zone, table->nearest[1].zone, table->nearest[2].zone);
     return table->code;
 }

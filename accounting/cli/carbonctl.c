@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 const struct command *const commands[] = {
-    &command_init,   &command_ingest, &command_audit, &command_status,
-    &command_prune,  &command_config, &command_help,  NULL,
+    &command_init,  &command_ingest, &command_audit,   &command_status,
+    &command_prune, &command_config, &command_factors, &command_help,   NULL,
 };
 
 static const char *conf_named; /* --config */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/carbonctl.h"
+#include "cli/factors_update.h"
 #include "core/clock.h"
 #include "spool/ingest.h"
 #include "spool/watch.h"
@@ -56,6 +57,43 @@ static int64_t now_s(void)
     return clock_wall_ns() / (int64_t)NS_PER_S;
 }
 
+/* --- factors ---------------------------------------------------------------------------------- */
+
+/* What the newest factor set was compared with. */
+struct factor_files {
+    struct conf_origin origin; /* of the carbon.conf that is read */
+    struct conf conf;
+    uint64_t stamp;
+    bool seen;
+};
+
+/*
+ * Take changed settings, inventory and tables into a new factor set. A mistake in one of them is
+ * said once and stops nothing: batches go on being loaded, and the set of before stays in force.
+ */
+static void take_factors(struct store *store, struct factor_files *files)
+{
+    const struct factors_update update = { .conf = &files->conf, .made_by = "carbonctl ingest" };
+    uint64_t stamp = factors_files_stamp(&files->conf, files->origin.file);
+    struct error err = { "" };
+    int64_t set;
+    int rc;
+
+    if (files->seen && stamp == files->stamp)
+        return;
+    if (files->seen && load_conf(&files->conf, &files->origin) < 0)
+        rc = error_set(&err, -EINVAL, "carbon.conf cannot be used");
+    else
+        rc = factors_update_print(store, &update, &set, &err);
+    files->seen = true;
+    files->stamp = factors_files_stamp(&files->conf, files->origin.file);
+    if (rc < 0)
+        complain("%s; emissions are still computed with the factors of before", err.text);
+    fflush(stdout);
+}
+
+/* --- rounds ----------------------------------------------------------------------------------- */
+
 static int ingest_once(const struct ingest *ingest, struct prune_daily *daily)
 {
     struct ingest_report report = { 0 };
@@ -78,8 +116,8 @@ static int ingest_once(const struct ingest *ingest, struct prune_daily *daily)
  * tried again: what is delivered meanwhile waits. Old minutes are pruned between rounds, a pass
  * at a time.
  */
-static int ingest_watch(const struct ingest *ingest, struct prune_daily *daily,
-                        const sigset_t *wait_mask)
+static int ingest_watch(const struct ingest *ingest, struct factor_files *files,
+                        struct prune_daily *daily, const sigset_t *wait_mask)
 {
     struct ingest_report all = { 0 };
     struct error said = { "" };
@@ -97,6 +135,8 @@ static int ingest_watch(const struct ingest *ingest, struct prune_daily *daily,
         said = err;
         if (!stop)
             watch_wait(watch_fd, daily->active ? PRUNING_POLL_MS : POLL_MS, wait_mask);
+        if (!stop)
+            take_factors(ingest->store, files);
     }
     if (watch_fd >= 0)
         close(watch_fd);
@@ -104,10 +144,11 @@ static int ingest_watch(const struct ingest *ingest, struct prune_daily *daily,
     return EXIT_FINE;
 }
 
-static int run_ingest(const struct conf *conf, bool watch)
+static int run_ingest(struct factor_files *files, bool watch)
 {
-    struct ingest ingest = { .deliver_dir = conf->deliver_dir, .stop = &stop, .say = say };
-    struct prune_daily daily = { .keep_days = conf->keep_power_days };
+    const struct conf conf = files->conf; /* database and directory stay those of the beginning */
+    struct ingest ingest = { .deliver_dir = conf.deliver_dir, .stop = &stop, .say = say };
+    struct prune_daily daily = { .keep_days = conf.keep_power_days };
     struct error err = { "" };
     sigset_t wait_mask;
     int status;
@@ -116,14 +157,16 @@ static int run_ingest(const struct conf *conf, bool watch)
         complain("cannot catch signals: %s", strerror(errno));
         return EXIT_ERROR;
     }
-    if (store_open(conf->database, STORE_WRITE, "carbonctl ingest", &ingest.store, &err) < 0) {
+    if (store_open(conf.database, STORE_WRITE, "carbonctl ingest", &ingest.store, &err) < 0) {
         complain("%s", err.text);
         return EXIT_ERROR;
     }
     if (store_backup(ingest.store))
         complain("the database was upgraded to schema %d; %s is as it was", STORE_SCHEMA_VERSION,
                  store_backup(ingest.store));
-    status = watch ? ingest_watch(&ingest, &daily, &wait_mask) : ingest_once(&ingest, &daily);
+    take_factors(ingest.store, files);
+    status = watch ? ingest_watch(&ingest, files, &daily, &wait_mask)
+                   : ingest_once(&ingest, &daily);
     store_close(ingest.store);
     return status;
 }
@@ -137,7 +180,7 @@ static int ingest_exec(const struct command *command, int argc, char **argv)
         { NULL, 0, NULL, 0 },
     };
     bool once = false, watch = false;
-    struct conf conf;
+    static struct factor_files files;
     int option;
 
     while ((option = next_option(command, argc, argv, options)) != -1) {
@@ -150,9 +193,9 @@ static int ingest_exec(const struct command *command, int argc, char **argv)
         complain("ingest: --once and --watch exclude each other; give one of them");
         return EXIT_ERROR;
     }
-    if (refuse_operands(command, argc, argv) || load_conf(&conf, NULL) < 0)
+    if (refuse_operands(command, argc, argv) || load_conf(&files.conf, &files.origin) < 0)
         return EXIT_ERROR;
-    return run_ingest(&conf, watch);
+    return run_ingest(&files, watch);
 }
 
 const struct command command_ingest = {

@@ -1,16 +1,29 @@
 #include <stdio.h>
 
 #include "cli/carbonctl.h"
+#include "cli/factors_update.h"
 #include "store/store.h"
+
+static void print_created(const struct store *store, const char *database, bool created)
+{
+    if (store_backup(store))
+        printf("%s upgraded to schema %d; %s is the database as it was\n", database,
+               STORE_SCHEMA_VERSION, store_backup(store));
+    else
+        printf("%s %s\n", database, created ? "created" : "is there already, and as it should be");
+}
 
 static int init_exec(const struct command *command, int argc, char **argv)
 {
     static const struct option options[] = { COMMON_OPTIONS, { NULL, 0, NULL, 0 } };
     int option = next_option(command, argc, argv, options);
     struct error err = { "" };
+    struct factors_update update = { .made_by = "carbonctl init" };
     struct store *store;
     struct conf conf;
     bool created;
+    int64_t set;
+    int rc;
 
     if (option != -1)
         return option == OPTION_HELP ? EXIT_FINE : EXIT_ERROR;
@@ -21,14 +34,14 @@ static int init_exec(const struct command *command, int argc, char **argv)
         complain("%s", err.text);
         return EXIT_ERROR;
     }
-    if (store_backup(store))
-        printf("%s upgraded to schema %d; %s is the database as it was\n", conf.database,
-               STORE_SCHEMA_VERSION, store_backup(store));
-    else
-        printf("%s %s\n", conf.database,
-               created ? "created" : "is there already, and as it should be");
+    print_created(store, conf.database, created);
+    update.conf = &conf;
+    /* set 1, so that it is known from the first batch on what is computed with */
+    rc = factors_update_print(store, &update, &set, &err);
     store_close(store);
-    return EXIT_FINE;
+    if (rc < 0)
+        complain("%s; correct that and call carbonctl init again", err.text);
+    return rc < 0 ? EXIT_ERROR : EXIT_FINE;
 }
 
 const struct command command_init = {

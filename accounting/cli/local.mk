@@ -4,14 +4,18 @@ carbonctl_SOURCES = \
 	accounting/cli/carbonctl.c accounting/cli/carbonctl.h \
 	accounting/cli/ctl_audit.c \
 	accounting/cli/ctl_config.c \
+	accounting/cli/ctl_factors.c \
 	accounting/cli/ctl_help.c \
 	accounting/cli/ctl_ingest.c \
 	accounting/cli/ctl_init.c \
 	accounting/cli/ctl_prune.c \
 	accounting/cli/ctl_status.c \
+	accounting/cli/factors_update.c accounting/cli/factors_update.h \
+	accounting/cli/linediff.c accounting/cli/linediff.h \
 	accounting/cli/table.c accounting/cli/table.h
 carbonctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)
-carbonctl_LDADD = libcarbon-spool.la libcarbon-store.la libcarbon-core.la \
+carbonctl_LDADD = libcarbon-spool.la libcarbon-report.la libcarbon-carbon.la libcarbon-store.la \
+	libcarbon-core.la \
 	$(JANSSON_LIBS) $(SMARTCOLS_LIBS)
 
 noinst_LTLIBRARIES += libcarbon-cli.la

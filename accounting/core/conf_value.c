@@ -56,7 +56,7 @@ const struct conf_option conf_options[] = {
     { "GridBasis", CONF_CHOICE, AT(grid_basis), "lifecycle", 0, 0, grid_bases,
       "Grams per kWh of the grid: lifecycle counts building plants and fuel supply; direct not." },
     { "EmbodiedMode", CONF_CHOICE, AT(embodied_mode), "capacity", 0, 0, embodied_modes,
-      "Manufacture, by GPU- or core-hours: of those available, of those used, or of those planned." },
+      "Manufacture by the hour: out of hours that nodes are there, that jobs use, or as planned." },
     { "ExpectedUtilisation", CONF_RATIO, AT(utilisation_ppm), "0.85", 1, MICRO, NULL,
       "Part of a node's lifetime that jobs will use, above 0 to 1; for EmbodiedMode=planned." },
     { NULL, CONF_TEXT, 0, 0, NULL, 0, 0, NULL, NULL },

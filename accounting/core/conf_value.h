@@ -1,5 +1,6 @@
 /*
- * conf_value.h - one value of carbon.conf, from text to struct conf; private to core/conf*.c
+ * conf_value.h - one value of carbon.conf, from text to struct conf; for core/conf*.c, and for
+ * report/basis.c, which reads values that a factor set kept
  */
 #ifndef CARBON_CORE_CONF_VALUE_H
 #define CARBON_CORE_CONF_VALUE_H

@@ -11,6 +11,7 @@
 #include "carbon/factor_table.h"
 #include "carbon/grid.h"
 #include "carbon/inventory.h"
+#include "core/buf.h"
 #include "core/conf.h"
 #include "core/error.h"
 #include "store/factors.h"
@@ -22,6 +23,7 @@ struct basis {
     uint64_t utilisation_ppm;  /* ExpectedUtilisation, of planned mode */
     bool spread_idle;          /* IdlePolicy=spread */
     bool has_inventory;        /* else embodied emissions are unknown, not 0 */
+    char *inventory_text;      /* inventory.conf as the set has it; NULL: it has none */
     struct inventory inventory;
     struct factor_table embodied;
     struct equivalences equivalences;
@@ -31,15 +33,39 @@ struct basis {
 /*
  * Set `number` (0: the newest) with the grid's hours of [from_s, to_s). zone NULL: that of the
  * settings; else the what-if of another zone. -ENODATA without any set, -ENOENT for a set or zone
- * that is not there, with what there is. basis_clear() ends *ret, after failure too.
+ * that is not there, with what there is. basis_clear() ends *ret, after failure too. The store may
+ * be within a transaction or not.
  */
 MUST_CHECK int basis_load(struct store *store, int64_t number, const char *zone, int64_t from_s,
                           int64_t to_s, struct basis *ret, struct error *err);
 void basis_clear(struct basis *basis);
 
+/* A document of a set that is not made yet. */
+struct basis_document {
+    const char *name; /* of store/factors.h */
+    const char *file; /* where it is from, for messages */
+    const char *text; /* NULL: there is none */
+};
+
+/*
+ * Would a set of these documents, with the grid series of the newest set, serve? 0, or the error of
+ * basis_load(), naming file and line. What is not among the documents does not exist.
+ */
+MUST_CHECK int basis_check(struct store *store, const struct basis_document *documents,
+                           size_t count, struct error *err);
+
+/* The document FACTORS_SETTINGS of these settings: "Zone=FR\nPUE=1.2\n…". */
+void basis_settings_write(const struct conf *conf, struct buf *buf);
+
+/* Their keys, in that order; ends with NULL. */
+extern const char *const basis_setting_keys[];
+/* The value of a key in such a document; "" where it is not set or there is no document. */
+void basis_setting(const char *text, const char *key, char *ret_value, size_t size);
+
 /*
  * Do the settings of carbon.conf (and inventory.conf) differ from the set's? Writes "PUE is 1.3 in
- * carbon.conf and 1.2 in factor set 4" into text and returns true.
+ * carbon.conf and 1.2 in factor set 4" into text (one after another with "; ") and returns true.
+ * An inventory that cannot be read is not compared.
  */
 bool basis_differs(const struct basis *basis, const struct conf *conf, char *text, size_t size);
 

@@ -608,6 +608,39 @@ int factors_series(struct store *store, int64_t set,
     return rc;
 }
 
+int factors_series_changes(struct store *store, int64_t old, int64_t new,
+                           void (*take)(void *arg, const struct grid_series_change *change),
+                           void *arg, struct error *err)
+{
+    static const char sql[] =
+        "SELECT series_key, zone, basis, scope, source, SUM(in_old * (1 - in_new)) AS ended,"
+        " SUM(in_new * (1 - in_old)) AS added FROM (SELECT s.*,"
+        " CASE WHEN i.since_set <= ?1 AND (i.until_set IS NULL OR ?1 < i.until_set) THEN 1 ELSE 0"
+        " END AS in_old,"
+        " CASE WHEN i.since_set <= ?2 AND (i.until_set IS NULL OR ?2 < i.until_set) THEN 1 ELSE 0"
+        " END AS in_new"
+        " FROM grid_series s JOIN grid_intensity i ON i.series_key = s.series_key) AS intervals"
+        " WHERE in_old <> in_new GROUP BY series_key, zone, basis, scope, source"
+        " ORDER BY zone, basis, scope, source";
+    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    int rc;
+
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_int64(stmt, 1, old);
+    sqlite3_bind_int64(stmt, 2, new);
+    while ((rc = store_step(store, stmt, err)) > 0) {
+        struct grid_series_change change = {
+            .ended = (size_t)sqlite3_column_int64(stmt, 5),
+            .added = (size_t)sqlite3_column_int64(stmt, 6),
+        };
+
+        read_series(stmt, 0, &change.series);
+        take(arg, &change);
+    }
+    return rc;
+}
+
 /* "consumption" where the set has it, else "generation"; "" where it has neither. */
 static int choose_scope(struct store *store, int64_t set, const char *zone, const char *basis,
                         char *scope, size_t size, struct error *err)

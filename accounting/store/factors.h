@@ -2,8 +2,8 @@
  * factors.h - factor sets: everything besides the books that a figure rests on, versioned
  *
  * A set is numbered from 1. The newest is in force; any older one can be read again for ever. Facts
- * are documents (whole texts of files) and intervals of grid series. Writing makes a new set, inside
- * the caller's transaction, and none when nothing would change.
+ * are documents (whole texts of files) and intervals of grid series. Writing makes a new set,
+ * inside the caller's transaction, and none when nothing would change.
  */
 #ifndef CARBON_STORE_FACTORS_H
 #define CARBON_STORE_FACTORS_H
@@ -93,6 +93,17 @@ struct grid_series_summary {
 MUST_CHECK int factors_series(struct store *store, int64_t set,
                               void (*take)(void *arg, const struct grid_series_summary *series),
                               void *arg, struct error *err);
+
+/* A series whose intervals of two sets differ. */
+struct grid_series_change {
+    struct grid_series series;
+    size_t ended, added; /* intervals of the one set that the other does not have */
+};
+/* From set `old` to set `new`, whichever is the older. By zone, basis, scope and source. */
+MUST_CHECK int factors_series_changes(struct store *store, int64_t old, int64_t new,
+                                      void (*take)(void *arg,
+                                                   const struct grid_series_change *change),
+                                      void *arg, struct error *err);
 
 /*
  * Intervals of a zone (without case) and basis that touch [from_s, to_s), in order, as of a set.

@@ -8,3 +8,5 @@ EXTRA_DIST += tests/cli/sacct_carbon.bats tests/cli/sacct_fixture.sh \
 	tests/golden/sacct-carbon-card.txt tests/golden/sacct-carbon-card-gap.txt \
 	tests/golden/sacct-carbon-card-running.txt tests/golden/sacct-carbon-table.txt \
 	tests/golden/sacct-carbon.json
+TESTS += tests/cli/factors.bats
+EXTRA_DIST += tests/cli/factors.bats

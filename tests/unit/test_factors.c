@@ -2,13 +2,11 @@
 #include "unit.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "books.h"
-#include "core/file.h"
 #include "store/factors.h"
 
 #define HOUR 3600
@@ -16,24 +14,6 @@
 
 static const struct grid_series fr = { .zone = "fr", .basis = "lifecycle", .scope = "generation",
                                        .source = "a source" };
-
-/* Books with the tables of factors, which come with schema 2. */
-static void open_books(struct books *books)
-{
-    const char *top = getenv("top_srcdir");
-    char path[PATH_MAX], *text;
-    struct error err = { "" };
-    size_t len;
-
-    books_open(books);
-    if (STORE_SCHEMA_VERSION >= 2)
-        return;
-    snprintf(path, sizeof(path), "%s/accounting/store/schema-2.sql", top ? top : ".");
-    assert_int_equal(file_read(AT_FDCWD, path, 1 << 20, &text, &len, &err), 0);
-    if (store_exec(books->store, text, &err) < 0)
-        fail_msg("%s", err.text);
-    free(text);
-}
 
 static struct factor_change *begin(struct books *books)
 {
@@ -83,7 +63,7 @@ static void a_database_without_a_set_says_how_to_make_one(void **state)
     struct books books;
 
     (void)state;
-    open_books(&books);
+    books_open(&books);
     assert_int_equal(factors_newest(books.store, &set, &err), -ENODATA);
     assert_non_null(strstr(err.text, "`carbonctl factors update`"));
     assert_int_equal(factors_get(books.store, 1, &set, &err), -ENODATA);
@@ -98,7 +78,7 @@ static void a_set_is_made_by_what_differs_and_by_nothing_else(void **state)
     struct books books;
 
     (void)state;
-    open_books(&books);
+    books_open(&books);
     assert_int_equal(put(&books, FACTORS_INVENTORY, NULL), 0);
     assert_int_equal(put(&books, FACTORS_SETTINGS, "PUE=1.2\n"), 1);
     assert_int_equal(put(&books, FACTORS_SETTINGS, "PUE=1.2\n"), 0);
@@ -123,7 +103,7 @@ static void an_old_set_says_for_ever_what_it_said(void **state)
     struct books books;
 
     (void)state;
-    open_books(&books);
+    books_open(&books);
     put(&books, FACTORS_SETTINGS, "PUE=1.2\n");
     put(&books, FACTORS_INVENTORY, "x");
     put(&books, FACTORS_SETTINGS, "PUE=1.3\n");
@@ -148,7 +128,7 @@ static void documents_of_one_change_are_one_set_and_the_last_text_counts(void **
     struct books books;
 
     (void)state;
-    open_books(&books);
+    books_open(&books);
     put(&books, FACTORS_SETTINGS, "PUE=1.2\n");
     change = begin(&books);
     assert_int_equal(factors_put_document(change, FACTORS_SETTINGS, "PUE=1.2\n", NULL), 0);
@@ -173,7 +153,7 @@ static void what_is_rolled_back_leaves_nothing(void **state)
     struct books books;
 
     (void)state;
-    open_books(&books);
+    books_open(&books);
     change = begin(&books);
     assert_int_equal(factors_put_document(change, FACTORS_SETTINGS, "x", NULL), 0);
     store_rollback(books.store);
@@ -197,7 +177,7 @@ static void sets_are_listed_oldest_first(void **state)
     int64_t last = 0;
 
     (void)state;
-    open_books(&books);
+    books_open(&books);
     put(&books, FACTORS_SETTINGS, "1");
     put(&books, FACTORS_SETTINGS, "2");
     put(&books, FACTORS_SETTINGS, "3");
@@ -291,7 +271,8 @@ static void imports_merge_and_say_what_they_did(void **state)
         { "0-1:50e", "0-1:50", true, 0, { 1, 0, 1 }, 2, "0-1:50" },
         { "0-1:50", "0-1:50", true, 0, { 0, 1, 0 }, 1, "0-1:50" },
         /* what the new ones leave of an old one stays */
-        { "0-6:50", "1-2:60 4-5:70", true, 0, { 2, 0, 1 }, 2, "0-1:50 1-2:60 2-4:50 4-5:70 5-6:50" },
+        { "0-6:50", "1-2:60 4-5:70", true, 0, { 2, 0, 1 }, 2,
+          "0-1:50 1-2:60 2-4:50 4-5:70 5-6:50" },
         { "0-2:50 2-4:51 4-6:52", "1-5:60", true, 0, { 1, 0, 3 }, 2, "0-1:50 1-5:60 5-6:52" },
         { "0-1:50", "2-3:60 1-2:50", false, -EINVAL, { 0, 0, 0 }, 1, "0-1:50" },
         { "0-1:50", "2-4:60 3-5:50", false, -EINVAL, { 0, 0, 0 }, 1, "0-1:50" },
@@ -303,7 +284,7 @@ static void imports_merge_and_say_what_they_did(void **state)
         struct error err = { "" };
         struct books books;
 
-        open_books(&books);
+        books_open(&books);
         ROW_HOLDS(i, import(&books, &fr, cases[i].before, false, &did, &err) == 0);
         ROW_HOLDS(i, import(&books, &fr, cases[i].import, cases[i].replace, &did, &err) ==
                          cases[i].rc);
@@ -328,7 +309,7 @@ static void another_source_of_the_same_hours_is_a_conflict(void **state)
     snprintf(other.source, sizeof(other.source), "another");
     snprintf(direct.basis, sizeof(direct.basis), "direct");
     snprintf(consumption.scope, sizeof(consumption.scope), "consumption");
-    open_books(&books);
+    books_open(&books);
     assert_int_equal(import(&books, &fr, "0-1:50 1-2:60", false, &did, &err), 0);
     assert_int_equal(import(&books, &other, "1-2:60 2-3:70", false, &did, &err), -EEXIST);
     assert_non_null(strstr(err.text, "zone FR, lifecycle, generation: 2026-11-20T11:00:00Z to "
@@ -357,7 +338,7 @@ static void two_imports_of_one_change_are_one_set(void **state)
     struct books books;
 
     (void)state;
-    open_books(&books);
+    books_open(&books);
     assert_int_equal(import(&books, &fr, "0-4:50", false, &did, NULL), 0);
     change = begin(&books);
     assert_int_equal(factors_put_intervals(change, &fr, intervals,
@@ -381,7 +362,7 @@ static void only_what_touches_the_period_is_read(void **state)
     size_t count;
 
     (void)state;
-    open_books(&books);
+    books_open(&books);
     assert_int_equal(import(&books, &fr, "0-1:50 1-2:60 2-3:70 3-4:80", false, &did, NULL), 0);
     assert_int_equal(factors_intervals(books.store, 1, "fr", "lifecycle", T0 + HOUR,
                                        T0 + 3 * HOUR, &series, &intervals, &count, NULL), 0);
@@ -410,7 +391,7 @@ static void a_series_says_what_it_has_and_what_is_missing(void **state)
     struct books books;
 
     (void)state;
-    open_books(&books);
+    books_open(&books);
     assert_int_equal(import(&books, &fr, "0-1:50 1-2:60e 5-6:70", false, &did, NULL), 0);
     assert_int_equal(import(&books, &fr, "8-9:50", false, &did, NULL), 0);
     assert_int_equal(factors_series(books.store, 1, take_summary, &summary, NULL), 0);
@@ -420,6 +401,33 @@ static void a_series_says_what_it_has_and_what_is_missing(void **state)
     assert_int_equal(summary.intervals, 3);
     assert_int_equal(summary.estimated, 1);
     assert_int_equal(summary.missing_s, 3 * HOUR);
+    books_close(&books);
+}
+
+static void take_change(void *arg, const struct grid_series_change *change)
+{
+    *(struct grid_series_change *)arg = *change;
+}
+
+static void two_sets_say_how_their_series_differ(void **state)
+{
+    struct grid_series_change change = { .ended = 7 };
+    struct factors_import did;
+    struct books books;
+
+    (void)state;
+    books_open(&books);
+    assert_int_equal(import(&books, &fr, "0-1:50 1-2:60", false, &did, NULL), 0);
+    assert_int_equal(import(&books, &fr, "1-2:61 2-3:70 3-4:80", true, &did, NULL), 0);
+    assert_int_equal(factors_series_changes(books.store, 1, 1, take_change, &change, NULL), 0);
+    assert_int_equal(change.ended, 7); /* nothing to say */
+    assert_int_equal(factors_series_changes(books.store, 1, 2, take_change, &change, NULL), 0);
+    assert_string_equal(change.series.zone, "FR");
+    assert_int_equal(change.ended, 1);
+    assert_int_equal(change.added, 3);
+    assert_int_equal(factors_series_changes(books.store, 2, 1, take_change, &change, NULL), 0);
+    assert_int_equal(change.ended, 3);
+    assert_int_equal(change.added, 1);
     books_close(&books);
 }
 
@@ -437,6 +445,7 @@ int main(void)
         cmocka_unit_test(two_imports_of_one_change_are_one_set),
         cmocka_unit_test(only_what_touches_the_period_is_read),
         cmocka_unit_test(a_series_says_what_it_has_and_what_is_missing),
+        cmocka_unit_test(two_sets_say_how_their_series_differ),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
