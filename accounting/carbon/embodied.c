@@ -2,9 +2,9 @@
  * In named steps: the service of each asset in the period, as exact sums; the nodes' time; the
  * shared assets to the pools; then all of it is rounded once, to milligrams.
  *
- * Within, a mass is an integer of 2^-40 mg, so that a sum over any number of assets is rounded as
- * if it were exact. An asset of 2^50 mg (a million tonnes) over 2^32 s of service (136 years) needs
- * 122 of the 128 bits before it is divided by its lifetime, and 90 after.
+ * Within, a mass is an integer of 2^-32 mg, so that a sum over any number of assets is rounded as
+ * if it were exact. INVENTORY_MG_MAX (2^60 mg) over 2^32 s of service (136 years) needs 124 of the
+ * 128 bits before it is divided by its lifetime, and 92 after.
  */
 #include "carbon/embodied.h"
 
@@ -12,9 +12,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define FINE_BITS 40
+#define FINE_BITS 32
 #define FINE_PER_MG ((exact)1 << FINE_BITS)
-#define ASSET_MG_MAX (UINT64_C(1) << 50)
 #define MS_PER_S 1000
 #define MS_PER_HOUR UINT64_C(3600000)
 
@@ -103,7 +102,7 @@ static bool is_sane(const struct asset *asset, uint64_t pieces)
 {
     exact high_mg = (exact)asset->high_mg * pieces;
 
-    return asset->lifetime_h > 0 && life_s(asset) <= UINT32_MAX && high_mg <= ASSET_MG_MAX &&
+    return asset->lifetime_h > 0 && life_s(asset) <= UINT32_MAX && high_mg <= INVENTORY_MG_MAX &&
            asset->low_mg <= asset->central_mg && asset->central_mg <= asset->high_mg &&
            asset->retired_s >= asset->in_service_s;
 }
@@ -112,7 +111,7 @@ static int refuse_asset(const struct making *making, const struct asset *asset)
 {
     return error_set(making->err, -ERANGE, "inventory.conf, line %u: asset \"%s\" needs a lifetime "
                      "of at most 136 years, low <= central <= high, a retirement after its begin "
-                     "of service, and at most a million tonnes in all its pieces; correct it",
+                     "of service, and at most 10^12 kg in all its pieces; correct it",
                      asset->line, asset->name);
 }
 
@@ -308,7 +307,7 @@ static void share_out(struct making *making)
     period->shared = fine_mg(&making->shared);
     period->shared_unassigned = node_ms == 0 && period->shared.high > 0;
     for (unsigned i = 0; node_ms > 0 && i < ESTIMATES; i++) {
-        /* in two parts: the product of 2^90 and 2^64 does not fit */
+        /* in two parts: the product of 2^92 and 2^64 does not fit */
         exact whole = making->shared.of[i] / node_ms, rest = making->shared.of[i] % node_ms;
         exact to_gpu = whole * gpu_ms + rest * gpu_ms / node_ms;
 
@@ -478,8 +477,8 @@ static struct quota quota_of(const struct pool *pool, enum embodied_mode mode,
 
 /*
  * fine * weight / of in whole milligrams, and the remainder over (of * FINE_PER_MG). Whole
- * milligrams and the fraction (40 bits) apart, since the product of all would not fit:
- *     (whole * 2^40 + fraction) * weight = (q * of + r) * 2^40 + fraction * weight
+ * milligrams and the fraction apart, since the product of all would not fit:
+ *     (whole * 2^32 + fraction) * weight = (q * of + r) * 2^32 + fraction * weight
  */
 static uint64_t part_mg(exact fine, const struct quota *quota, exact *ret_remainder)
 {

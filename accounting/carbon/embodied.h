@@ -40,7 +40,7 @@ struct range_mg {
 };
 void range_add(struct range_mg *sum, const struct range_mg *amount);
 
-/* The same before rounding: low, central, high in 2^-40 mg. */
+/* The same before rounding: low, central, high in 2^-32 mg. */
 struct range_fine {
     exact of[3];
 };
@@ -88,8 +88,8 @@ struct embodied_period {
  * The pools of [from_s, to_s). `nodes` must hold every node of the inventory's hostlists (and may
  * hold unknown ones, which are skipped). A node that never said how many GPUs it has is taken to
  * have as many as the others of its type (likewise cores). -EINVAL when none of them did, naming
- * node and remedy; -ERANGE for an asset of more than 2^50 mg, without a
- * lifetime and the like (the parser refuses them already); -ENOMEM.
+ * node and remedy; -ERANGE for an asset that inventory_parse() would have refused, without a
+ * lifetime and the like; -ENOMEM.
  * embodied_clear() ends *ret, which is zeroed on failure.
  */
 MUST_CHECK int embodied_period_of(const struct inventory *inventory,
@@ -113,7 +113,7 @@ bool embodied_counts(const struct inventory *inventory, const struct embodied_no
  * too but never on its wrong side) and *ret_unallocated; in planned mode *ret_recovery_mg is what
  * was attributed minus the pool's central amount, and nothing is unallocated. utilisation_ppm (> 0)
  * is of planned mode alone. -ERANGE in every mode when more was used than available, with both
- * figures; -ENOMEM. Exact for amounts below 2^50 mg and sums of used_ms below 2^63.
+ * figures; -ENOMEM. Exact for sums of used_ms below 2^63.
  */
 MUST_CHECK int embodied_split(const struct pool *pool, enum pool_kind kind,
                               enum embodied_mode mode, uint64_t utilisation_ppm,
