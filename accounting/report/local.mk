@@ -3,9 +3,20 @@ noinst_LTLIBRARIES += libcarbon-report.la
 libcarbon_report_la_SOURCES = \
 	accounting/report/basis.c accounting/report/basis.h \
 	accounting/report/card.c accounting/report/card.h \
+	accounting/report/cells.c accounting/report/cells.h \
 	accounting/report/columns.c accounting/report/columns.h \
 	accounting/report/format.c accounting/report/format.h \
 	accounting/report/json.c accounting/report/json.h \
+	accounting/report/json_doc.c accounting/report/json_doc.h \
+	accounting/report/month.c accounting/report/month.h \
+	accounting/report/period_groups.c \
+	accounting/report/period_keys.c \
+	accounting/report/period_mass.c \
+	accounting/report/period_read.c \
+	accounting/report/period_report.c accounting/report/period_report.h \
+	accounting/report/period_tables.c \
+	accounting/report/period_text.c accounting/report/period_text.h \
+	accounting/report/period_trend.c accounting/report/period_work.h \
 	accounting/report/row.c accounting/report/row.h \
 	accounting/report/table.c accounting/report/table.h
 libcarbon_report_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)

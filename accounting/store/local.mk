@@ -8,6 +8,7 @@ libcarbon_store_la_SOURCES = \
 	accounting/store/millijoule.c accounting/store/millijoule.h \
 	accounting/store/nodes.c accounting/store/nodes.h \
 	accounting/store/peak.h \
+	accounting/store/period.c accounting/store/period.h \
 	accounting/store/profile.c accounting/store/profile.h \
 	accounting/store/prune.c accounting/store/prune.h \
 	accounting/store/query.c accounting/store/query.h \

@@ -3,8 +3,9 @@
  *
  * A period is [from_s, to_s), both at full UTC hours. Each call reads rows in time that grows with
  * the rows of the months it touches, not with the database. `take` may return a negative errno to
- * stop; the call then returns it. Texts live until take returns. store_begin() gives several calls
- * the same instant. Amounts are millijoules and milliseconds.
+ * stop; the call then returns it; it must not call the same function again. Texts live until take
+ * returns. store_begin() gives several calls the same instant. Amounts are millijoules and
+ * milliseconds. -EINVAL for what is no period, -EBADMSG for amounts below zero.
  */
 #ifndef CARBON_STORE_PERIOD_H
 #define CARBON_STORE_PERIOD_H
@@ -49,7 +50,9 @@ MUST_CHECK int period_jobs(struct store *store, const struct period *period,
                            int (*take)(void *arg, const struct period_job *job), void *arg,
                            struct error *err);
 
-/* What a job held of a node, clipped to the period. By job_key, then begin. */
+/* What a job held of a node, clipped to the period. By job_key, then begin. One that only touches
+   the period's first or last instant is not in it; one without duration is in the period of its
+   instant, and comes with begin_ns = end_ns. */
 struct period_use {
     int64_t job_key, node_key;
     int64_t begin_ns, end_ns; /* of an open one: booked up to end_ns */

@@ -120,13 +120,17 @@ books_cflags = $(unit_cflags) $(SQLITE_CFLAGS)
 books_ldadd = libcarbon-spool.la libcarbon-store.la libcarbon-core.la $(SQLITE_LIBS) $(CMOCKA_LIBS)
 books_tests = tests/unit/test_prune tests/unit/test_store tests/unit/test_millijoule tests/unit/test_load \
 	tests/unit/test_audit tests/unit/test_ingest tests/unit/test_factors \
-	tests/unit/test_upgrade
+	tests/unit/test_upgrade tests/unit/test_period
 check_PROGRAMS += $(books_tests)
 TESTS += $(books_tests)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(books_sources)
 tests_unit_test_store_CPPFLAGS = $(books_cppflags)
 tests_unit_test_store_CFLAGS = $(books_cflags)
 tests_unit_test_store_LDADD = $(books_ldadd)
+tests_unit_test_period_SOURCES = tests/unit/test_period.c $(books_sources)
+tests_unit_test_period_CPPFLAGS = $(books_cppflags)
+tests_unit_test_period_CFLAGS = $(books_cflags)
+tests_unit_test_period_LDADD = $(books_ldadd)
 tests_unit_test_upgrade_SOURCES = tests/unit/test_upgrade.c $(books_sources)
 tests_unit_test_upgrade_CPPFLAGS = $(books_cppflags)
 tests_unit_test_upgrade_CFLAGS = $(books_cflags)

@@ -1,0 +1,457 @@
+/*
+ * period_groups.c - lines of the report: jobs by account, user, partition and state, node types,
+ * the greatest jobs, and what a reader must know
+ */
+#include "report/period_work.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/row.h"
+
+void amounts_add(struct amounts *sum, const struct amounts *part)
+{
+    sum->jobs += part->jobs;
+    sum->active_mj += part->active_mj;
+    sum->idle_mj += part->idle_mj;
+    sum->measured_mj += part->measured_mj;
+    sum->modelled_mj += part->modelled_mj;
+    sum->metered_ms += part->metered_ms;
+    sum->elapsed_ms += part->elapsed_ms;
+    sum->gap_ms += part->gap_ms;
+    sum->gpu_ms += part->gpu_ms;
+    sum->core_ms += part->core_ms;
+    sum->active_mg += part->active_mg;
+    sum->idle_mg += part->idle_mg;
+    sum->overhead_mg += part->overhead_mg;
+    sum->spread_mg += part->spread_mg;
+    range_add(&sum->embodied, &part->embodied);
+    sum->missing_embodied += part->missing_embodied;
+}
+
+uint64_t amounts_operational_mg(const struct amounts *amounts)
+{
+    return amounts->active_mg + amounts->idle_mg + amounts->overhead_mg + amounts->spread_mg;
+}
+
+uint64_t amounts_total_mg(const struct amounts *amounts)
+{
+    return amounts_operational_mg(amounts) + amounts->embodied.central;
+}
+
+/* Greatest first: by mass, then (where there are no grams) by energy. */
+static int compare_amounts(const struct amounts *a, const struct amounts *b)
+{
+    uint64_t x = amounts_total_mg(a), y = amounts_total_mg(b);
+
+    if (x == y) {
+        x = a->active_mj + a->idle_mj;
+        y = b->active_mj + b->idle_mj;
+    }
+    return x > y ? -1 : x < y;
+}
+
+static int compare_lines(const void *va, const void *vb)
+{
+    const struct report_line *a = va, *b = vb;
+    int order = compare_amounts(&a->tree, &b->tree);
+
+    return order ? order : strcmp(a->name, b->name);
+}
+
+/* --- groups ----------------------------------------------------------------------------------- */
+
+/* A job under the name that it is grouped by. */
+struct named {
+    const char *name;
+    const struct work_job *job;
+};
+
+static int compare_named(const void *va, const void *vb)
+{
+    const struct named *a = va, *b = vb;
+
+    return a->name == b->name ? 0 : strcmp(a->name, b->name);
+}
+
+static const char *account_of(const struct work_job *job)
+{
+    return job->job.account ? job->job.account : "";
+}
+
+static const char *user_of(const struct work_job *job)
+{
+    return job->job.user ? job->job.user : job->user_number;
+}
+
+static const char *partition_of(const struct work_job *job)
+{
+    return job->job.partition ? job->job.partition : "";
+}
+
+/* What job_state() and row_job_id() read. */
+static struct query_job query_job_of(const struct period_job *job)
+{
+    return (struct query_job){
+        .job_key = job->job_key, .job_id = job->job_id, .array_job_id = job->array_job_id,
+        .array_task_id = job->array_task_id, .het_job_id = job->het_job_id,
+        .het_offset = job->het_offset, .end_s = job->end_s, .exit_status = job->exit_status,
+        .flags = job->flags,
+    };
+}
+
+static const char *state_of(const struct work_job *job)
+{
+    struct query_job query = query_job_of(&job->job);
+
+    return job_state(&query)->name;
+}
+
+static int add_line(struct report_group *group, const char *name, struct report_line **ret)
+{
+    struct report_line *line = work_grow(&group->lines, &group->count, sizeof(*line));
+
+    if (line)
+        line->name = strdup(name);
+    if (!line || !line->name)
+        return -ENOMEM;
+    *ret = line;
+    return 0;
+}
+
+/* Jobs of one name in one line, in order of names. */
+static int group_jobs(const struct work *work, const char *(*name_of)(const struct work_job *job),
+                      struct report_group *group, struct error *err)
+{
+    struct named *named = calloc(work->n_jobs + 1, sizeof(*named));
+    struct report_line *line = NULL;
+    int rc = named ? 0 : -ENOMEM;
+
+    for (size_t i = 0; named && i < work->n_jobs; i++)
+        named[i] = (struct named){ name_of(&work->jobs[i]), &work->jobs[i] };
+    if (named)
+        qsort(named, work->n_jobs, sizeof(*named), compare_named);
+    for (size_t i = 0; rc == 0 && i < work->n_jobs; i++) {
+        if (!line || strcmp(line->name, named[i].name) != 0)
+            rc = add_line(group, named[i].name, &line);
+        if (rc == 0)
+            amounts_add(&line->own, &named[i].job->amounts);
+    }
+    for (size_t i = 0; i < group->count; i++)
+        group->lines[i].tree = group->lines[i].own;
+    free(named);
+    return rc < 0 ? work_no_memory(err) : 0;
+}
+
+/* --- the tree of accounts --------------------------------------------------------------------- */
+
+static struct report_line *find_line(const struct report_group *group, const char *name)
+{
+    for (size_t i = 0; name && i < group->count; i++) {
+        if (strcmp(group->lines[i].name, name) == 0)
+            return &group->lines[i];
+    }
+    return NULL;
+}
+
+static const char *parent_of(const struct inventory *inventory, const char *account)
+{
+    for (size_t i = 0; i < inventory->n_accounts; i++) {
+        if (strcmp(inventory->accounts[i].account, account) == 0)
+            return inventory->accounts[i].parent;
+    }
+    return NULL;
+}
+
+/* Give lines their parents, and parents without jobs a line: it comes last, and has its turn. */
+static int add_parents(const struct inventory *inventory, struct report_group *group)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        const char *parent = parent_of(inventory, group->lines[i].name);
+        struct report_line *line;
+
+        if (!parent)
+            continue;
+        group->lines[i].parent = strdup(parent);
+        if (!group->lines[i].parent || (!find_line(group, parent) &&
+                                        add_line(group, parent, &line) < 0))
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* Every line's own amounts to all above it. The inventory has no account above itself. */
+static void sum_tree(struct report_group *group)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        struct report_line *above = find_line(group, group->lines[i].parent);
+
+        for (; above; above = find_line(group, above->parent)) {
+            amounts_add(&above->tree, &group->lines[i].own);
+            group->lines[i].depth++;
+        }
+    }
+}
+
+/* Move lines below `parent` (NULL: the root) to `sorted`, each followed by those below it. */
+static void place_below(struct report_group *group, const char *parent, struct report_line *sorted,
+                        size_t *count)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        const struct report_line *line = &group->lines[i];
+
+        if (parent ? !line->parent || strcmp(line->parent, parent) != 0 : line->parent != NULL)
+            continue;
+        sorted[(*count)++] = *line;
+        place_below(group, line->name, sorted, count);
+    }
+}
+
+static int make_tree(const struct inventory *inventory, struct report_group *group)
+{
+    struct report_line *sorted;
+    size_t count = 0;
+
+    if (inventory->n_accounts == 0)
+        return 0;
+    if (add_parents(inventory, group) < 0)
+        return -ENOMEM;
+    sum_tree(group);
+    qsort(group->lines, group->count, sizeof(*group->lines), compare_lines);
+    sorted = calloc(group->count + 1, sizeof(*sorted));
+    if (!sorted)
+        return -ENOMEM;
+    place_below(group, NULL, sorted, &count);
+    free(group->lines);
+    group->lines = sorted;
+    return 0;
+}
+
+static void sort_group(struct report_group *group)
+{
+    if (group->count > 0)
+        qsort(group->lines, group->count, sizeof(*group->lines), compare_lines);
+}
+
+int work_groups(struct work *work, struct error *err)
+{
+    struct period_report *report = work->report;
+    int rc;
+
+    for (size_t i = 0; i < work->n_jobs; i++) {
+        struct work_job *job = &work->jobs[i];
+
+        if (job->job.uid.has)
+            snprintf(job->user_number, sizeof(job->user_number), "%lld",
+                     (long long)job->job.uid.value);
+    }
+    rc = group_jobs(work, account_of, &report->accounts, err);
+    if (rc == 0)
+        rc = group_jobs(work, user_of, &report->users, err);
+    if (rc == 0)
+        rc = group_jobs(work, partition_of, &report->partitions, err);
+    if (rc == 0)
+        rc = group_jobs(work, state_of, &report->states, err);
+    if (rc < 0)
+        return rc;
+    sort_group(&report->accounts);
+    sort_group(&report->users);
+    sort_group(&report->partitions);
+    sort_group(&report->states);
+    return make_tree(work_inventory(work), &report->accounts) < 0 ? work_no_memory(err) : 0;
+}
+
+/* --- node types ------------------------------------------------------------------------------- */
+
+static void count_nodes(struct work *work)
+{
+    const struct period *period = &work->report->period;
+
+    for (size_t i = 0; i < work->n_nodes; i++) {
+        const struct work_node *node = &work->nodes[i];
+
+        if (node->heard || node->used ||
+            work_service_s(work, node, period->from_s, period->to_s) > 0)
+            work->lines[node->line].nodes++;
+    }
+}
+
+/* What the type's own assets emitted, without those that all share. */
+static void sum_assets(const struct work *work, int type, struct range_mg *sum)
+{
+    const struct embodied_period *embodied = &work->report->embodied;
+
+    for (size_t i = 0; i < embodied->n_parts; i++) {
+        if (embodied->parts[i].type == type)
+            range_add(sum, &embodied->parts[i].amount);
+    }
+}
+
+static enum pool_kind pool_of_line(const struct work *work, size_t line)
+{
+    struct embodied_node node = { .name = "", .type = (int)line };
+    size_t n_types = work_inventory(work)->n_types;
+
+    return line < n_types ? embodied_pool_of(work_inventory(work), &node)
+                          : (enum pool_kind)(line - n_types);
+}
+
+static int add_type(struct work *work, size_t at, uint64_t operational_mg)
+{
+    struct period_report *report = work->report;
+    const struct inventory *inventory = work_inventory(work);
+    const struct work_line *line = &work->lines[at];
+    struct report_type *type = &report->types[report->n_types];
+
+    *type = (struct report_type){
+        .name = strdup(at < inventory->n_types ? inventory->types[at].name : ""),
+        .pool = pool_of_line(work, at), .nodes = line->nodes, .counted_mj = line->counted_mj,
+        .active_mj = line->active_mj, .idle_mj = line->idle_mj, .system_mj = line->system_mj,
+        .unallocated_mj = line->unallocated_mj, .operational_mg = operational_mg,
+        .used_ms = line->used_ms, .available_ms = line->available_ms,
+    };
+    if (!type->name)
+        return -ENOMEM;
+    report->n_types++;
+    if (at < inventory->n_types)
+        sum_assets(work, (int)at, &type->embodied);
+    return 0;
+}
+
+static int compare_types(const void *va, const void *vb)
+{
+    const struct report_type *a = va, *b = vb;
+    uint64_t x = a->operational_mg + a->embodied.central;
+    uint64_t y = b->operational_mg + b->embodied.central;
+
+    if (x == y) {
+        x = a->counted_mj;
+        y = b->counted_mj;
+    }
+    if (x != y)
+        return x > y ? -1 : 1;
+    return strcmp(a->name, b->name) ? strcmp(a->name, b->name) : (int)a->pool - (int)b->pool;
+}
+
+int work_types(struct work *work, struct error *err)
+{
+    struct period_report *report = work->report;
+    size_t count = work_inventory(work)->n_types + POOL_COUNT;
+    exact *weights = calloc(count, sizeof(*weights));
+    uint64_t *shares = calloc(count, sizeof(*shares));
+    bool failed = false;
+
+    report->types = calloc(count, sizeof(*report->types));
+    failed = !weights || !shares || !report->types;
+    count_nodes(work);
+    for (size_t i = 0; !failed && i < count; i++)
+        weights[i] = operational_sum(&work->lines[i].exact);
+    if (!failed)
+        (void)apportion_exact(work->operational_mg, weights, count, shares, &failed);
+    for (size_t i = 0; !failed && i < count; i++) {
+        const struct work_line *line = &work->lines[i];
+
+        if (i < count - POOL_COUNT || line->nodes > 0)
+            failed = add_type(work, i, shares[i]) < 0;
+    }
+    if (!failed)
+        qsort(report->types, report->n_types, sizeof(*report->types), compare_types);
+    free(weights);
+    free(shares);
+    return failed ? work_no_memory(err) : 0;
+}
+
+/* --- the greatest jobs ------------------------------------------------------------------------ */
+
+static int compare_jobs(const void *va, const void *vb)
+{
+    const struct work_job *a = *(const struct work_job *const *)va;
+    const struct work_job *b = *(const struct work_job *const *)vb;
+    int order = compare_amounts(&a->amounts, &b->amounts);
+
+    return order ? order : a->job.job_key < b->job.job_key ? -1 : a->job.job_key > b->job.job_key;
+}
+
+static const char *copy_of(const char *text, bool *failed)
+{
+    char *copy = text ? strdup(text) : NULL;
+
+    *failed |= text && !copy;
+    return copy;
+}
+
+static bool copy_job(const struct work_job *from, struct report_job *to)
+{
+    struct query_job query = query_job_of(&from->job);
+    struct row row = { .job = &query };
+    struct buf id;
+    bool failed = false;
+
+    *to = (struct report_job){ .job = from->job, .state = state_of(from),
+                               .amounts = from->amounts };
+    buf_init_fixed(&id, to->job_id, sizeof(to->job_id));
+    row_job_id(&row, false, &id);
+    to->job.user = copy_of(user_of(from), &failed);
+    to->job.account = copy_of(from->job.account, &failed);
+    to->job.partition = copy_of(from->job.partition, &failed);
+    to->job.qos = copy_of(from->job.qos, &failed);
+    to->job.name = copy_of(from->job.name, &failed);
+    return !failed;
+}
+
+int work_top(struct work *work, struct error *err)
+{
+    struct period_report *report = work->report;
+    size_t count = work->options->n_top < work->n_jobs ? work->options->n_top : work->n_jobs;
+    const struct work_job **sorted = calloc(work->n_jobs + 1, sizeof(*sorted));
+    bool failed;
+
+    report->top = calloc(count + 1, sizeof(*report->top));
+    failed = !sorted || !report->top;
+    for (size_t i = 0; !failed && i < work->n_jobs; i++)
+        sorted[i] = &work->jobs[i];
+    if (!failed)
+        qsort(sorted, work->n_jobs, sizeof(*sorted), compare_jobs);
+    for (size_t i = 0; !failed && i < count; i++) {
+        failed = !copy_job(sorted[i], &report->top[i]);
+        report->n_top++;
+    }
+    free(sorted);
+    return failed ? work_no_memory(err) : 0;
+}
+
+/* --- what a reader must know ------------------------------------------------------------------ */
+
+static int add_name(struct hostlist *list, const char *name)
+{
+    char **slot = work_grow(&list->names, &list->count, sizeof(*slot));
+
+    if (!slot)
+        return -ENOMEM;
+    *slot = strdup(name);
+    return *slot ? 0 : -ENOMEM;
+}
+
+int work_warnings(struct work *work, struct error *err)
+{
+    struct period_report *report = work->report;
+    const struct embodied_period *embodied = &report->embodied;
+    int rc = 0;
+
+    for (size_t i = 0; work->basis->has_inventory && rc == 0 && i < work->n_nodes; i++) {
+        const struct work_node *node = &work->nodes[i];
+        int64_t s = work_service_s(work, node, report->period.from_s, report->period.to_s);
+        uint64_t hours = (uint64_t)(s / WORK_HOUR_S);
+
+        if (node->type < 0 && (node->heard || node->used))
+            rc = add_name(&report->unknown_nodes, node->name);
+        if (hours > 0 && !node->heard)
+            rc = add_name(&report->silent_nodes, node->name);
+        report->nodes_silent_hours += hours > node->hours ? hours - node->hours : 0;
+    }
+    for (size_t i = 0; i < embodied->n_parts; i++)
+        report->fully_amortised_pieces += embodied->parts[i].amortised_pieces;
+    return rc < 0 ? work_no_memory(err) : 0;
+}

@@ -1,0 +1,264 @@
+/*
+ * period_mass.c - milligrams of everything in a period, such that they add up
+ *
+ * The cluster's operational total is the exact sum of all hours, to the nearest milligram. Lines
+ * (each job, system, unallocated energy of each pool) get their part of it by largest remainder,
+ * and then split it into active, idle and overhead in the same way.
+ */
+#include "report/period_work.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/apportion.h"
+
+#define MS_PER_HOUR UINT64_C(3600000)
+
+/* --- operational ------------------------------------------------------------------------------ */
+
+/* A line's milligrams into active, idle, overhead. */
+static void split_parts(uint64_t mg, const struct operational_exact *line, uint64_t ret_parts[3])
+{
+    const exact weights[3] = { line->active, line->idle, line->overhead };
+    bool failed;
+
+    (void)apportion_exact(mg, weights, 3, ret_parts, &failed); /* three never fail */
+}
+
+static void write_shares(struct work *work, const uint64_t *shares)
+{
+    struct period_report *report = work->report;
+    uint64_t parts[3];
+
+    for (size_t i = 0; i < work->n_jobs; i++) {
+        struct work_job *job = &work->jobs[i];
+
+        split_parts(shares[i], &job->exact, parts);
+        job->amounts.active_mg = parts[0];
+        job->amounts.idle_mg = parts[1];
+        job->amounts.overhead_mg = parts[2];
+    }
+    shares += work->n_jobs;
+    split_parts(shares[0], &work->system, parts);
+    report->system_mg = parts[1];
+    report->system_overhead_mg = parts[2];
+    for (int pool = 0; pool < POOL_COUNT; pool++) {
+        split_parts(shares[1 + pool], &work->unallocated[pool], parts);
+        work->pool_meter_mg[pool] = parts[1];
+        work->pool_overhead_mg[pool] = parts[2];
+        report->unallocated_mg += parts[1];
+        report->unallocated_overhead_mg += parts[2];
+    }
+}
+
+int work_operational(struct work *work, struct error *err)
+{
+    size_t count = work->n_jobs + 1 + POOL_COUNT;
+    exact *weights = calloc(count, sizeof(*weights)), sum = 0;
+    uint64_t *shares = calloc(count, sizeof(*shares));
+    bool failed = !weights || !shares;
+
+    for (size_t i = 0; !failed && i < count; i++) {
+        const struct operational_exact *line =
+            i < work->n_jobs ? &work->jobs[i].exact : i == work->n_jobs ? &work->system :
+            &work->unallocated[i - work->n_jobs - 1];
+
+        weights[i] = operational_sum(line);
+        sum += weights[i];
+    }
+    if (!failed) {
+        work->operational_mg = exact_mg(sum);
+        (void)apportion_exact(work->operational_mg, weights, count, shares, &failed);
+    }
+    if (!failed)
+        write_shares(work, shares);
+    free(weights);
+    free(shares);
+    return failed ? work_no_memory(err) : 0;
+}
+
+/* --- unallocated idle energy, spread ---------------------------------------------------------- */
+
+static uint64_t held_ms(const struct amounts *amounts, int pool)
+{
+    return pool == POOL_GPU ? amounts->gpu_ms : amounts->core_ms;
+}
+
+/* IdlePolicy=spread: over the pool's jobs by device-hours. Without any it stays unallocated. */
+int work_spread(struct work *work, struct error *err)
+{
+    struct period_report *report = work->report;
+    uint64_t *weights, *shares;
+
+    if (!work->basis->spread_idle || work->n_jobs == 0)
+        return 0;
+    weights = calloc(work->n_jobs, sizeof(*weights));
+    shares = calloc(work->n_jobs, sizeof(*shares));
+    for (int pool = 0; weights && shares && pool < POOL_COUNT; pool++) {
+        uint64_t mg = work->pool_meter_mg[pool] + work->pool_overhead_mg[pool];
+
+        for (size_t i = 0; i < work->n_jobs; i++)
+            weights[i] = held_ms(&work->jobs[i].amounts, pool);
+        if (apportion(mg, weights, work->n_jobs, shares) == mg)
+            continue;
+        report->unallocated_mg -= work->pool_meter_mg[pool];
+        report->unallocated_overhead_mg -= work->pool_overhead_mg[pool];
+        for (size_t i = 0; i < work->n_jobs; i++)
+            work->jobs[i].amounts.spread_mg += shares[i];
+    }
+    free(weights);
+    free(shares);
+    return weights && shares ? 0 : work_no_memory(err);
+}
+
+/* --- embodied --------------------------------------------------------------------------------- */
+
+static void count_available(struct work *work)
+{
+    const struct period *period = &work->report->period;
+
+    for (size_t i = 0; i < work->n_nodes; i++) {
+        const struct work_node *node = &work->nodes[i];
+        uint64_t s = (uint64_t)work_service_s(work, node, period->from_s, period->to_s);
+
+        if (!node->counts)
+            continue;
+        work->lines[node->line].available_ms +=
+            s * 1000 * (node->pool == POOL_GPU ? node->gpus : node->cores);
+    }
+}
+
+/* Used above available is a mistake in the inventory or in the books: no figure comes of it. */
+static int check_used(const struct work *work, struct error *err)
+{
+    const struct inventory *inventory = work_inventory(work);
+
+    for (size_t i = 0; i < work->n_nodes; i++) {
+        const struct work_node *node = &work->nodes[i];
+        const struct work_line *line = &work->lines[node->line];
+        const char *device = node->pool == POOL_GPU ? "GPU" : "core";
+
+        if (!node->counts || line->used_ms <= line->available_ms)
+            continue;
+        return error_set(err, -ERANGE, "node type \"%s\": jobs held %.1f %s-hours in the period, "
+                         "and its nodes had %.1f in service: correct nodes, %s, in_service or "
+                         "retired of node_type \"%s\" in inventory.conf, and run carbonctl factors "
+                         "update", inventory->types[node->type].name,
+                         (double)line->used_ms / (double)MS_PER_HOUR, device,
+                         (double)line->available_ms / (double)MS_PER_HOUR,
+                         node->pool == POOL_GPU ? "gpus" : "cores",
+                         inventory->types[node->type].name);
+    }
+    return 0;
+}
+
+static int split_pool(struct work *work, int pool, uint64_t *used_ms, struct range_mg *shares,
+                      struct error *err)
+{
+    struct period_report *report = work->report;
+    const struct basis *basis = work->basis;
+    struct range_mg unallocated = { 0 };
+    int64_t recovery_mg = 0;
+    int rc;
+
+    for (size_t i = 0; i < work->n_jobs; i++)
+        used_ms[i] = work->jobs[i].counted_ms[pool];
+    rc = embodied_split(&report->embodied.pools[pool], pool, basis->mode, basis->utilisation_ppm,
+                        used_ms, work->n_jobs, shares, &unallocated, &recovery_mg, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < work->n_jobs; i++)
+        range_add(&work->jobs[i].amounts.embodied, &shares[i]);
+    range_add(&report->unallocated_embodied, &unallocated);
+    report->recovery_mg += recovery_mg;
+    return 0;
+}
+
+int work_embodied(struct work *work, struct error *err)
+{
+    struct period_report *report = work->report;
+    uint64_t *used_ms;
+    struct range_mg *shares;
+    int rc;
+
+    if (!work->basis->has_inventory)
+        return 0;
+    count_available(work);
+    rc = check_used(work, err);
+    if (rc == 0)
+        rc = embodied_period_of(work_inventory(work), work->embodied_nodes, work->n_nodes,
+                                report->period.from_s, report->period.to_s, &report->embodied, err);
+    if (rc < 0)
+        return rc;
+    used_ms = calloc(work->n_jobs + 1, sizeof(*used_ms));
+    shares = calloc(work->n_jobs + 1, sizeof(*shares));
+    if (!used_ms || !shares)
+        rc = work_no_memory(err);
+    for (int pool = 0; rc == 0 && pool < POOL_COUNT; pool++)
+        rc = split_pool(work, pool, used_ms, shares, err);
+    if (report->embodied.shared_unassigned)
+        range_add(&report->unallocated_embodied, &report->embodied.shared);
+    free(used_ms);
+    free(shares);
+    return rc;
+}
+
+/* --- totals ----------------------------------------------------------------------------------- */
+
+static void sum_jobs(struct work *work)
+{
+    for (size_t i = 0; i < work->n_jobs; i++) {
+        struct work_job *job = &work->jobs[i];
+
+        job->amounts.missing_embodied = work->basis->has_inventory && job->missing;
+        amounts_add(&work->report->jobs, &job->amounts);
+    }
+}
+
+/* Days share the operational total as jobs do. */
+static int share_days(struct work *work, struct error *err)
+{
+    struct period_report *report = work->report;
+    uint64_t *shares = calloc(report->n_days + 1, sizeof(*shares));
+    bool failed = !shares;
+
+    if (!failed)
+        (void)apportion_exact(work->operational_mg, work->day_exact, report->n_days, shares,
+                              &failed);
+    for (size_t i = 0; !failed && i < report->n_days; i++) {
+        struct report_day *day = &report->days[i];
+
+        day->operational_mg = shares[i];
+        if (day->counted_mj > 0)
+            day->ug_per_kwh = (uint64_t)((work->day_ug[i] + day->counted_mj / 2) /
+                                         day->counted_mj);
+    }
+    free(shares);
+    return failed ? work_no_memory(err) : 0;
+}
+
+int work_totals(struct work *work, struct error *err)
+{
+    struct period_report *report = work->report;
+    const struct embodied_period *embodied = &report->embodied;
+    uint64_t op_mg = work->operational_mg;
+
+    sum_jobs(work);
+    report->total = (struct range_mg){ op_mg, op_mg, op_mg };
+    for (int pool = 0; pool < POOL_COUNT; pool++)
+        range_add(&report->total, &embodied->pools[pool].amount);
+    if (embodied->shared_unassigned)
+        range_add(&report->total, &embodied->shared);
+    range_add(&report->total, &embodied->written_off);
+    report->total_mg = report->total.central;
+    report->scope2_location_mg = op_mg;
+    report->has_market = report->hours > 0 && !work->market_missing;
+    report->scope2_market_mg = report->has_market ? exact_mg(operational_sum(&work->market)) : 0;
+    if (report->counted_mj > 0) {
+        report->ug_per_kwh = (uint64_t)((work->energy_ug + report->counted_mj / 2) /
+                                        report->counted_mj);
+        report->pue_ppm = (uint64_t)((work->energy_pue + report->counted_mj / 2) /
+                                     report->counted_mj);
+    }
+    return share_days(work, err);
+}

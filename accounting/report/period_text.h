@@ -1,0 +1,41 @@
+/*
+ * period_text.h - what the files of the plain-text report share
+ */
+#ifndef CARBON_REPORT_PERIOD_TEXT_H
+#define CARBON_REPORT_PERIOD_TEXT_H
+
+#include "report/cells.h"
+#include "report/format.h"
+#include "report/period_report.h"
+
+#define PAGE_LABEL 11 /* columns of "Period" and the like */
+
+/* The report in the making. */
+struct page {
+    const struct period_report *report;
+    const struct period_text_style *style;
+    struct buf *buf;
+    const char *co2e;      /* as the locale can write it */
+    struct scale scale;    /* of the total */
+    char mass_heading[32]; /* "t CO2e", of that scale */
+    bool noted;            /* there was a warning */
+    size_t hidden;         /* lines that the last table left out */
+};
+
+void page_bold(struct page *page, const char *text);
+void page_title(struct page *page, const char *title); /* with an empty line above, but for the first */
+void page_foreign(struct page *page, const char *text);
+void page_mass(struct page *page, uint64_t mg);
+void page_ticks(struct cells *cells, const struct scale *scale, uint64_t ticks, bool something);
+void page_permille(struct cells *cells, uint64_t permille, bool something);
+/* Is any mass known: of running, or of manufacture? */
+bool page_knows_mass(const struct period_report *report);
+
+/* Tables, in their order. */
+struct page_section {
+    const char *name;
+    int (*write)(struct page *page, struct error *err);
+};
+extern const struct page_section page_sections[]; /* ends with name NULL */
+
+#endif

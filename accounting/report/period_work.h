@@ -1,0 +1,132 @@
+/*
+ * period_work.h - what period_report_build() works with; of the report's own files alone
+ *
+ * The steps are in period_report.c. Jobs are kept by job_key, nodes by index; both are found by
+ * their key in a hash, as a month's hours name them a million times.
+ */
+#ifndef CARBON_REPORT_PERIOD_WORK_H
+#define CARBON_REPORT_PERIOD_WORK_H
+
+#include "carbon/operational.h"
+#include "report/month.h"
+#include "report/period_report.h"
+
+#define WORK_HOUR_S 3600
+
+/* Numbers to indices, by hash with open addressing. */
+struct key_map {
+    struct key_slot {
+        int64_t key;
+        size_t place; /* index + 1; 0: free */
+    } *slots;
+    size_t room, count; /* room: a power of two */
+};
+MUST_CHECK int key_map_add(struct key_map *map, int64_t key, size_t index, struct error *err);
+/* The index, or SIZE_MAX. */
+size_t key_map_find(const struct key_map *map, int64_t key);
+void key_map_clear(struct key_map *map);
+
+/* Texts, each kept once: the same text is the same pointer. */
+struct texts {
+    char **slots;
+    size_t room, count;
+};
+/* NULL for NULL, and without memory (*failed). */
+const char *texts_put(struct texts *texts, const char *text, bool *failed);
+void texts_clear(struct texts *texts);
+
+struct work_job {
+    struct period_job job;          /* names in `texts`, the job's own malloc'ed */
+    char user_number[24];           /* of a user without a name */
+    struct operational_exact exact;
+    struct amounts amounts;         /* milligrams come last */
+    uint64_t counted_ms[POOL_COUNT]; /* of gpu_ms and core_ms, what the pools count */
+    bool missing;
+};
+
+struct work_node {
+    int64_t node_key;               /* 0: of the inventory alone */
+    char *name;
+    int type;                       /* of the inventory, or -1 */
+    enum pool_kind pool;
+    bool counts;                    /* its time is part of the pool: embodied_counts() */
+    uint32_t gpus, cores;
+    size_t line;                    /* of work.lines */
+    uint64_t hours;                 /* with an energy row, while in service */
+    bool heard, used;
+};
+
+/* A line of the node types: every type, then nodes of none by pool. */
+struct work_line {
+    struct operational_exact exact;
+    uint64_t nodes;
+    uint64_t counted_mj, active_mj, idle_mj, system_mj, unallocated_mj;
+    uint64_t used_ms, available_ms;
+};
+
+struct work {
+    struct store *store;
+    const struct basis *basis;
+    const struct period_report_options *options;
+    struct period_report *report;
+    size_t n_hours;                 /* of the period */
+    struct grid_hour *hours;
+
+    struct work_job *jobs;          /* by job_key */
+    size_t n_jobs;
+    struct key_map job_of;
+    struct texts texts;
+
+    struct work_node *nodes;
+    size_t n_nodes;
+    struct key_map node_of;
+    struct embodied_node *embodied_nodes;
+
+    struct work_line *lines;        /* basis->inventory.n_types + POOL_COUNT */
+    struct operational_exact system, unallocated[POOL_COUNT];
+    exact *day_exact, *day_ug;      /* emissions; millijoules times micrograms per kWh */
+    exact energy_ug, energy_pue;    /* millijoules times intensity, and PUE */
+    struct operational_exact market;
+    bool market_missing;            /* an hour with energy has no market factor */
+    uint64_t operational_mg;        /* of the cluster */
+    uint64_t pool_meter_mg[POOL_COUNT], pool_overhead_mg[POOL_COUNT]; /* of unallocated energy */
+    unsigned percent;               /* told last */
+};
+
+static inline const struct inventory *work_inventory(const struct work *work)
+{
+    return &work->basis->inventory;
+}
+
+/* Seconds of a node's service in [from_s, to_s). */
+int64_t work_service_s(const struct work *work, const struct work_node *node, int64_t from_s,
+                       int64_t to_s);
+void work_progress(struct work *work, unsigned percent);
+int work_no_memory(struct error *err);
+/* An item appended to an array whose room doubles, zeroed; NULL without memory. */
+void *work_grow(void *array, size_t *count, size_t item_size);
+
+/* --- the steps, in order ---------------------------------------------------------------------- */
+
+/* period_read.c: nodes, jobs and what they held, hours of jobs, nodes and the cluster */
+MUST_CHECK int work_read_nodes(struct work *work, struct error *err);
+MUST_CHECK int work_read_jobs(struct work *work, struct error *err);
+MUST_CHECK int work_read_hours(struct work *work, struct error *err);
+
+/* period_mass.c: milligrams of everything */
+MUST_CHECK int work_operational(struct work *work, struct error *err);
+MUST_CHECK int work_spread(struct work *work, struct error *err);
+MUST_CHECK int work_embodied(struct work *work, struct error *err);
+MUST_CHECK int work_totals(struct work *work, struct error *err);
+
+/* period_groups.c: lines of the report */
+MUST_CHECK int work_groups(struct work *work, struct error *err);
+MUST_CHECK int work_types(struct work *work, struct error *err);
+MUST_CHECK int work_top(struct work *work, struct error *err);
+MUST_CHECK int work_warnings(struct work *work, struct error *err);
+void amounts_add(struct amounts *sum, const struct amounts *part);
+
+/* period_trend.c */
+MUST_CHECK int work_trend(struct work *work, struct error *err);
+
+#endif

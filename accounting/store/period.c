@@ -1,0 +1,376 @@
+#include "store/period.h"
+
+#include <errno.h>
+
+#include "core/clock.h"
+#include "store/store_sqlite.h"
+
+#define SECONDS_PER_HOUR 3600
+
+/* --- what all of them do --------------------------------------------------------------------- */
+
+/* One reading: `read` makes a row into a struct and hands it on. */
+struct reading {
+    struct store *store;
+    const struct period *period; /* NULL: nothing to clip to */
+    int (*read)(const struct reading *reading, sqlite3_stmt *row);
+    union {
+        int (*node)(void *arg, const struct period_node *node);
+        int (*job)(void *arg, const struct period_job *job);
+        int (*use)(void *arg, const struct period_use *use);
+        int (*energy)(void *arg, const struct period_energy *energy);
+    } take;
+    void *arg;
+    struct error *err;
+};
+
+static int check_period(const struct period *period, struct error *err)
+{
+    if (period->from_s >= 0 && period->from_s < period->to_s &&
+        period->from_s % SECONDS_PER_HOUR == 0 && period->to_s % SECONDS_PER_HOUR == 0 &&
+        period->to_s <= INT64_MAX / (int64_t)NS_PER_S)
+        return 0;
+    return error_set(err, -EINVAL, "a period goes from one full UTC hour to a later one");
+}
+
+/* Hand every row of the statement on; it is reset whatever ends it. */
+static int read_rows(const struct reading *reading, sqlite3_stmt *rows)
+{
+    int rc;
+
+    while ((rc = store_step(reading->store, rows, reading->err)) > 0) {
+        rc = reading->read(reading, rows);
+        if (rc < 0)
+            break;
+    }
+    sqlite3_reset(rows);
+    return rc;
+}
+
+static struct maybe maybe_column(sqlite3_stmt *row, int column)
+{
+    if (sqlite3_column_type(row, column) == SQLITE_NULL)
+        return (struct maybe){ 0 };
+    return (struct maybe){ .has = true, .value = sqlite3_column_int64(row, column) };
+}
+
+/* NULL when absent or empty */
+static const char *text_column(sqlite3_stmt *row, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(row, column);
+
+    return text && *text ? text : NULL;
+}
+
+/* --- nodes ----------------------------------------------------------------------------------- */
+
+static const char SQL_NODES[] =
+    "SELECT node_key, name, packages, cores, gpus, memory_mb FROM node WHERE cluster = ?1"
+    " ORDER BY name";
+
+static int read_node(const struct reading *reading, sqlite3_stmt *row)
+{
+    const struct period_node node = {
+        .node_key = sqlite3_column_int64(row, 0),
+        .name = (const char *)sqlite3_column_text(row, 1),
+        .packages = (uint32_t)sqlite3_column_int64(row, 2),
+        .cores = (uint32_t)sqlite3_column_int64(row, 3),
+        .gpus = (uint32_t)sqlite3_column_int64(row, 4),
+        .memory_mb = (uint64_t)sqlite3_column_int64(row, 5),
+    };
+
+    return reading->take.node(reading->arg, &node);
+}
+
+int period_nodes(struct store *store, const char *cluster,
+                 int (*take)(void *arg, const struct period_node *node), void *arg,
+                 struct error *err)
+{
+    const struct reading reading = { .store = store, .read = read_node, .take.node = take,
+                                     .arg = arg, .err = err };
+    sqlite3_stmt *rows = store_statement(store, SQL_NODES, err);
+
+    if (!rows)
+        return -EIO;
+    sqlite3_bind_text(rows, 1, cluster, -1, SQLITE_STATIC);
+    return read_rows(&reading, rows);
+}
+
+/* --- jobs and what they held ----------------------------------------------------------------- */
+
+/*
+ * Allocations of the period, from the lists of its months. ?1 cluster, ?2 first month, ?3 and ?4
+ * the period in seconds, ?5 and ?6 in nanoseconds. LIVES leaves out what only touches a border; an
+ * allocation without duration lies in the period that has its instant.
+ */
+#define LAST_NS "COALESCE(a.end_ns, a.seen_ns)"
+#define OF_MONTHS \
+    " FROM allocation_month m JOIN allocation a ON a.allocation_key = m.allocation_key"
+#define IN_MONTHS " m.month_s >= ?2 AND m.month_s < ?4"
+#define LIVES " a.begin_ns < ?6 AND (" LAST_NS " > ?5 OR a.begin_ns >= ?5)"
+
+/* Energy counts too: of an end that was noted late, some may lie in the next month. */
+static const char SQL_JOBS[] =
+    "SELECT job_key, job_id, restart_count, array_job_id, array_task_id, het_job_id, het_offset,"
+    " uid, node_count, user_name, account, partition_name, qos, job_name, begin_s, end_s,"
+    " exit_status, flags FROM job WHERE cluster = ?1 AND job_key IN"
+    " (SELECT a.job_key" OF_MONTHS " WHERE" IN_MONTHS " AND" LIVES
+    " UNION SELECT job_key FROM job_hour WHERE hour_s >= ?3 AND hour_s < ?4) ORDER BY job_key";
+
+/* Of one that lived in several months, the row of the first of them that the period touches. */
+static const char SQL_USES[] =
+    "SELECT a.job_key, a.node_key, a.begin_ns, " LAST_NS ", a.end_ns IS NULL, a.cores, a.gpus"
+    OF_MONTHS " JOIN node n ON n.node_key = a.node_key"
+    " WHERE n.cluster = ?1 AND" IN_MONTHS " AND" LIVES
+    " AND (m.month_s = ?2 OR a.begin_ns >= m.month_s * 1000000000)"
+    " ORDER BY a.job_key, a.begin_ns, a.node_key, a.allocation_key";
+
+static const char SQL_USES_OF_JOB[] =
+    "SELECT a.job_key, a.node_key, a.begin_ns, " LAST_NS ", a.end_ns IS NULL, a.cores, a.gpus"
+    " FROM allocation a WHERE a.job_key = ?1 ORDER BY a.begin_ns, a.node_key, a.allocation_key";
+
+/* Read the rows of a statement with OF_MONTHS in it. */
+static int read_months(const struct reading *reading, const char *sql)
+{
+    const struct period *period = reading->period;
+    int rc = check_period(period, reading->err);
+    sqlite3_stmt *rows;
+
+    if (rc < 0)
+        return rc;
+    rows = store_statement(reading->store, sql, reading->err);
+    if (!rows)
+        return -EIO;
+    sqlite3_bind_text(rows, 1, period->cluster, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(rows, 2, clock_month_begin_s(period->from_s));
+    sqlite3_bind_int64(rows, 3, period->from_s);
+    sqlite3_bind_int64(rows, 4, period->to_s);
+    sqlite3_bind_int64(rows, 5, period->from_s * (int64_t)NS_PER_S);
+    sqlite3_bind_int64(rows, 6, period->to_s * (int64_t)NS_PER_S);
+    return read_rows(reading, rows);
+}
+
+static int read_job(const struct reading *reading, sqlite3_stmt *row)
+{
+    const struct period_job job = {
+        .job_key = sqlite3_column_int64(row, 0),
+        .job_id = (uint32_t)sqlite3_column_int64(row, 1),
+        .restart_count = (uint32_t)sqlite3_column_int64(row, 2),
+        .array_job_id = maybe_column(row, 3),
+        .array_task_id = maybe_column(row, 4),
+        .het_job_id = maybe_column(row, 5),
+        .het_offset = maybe_column(row, 6),
+        .uid = maybe_column(row, 7),
+        .node_count = maybe_column(row, 8),
+        .user = text_column(row, 9),
+        .account = text_column(row, 10),
+        .partition = text_column(row, 11),
+        .qos = text_column(row, 12),
+        .name = text_column(row, 13),
+        .begin_s = sqlite3_column_int64(row, 14),
+        .end_s = maybe_column(row, 15),
+        .exit_status = maybe_column(row, 16),
+        .flags = (uint32_t)sqlite3_column_int64(row, 17),
+    };
+
+    return reading->take.job(reading->arg, &job);
+}
+
+int period_jobs(struct store *store, const struct period *period,
+                int (*take)(void *arg, const struct period_job *job), void *arg, struct error *err)
+{
+    const struct reading reading = { .store = store, .period = period, .read = read_job,
+                                     .take.job = take, .arg = arg, .err = err };
+
+    return read_months(&reading, SQL_JOBS);
+}
+
+/* Cut to the period, when there is one. An end before begin, of a clock that was set, is none. */
+static int read_use(const struct reading *reading, sqlite3_stmt *row)
+{
+    struct period_use use = {
+        .job_key = sqlite3_column_int64(row, 0),
+        .node_key = sqlite3_column_int64(row, 1),
+        .begin_ns = sqlite3_column_int64(row, 2),
+        .end_ns = sqlite3_column_int64(row, 3),
+        .open = sqlite3_column_int(row, 4),
+        .cores = (uint32_t)sqlite3_column_int64(row, 5),
+        .gpus = (uint32_t)sqlite3_column_int64(row, 6),
+    };
+
+    if (use.end_ns < use.begin_ns)
+        use.end_ns = use.begin_ns;
+    if (reading->period) {
+        int64_t from_ns = reading->period->from_s * (int64_t)NS_PER_S;
+        int64_t to_ns = reading->period->to_s * (int64_t)NS_PER_S;
+
+        use.begin_ns = use.begin_ns < from_ns ? from_ns : use.begin_ns;
+        use.end_ns = use.end_ns > to_ns ? to_ns : use.end_ns;
+    }
+    return reading->take.use(reading->arg, &use);
+}
+
+int period_uses(struct store *store, const struct period *period,
+                int (*take)(void *arg, const struct period_use *use), void *arg, struct error *err)
+{
+    const struct reading reading = { .store = store, .period = period, .read = read_use,
+                                     .take.use = take, .arg = arg, .err = err };
+
+    return read_months(&reading, SQL_USES);
+}
+
+int period_uses_of_job(struct store *store, int64_t job_key,
+                       int (*take)(void *arg, const struct period_use *use), void *arg,
+                       struct error *err)
+{
+    const struct reading reading = { .store = store, .read = read_use, .take.use = take,
+                                     .arg = arg, .err = err };
+    sqlite3_stmt *rows = store_statement(store, SQL_USES_OF_JOB, err);
+
+    if (!rows)
+        return -EIO;
+    sqlite3_bind_int64(rows, 1, job_key);
+    return read_rows(&reading, rows);
+}
+
+/* --- energy by hour -------------------------------------------------------------------------- */
+
+/* Columns 0 and 1 are hour and key; then, in this order: */
+#define NODE_AMOUNTS "counted_mj, active_mj, idle_mj, system_mj, unallocated_mj, measured_mj," \
+    " modelled_mj, metered_ms, elapsed_ms, gap_ms"
+#define JOB_AMOUNTS "0, active_mj, idle_mj, 0, 0, measured_mj, modelled_mj, metered_ms," \
+    " elapsed_ms, gap_ms"
+#define AMOUNTS 10
+
+static const char SQL_JOB_HOURS[] =
+    "SELECT hour_s, job_key, " JOB_AMOUNTS " FROM job_hour WHERE hour_s >= ?2 AND hour_s < ?3"
+    " ORDER BY hour_s, job_key";
+
+static const char SQL_NODE_HOURS[] =
+    "SELECT hour_s, node_key, " NODE_AMOUNTS " FROM node_hour WHERE hour_s >= ?2 AND hour_s < ?3"
+    " ORDER BY hour_s, node_key";
+
+static const char SQL_CLUSTER_HOURS[] =
+    "SELECT hour_s, 0, " NODE_AMOUNTS " FROM cluster_hour WHERE cluster = ?1 AND hour_s >= ?2"
+    " AND hour_s < ?3 ORDER BY hour_s";
+
+/* From the rows of the job: job_hour lies by hour, and knows of a job only where to look. */
+static const char SQL_HOURS_OF_JOB[] =
+    "SELECT hour_s, ?1, 0, SUM(active_mj), SUM(idle_mj), 0, 0,"
+    " SUM(CASE WHEN quality = 'measured' THEN active_mj + idle_mj ELSE 0 END),"
+    " SUM(CASE WHEN quality = 'modelled' THEN active_mj + idle_mj ELSE 0 END),"
+    " SUM(metered_ms), SUM(elapsed_ms),"
+    " SUM(CASE WHEN quality = 'gap' THEN elapsed_ms ELSE 0 END)"
+    " FROM energy WHERE job_key = ?1 AND hour_s >= ?2 AND hour_s < ?3"
+    " GROUP BY hour_s ORDER BY hour_s";
+
+static int read_hour(const struct reading *reading, sqlite3_stmt *row)
+{
+    struct period_energy energy = { .hour_s = sqlite3_column_int64(row, 0),
+                                    .key = sqlite3_column_int64(row, 1) };
+    uint64_t *const amounts[AMOUNTS] = {
+        &energy.counted_mj, &energy.active_mj, &energy.idle_mj, &energy.system_mj,
+        &energy.unallocated_mj, &energy.measured_mj, &energy.modelled_mj, &energy.metered_ms,
+        &energy.elapsed_ms, &energy.gap_ms,
+    };
+
+    for (int i = 0; i < AMOUNTS; i++) {
+        int64_t amount = sqlite3_column_int64(row, 2 + i);
+
+        if (amount < 0)
+            return error_set(reading->err, -EBADMSG, "the database holds an energy below zero: run "
+                             "`carbonctl audit`");
+        *amounts[i] = (uint64_t)amount;
+    }
+    return reading->take.energy(reading->arg, &energy);
+}
+
+static int read_hours(const struct reading *reading, sqlite3_stmt *rows, int64_t from_s,
+                      int64_t to_s)
+{
+    if (!rows)
+        return -EIO;
+    sqlite3_bind_int64(rows, 2, from_s);
+    sqlite3_bind_int64(rows, 3, to_s);
+    return read_rows(reading, rows);
+}
+
+static int hours_of_period(struct store *store, const char *sql, const struct period *period,
+                           int (*take)(void *arg, const struct period_energy *energy), void *arg,
+                           struct error *err)
+{
+    const struct reading reading = { .store = store, .period = period, .read = read_hour,
+                                     .take.energy = take, .arg = arg, .err = err };
+    int rc = check_period(period, err);
+
+    return rc < 0 ? rc : read_hours(&reading, store_statement(store, sql, err), period->from_s,
+                                    period->to_s);
+}
+
+int period_job_hours(struct store *store, const struct period *period,
+                     int (*take)(void *arg, const struct period_energy *energy), void *arg,
+                     struct error *err)
+{
+    return hours_of_period(store, SQL_JOB_HOURS, period, take, arg, err);
+}
+
+int period_node_hours(struct store *store, const struct period *period,
+                      int (*take)(void *arg, const struct period_energy *energy), void *arg,
+                      struct error *err)
+{
+    return hours_of_period(store, SQL_NODE_HOURS, period, take, arg, err);
+}
+
+int period_cluster_hours(struct store *store, const struct period *period,
+                         int (*take)(void *arg, const struct period_energy *energy), void *arg,
+                         struct error *err)
+{
+    const struct reading reading = { .store = store, .period = period, .read = read_hour,
+                                     .take.energy = take, .arg = arg, .err = err };
+    sqlite3_stmt *rows;
+    int rc = check_period(period, err);
+
+    if (rc < 0)
+        return rc;
+    rows = store_statement(store, SQL_CLUSTER_HOURS, err);
+    if (rows)
+        sqlite3_bind_text(rows, 1, period->cluster, -1, SQLITE_STATIC);
+    return read_hours(&reading, rows, period->from_s, period->to_s);
+}
+
+int period_hours_of_job(struct store *store, int64_t job_key, int64_t from_s, int64_t to_s,
+                        int (*take)(void *arg, const struct period_energy *energy), void *arg,
+                        struct error *err)
+{
+    const struct reading reading = { .store = store, .read = read_hour, .take.energy = take,
+                                     .arg = arg, .err = err };
+    sqlite3_stmt *rows = store_statement(store, SQL_HOURS_OF_JOB, err);
+
+    if (rows)
+        sqlite3_bind_int64(rows, 1, job_key);
+    return read_hours(&reading, rows, from_s, to_s);
+}
+
+/* Each of the two by itself is one look into the index; both in one SELECT read the cluster. */
+static const char SQL_BOUNDS[] =
+    "SELECT (SELECT MIN(hour_s) FROM cluster_hour WHERE cluster = ?1),"
+    " (SELECT MAX(hour_s) FROM cluster_hour WHERE cluster = ?1)";
+
+int period_bounds(struct store *store, const char *cluster, bool *ret_has, int64_t *ret_first_s,
+                  int64_t *ret_last_s, struct error *err)
+{
+    sqlite3_stmt *row = store_statement(store, SQL_BOUNDS, err);
+    int rc;
+
+    if (!row)
+        return -EIO;
+    sqlite3_bind_text(row, 1, cluster, -1, SQLITE_STATIC);
+    rc = store_step(store, row, err);
+    if (rc < 0)
+        return rc;
+    *ret_has = sqlite3_column_type(row, 0) != SQLITE_NULL;
+    *ret_first_s = sqlite3_column_int64(row, 0);
+    *ret_last_s = sqlite3_column_int64(row, 1);
+    sqlite3_reset(row);
+    return 0;
+}
