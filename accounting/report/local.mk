@@ -9,11 +9,14 @@ libcarbon_report_la_SOURCES = \
 	accounting/report/json.c accounting/report/json.h \
 	accounting/report/json_doc.c accounting/report/json_doc.h \
 	accounting/report/month.c accounting/report/month.h \
+	accounting/report/period_fields.c accounting/report/period_fields.h \
 	accounting/report/period_groups.c \
+	accounting/report/period_json.c \
 	accounting/report/period_keys.c \
 	accounting/report/period_mass.c \
 	accounting/report/period_read.c \
 	accounting/report/period_report.c accounting/report/period_report.h \
+	accounting/report/period_sections.c \
 	accounting/report/period_tables.c \
 	accounting/report/period_text.c accounting/report/period_text.h \
 	accounting/report/period_trend.c accounting/report/period_work.h \

@@ -28,8 +28,8 @@ struct amounts {
     uint64_t active_mj, idle_mj;
     uint64_t measured_mj, modelled_mj;
     uint64_t metered_ms, elapsed_ms, gap_ms; /* coverage = metered / elapsed */
-    uint64_t gpu_ms, core_ms;   /* held: GPUs on nodes of the GPU pool, cores on those of the CPU pool;
-                                   on nodes of no known type too, which no pool counts */
+    uint64_t gpu_ms, core_ms;   /* held: GPUs on nodes of the GPU pool, cores on others; on nodes of
+                                   no known type too, which no pool counts */
     uint64_t active_mg, idle_mg, overhead_mg;
     uint64_t spread_mg;         /* unallocated idle energy with its overhead, IdlePolicy=spread */
     struct range_mg embodied;
@@ -166,9 +166,14 @@ MUST_CHECK int period_report_text(const struct period_report *report,
                                   const struct period_text_style *style, struct buf *buf,
                                   struct error *err);
 /* One section ("totals", "account", "user", "partition", "type", "state", "job", "day", "trend",
-   "asset") with a header line, values between `delimiter`; CSV quotes as RFC 4180 says. */
+   "asset"): whole numbers, units in the names of columns, empty where unknown. CSV quotes and ends
+   lines as RFC 4180 says, and puts a ' before text that a spreadsheet would take for a formula. */
+struct period_section_style {
+    const char *delimiter;
+    bool csv, header, trailing;   /* trailing: a delimiter at the end of each line too */
+};
 MUST_CHECK int period_report_section(const struct period_report *report, const char *section,
-                                     const char *delimiter, bool csv, struct buf *buf,
+                                     const struct period_section_style *style, struct buf *buf,
                                      struct error *err);
 extern const char *const period_report_sections[]; /* ends with NULL */
 MUST_CHECK int period_report_json(const struct period_report *report, struct buf *buf,

@@ -23,7 +23,7 @@ struct page {
 };
 
 void page_bold(struct page *page, const char *text);
-void page_title(struct page *page, const char *title); /* with an empty line above, but for the first */
+void page_title(struct page *page, const char *title); /* an empty line above, but at the top */
 void page_foreign(struct page *page, const char *text);
 void page_mass(struct page *page, uint64_t mg);
 void page_ticks(struct cells *cells, const struct scale *scale, uint64_t ticks, bool something);
