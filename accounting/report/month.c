@@ -37,11 +37,6 @@ int64_t month_add(int64_t instant_s, int months)
     return first_of(year, month - 1 + months); /* timegm() carries months over years */
 }
 
-int64_t month_floor(int64_t instant_s)
-{
-    return month_add(instant_s, 0);
-}
-
 int month_parse(const char *text, int64_t *ret_s, struct error *err)
 {
     int digits[6], count = 0, year, month;

@@ -1,5 +1,5 @@
 /*
- * month.h - calendar months in UTC, as seconds since 1970
+ * month.h - calendar months in UTC, as seconds since 1970 (core/clock.h has their borders)
  */
 #ifndef CARBON_REPORT_MONTH_H
 #define CARBON_REPORT_MONTH_H
@@ -10,8 +10,6 @@
 
 #define S_PER_DAY 86400
 
-/* First second of the month that holds instant_s. */
-int64_t month_floor(int64_t instant_s);
 /* First second of the month that is `months` after (before: negative) the one of instant_s. */
 int64_t month_add(int64_t instant_s, int months);
 /* "2026-10" or "202610". -EINVAL with the forms. */

@@ -47,7 +47,7 @@ static uint64_t figure_of(const struct figures *figures, const struct amounts *a
     case FIGURE_EMBODIED:
         return amounts->embodied.central;
     default: /* of mass where any is known, else of energy */
-        return page_knows_mass(report) ? amounts_total_mg(amounts)
+        return ptext_knows_mass(report) ? amounts_total_mg(amounts)
                                        : amounts->active_mj + amounts->idle_mj;
     }
 }
@@ -186,13 +186,13 @@ static void group_row(struct cells *cells, const struct figures *figures, const 
     cells_take(cells, &text);
     for (int i = 0; i < FIGURE_PERCENT; i++) {
         if (shows(figures, i))
-            page_ticks(cells, &figures->scales[i], shown->ticks[i], shown->something[i]);
+            ptext_ticks(cells, &figures->scales[i], shown->ticks[i], shown->something[i]);
     }
     if (figures->report->has_grams && figures->report->basis->has_inventory)
-        page_ticks(cells, &figures->scales[FIGURE_RUNNING],
+        ptext_ticks(cells, &figures->scales[FIGURE_RUNNING],
                    shown->ticks[FIGURE_RUNNING] + shown->ticks[FIGURE_EMBODIED],
                    shown->something[FIGURE_RUNNING] || shown->something[FIGURE_EMBODIED]);
-    page_permille(cells, shown->ticks[FIGURE_PERCENT], shown->something[FIGURE_PERCENT]);
+    ptext_permille(cells, shown->ticks[FIGURE_PERCENT], shown->something[FIGURE_PERCENT]);
 }
 
 /* A name that people chose, cut to `width` columns */
@@ -212,7 +212,7 @@ static void name_cell(struct cells *cells, const char *name, unsigned depth, boo
 }
 
 /* How deep a tree is shown: as deep as it fits, the root in any case. */
-static unsigned depth_shown(const struct page *page, const struct report_group *group)
+static unsigned depth_shown(const struct ptext *page, const struct report_group *group)
 {
     unsigned depth = 0, deepest = 0;
 
@@ -233,7 +233,7 @@ static unsigned depth_shown(const struct page *page, const struct report_group *
 }
 
 /* Lines of a group, deep ones and those after the first few in one line for all the others. */
-static void group_lines(struct page *page, const struct report_group *group,
+static void group_lines(struct ptext *page, const struct report_group *group,
                         const struct figures *figures, struct cells *cells)
 {
     unsigned depth = depth_shown(page, group);
@@ -286,14 +286,14 @@ static void all_row(const struct period_report *report, const struct figures *fi
     group_row(cells, figures, &shown);
 }
 
-static int write_group(struct page *page, const struct report_group *group, const char *title,
+static int write_group(struct ptext *page, const struct report_group *group, const char *title,
                        const char *name, struct error *err)
 {
     struct cells cells = { 0 };
     struct figures figures;
     int rc;
 
-    page_title(page, title);
+    ptext_title(page, title);
     if (group->count == 0) {
         buf_printf(page->buf, "  no job in this period\n");
         return 0;
@@ -311,7 +311,7 @@ static int write_group(struct page *page, const struct report_group *group, cons
 
 /* --- groups ----------------------------------------------------------------------------------- */
 
-static void say_hidden(struct page *page, const char *section)
+static void say_hidden(struct ptext *page, const char *section)
 {
     if (page->hidden > 0)
         buf_printf(page->buf, "  (%zu more line%s: --section %s)\n", page->hidden,
@@ -319,7 +319,7 @@ static void say_hidden(struct page *page, const char *section)
     page->hidden = 0;
 }
 
-static int write_accounts(struct page *page, struct error *err)
+static int write_accounts(struct ptext *page, struct error *err)
 {
     int rc = write_group(page, &page->report->accounts, "By account", "account", err);
 
@@ -333,7 +333,7 @@ static int write_accounts(struct page *page, struct error *err)
     return rc;
 }
 
-static int write_users(struct page *page, struct error *err)
+static int write_users(struct ptext *page, struct error *err)
 {
     int rc = write_group(page, &page->report->users, "By user", "user", err);
 
@@ -341,7 +341,7 @@ static int write_users(struct page *page, struct error *err)
     return rc;
 }
 
-static int write_partitions(struct page *page, struct error *err)
+static int write_partitions(struct ptext *page, struct error *err)
 {
     int rc = write_group(page, &page->report->partitions, "By partition", "partition", err);
 
@@ -350,11 +350,11 @@ static int write_partitions(struct page *page, struct error *err)
 }
 
 /* What failed gave no result: the share of it that a reader looks for. */
-static void write_waste(struct page *page)
+static void write_waste(struct ptext *page)
 {
     struct amounts waste = { 0 };
     const struct report_group *states = &page->report->states;
-    bool mass = page_knows_mass(page->report);
+    bool mass = ptext_knows_mass(page->report);
     uint64_t part, whole;
 
     for (size_t i = 0; i < states->count; i++) {
@@ -373,7 +373,7 @@ static void write_waste(struct page *page)
                  : page->report->jobs.active_mj + page->report->jobs.idle_mj;
     buf_printf(page->buf, "  jobs that failed, or whose node did: ");
     if (mass)
-        page_mass(page, part);
+        ptext_mass(page, part);
     else
         format_amount(page->buf, (double)part, energy_units, NULL);
     buf_printf(page->buf, ", ");
@@ -381,7 +381,7 @@ static void write_waste(struct page *page)
     buf_printf(page->buf, " %% of what jobs used\n");
 }
 
-static int write_states(struct page *page, struct error *err)
+static int write_states(struct ptext *page, struct error *err)
 {
     int rc = write_group(page, &page->report->states, "By how jobs ended", "state", err);
 
@@ -417,10 +417,10 @@ static void count_cell(struct cells *cells, uint64_t count)
 /* Ticks of one amount by itself */
 static void amount_cell(struct cells *cells, const struct scale *scale, double amount)
 {
-    page_ticks(cells, scale, scale_ticks(scale, amount), amount > 0);
+    ptext_ticks(cells, scale, scale_ticks(scale, amount), amount > 0);
 }
 
-static void type_head(struct page *page, struct cells *cells, const struct scale *energy,
+static void type_head(struct ptext *page, struct cells *cells, const struct scale *energy,
                       const struct scale *mass)
 {
     const struct period_report *report = page->report;
@@ -442,7 +442,7 @@ static void type_head(struct page *page, struct cells *cells, const struct scale
     cells_text(cells, report->basis->has_inventory ? "hours held %" : "");
 }
 
-static int write_types(struct page *page, struct error *err)
+static int write_types(struct ptext *page, struct error *err)
 {
     const struct period_report *report = page->report;
     struct scale energy = scale_of(energy_units, NULL, (double)report->counted_mj);
@@ -453,7 +453,7 @@ static int write_types(struct page *page, struct error *err)
     if (!weights)
         return error_set(err, -ENOMEM, "no memory for the report");
     ticks = weights + count + 1;
-    page_title(page, "By node type, with what no job held");
+    ptext_title(page, "By node type, with what no job held");
     for (size_t i = 0; i < count; i++)
         weights[i] = report->types[i].counted_mj;
     (void)apportion(scale_ticks(&energy, (double)report->counted_mj), weights, count, ticks);
@@ -466,7 +466,7 @@ static int write_types(struct page *page, struct error *err)
                   page->style->utf8);
         cells_text(&cells, pool_names[type->pool]);
         count_cell(&cells, type->nodes);
-        page_ticks(&cells, &energy, ticks[i], type->counted_mj > 0);
+        ptext_ticks(&cells, &energy, ticks[i], type->counted_mj > 0);
         if (report->has_grams)
             amount_cell(&cells, &page->scale, (double)type->operational_mg * 1000);
         else
@@ -483,7 +483,7 @@ static int write_types(struct page *page, struct error *err)
 
 /* --- jobs ------------------------------------------------------------------------------------- */
 
-static void job_head(struct page *page, struct cells *cells, const struct scale *energy,
+static void job_head(struct ptext *page, struct cells *cells, const struct scale *energy,
                      const struct scale *mass)
 {
     for (int i = 0; i < 8; i++)
@@ -494,18 +494,18 @@ static void job_head(struct page *page, struct cells *cells, const struct scale 
     cells_text(cells, "account");
     cells_text(cells, "state");
     heading(cells, "energy", energy);
-    if (page_knows_mass(page->report))
+    if (ptext_knows_mass(page->report))
         heading(cells, page->co2e, mass);
     else
         cells_text(cells, "");
     cells_text(cells, "%");
 }
 
-static int write_jobs(struct page *page, struct error *err)
+static int write_jobs(struct ptext *page, struct error *err)
 {
     const struct period_report *report = page->report;
     const struct amounts *jobs = &report->jobs;
-    bool known = page_knows_mass(report), utf8 = page->style->utf8;
+    bool known = ptext_knows_mass(report), utf8 = page->style->utf8;
     double most_mj = 0, most_mg = 0;
     struct scale energy, mass;
     struct cells cells = { 0 };
@@ -521,7 +521,7 @@ static int write_jobs(struct page *page, struct error *err)
     }
     energy = scale_of(energy_units, NULL, most_mj);
     mass = scale_of(mass_units, NULL, most_mg * 1000);
-    page_title(page, "Jobs that emitted most");
+    ptext_title(page, "Jobs that emitted most");
     job_head(page, &cells, &energy, &mass);
     for (size_t i = 0; i < report->n_top; i++) {
         const struct report_job *job = &report->top[i];
@@ -545,7 +545,7 @@ static int write_jobs(struct page *page, struct error *err)
 
 /* --- time ------------------------------------------------------------------------------------- */
 
-static void day_row(struct page *page, struct cells *cells, const struct report_day *day,
+static void day_row(struct ptext *page, struct cells *cells, const struct report_day *day,
                     const struct scale *energy, const struct scale *mass)
 {
     char text[CLOCK_TEXT_SIZE];
@@ -567,7 +567,7 @@ static void day_row(struct page *page, struct cells *cells, const struct report_
     count_cell(cells, day->annual_hours);
 }
 
-static int write_days(struct page *page, struct error *err)
+static int write_days(struct ptext *page, struct error *err)
 {
     const struct period_report *report = page->report;
     uint64_t most_mj = 0, most_mg = 0;
@@ -582,7 +582,7 @@ static int write_days(struct page *page, struct error *err)
     }
     energy = scale_of(energy_units, NULL, (double)most_mj);
     mass = scale_of(mass_units, NULL, (double)most_mg * 1000);
-    page_title(page, "By day (UTC)");
+    ptext_title(page, "By day (UTC)");
     for (int i = 0; i < 6; i++)
         cells_column(&cells, i > 0);
     cells_text(&cells, "day");
@@ -600,7 +600,7 @@ static int write_days(struct page *page, struct error *err)
 }
 
 /* A bar of up to BAR_WIDTH columns, by eighths where the terminal can */
-static void bar_cell(struct page *page, struct cells *cells, uint64_t amount, uint64_t most)
+static void bar_cell(struct ptext *page, struct cells *cells, uint64_t amount, uint64_t most)
 {
     uint64_t eighths = most > 0 ? mul_div(amount, BAR_WIDTH * 8, most) : 0;
     struct buf text;
@@ -644,7 +644,7 @@ static struct most most_of(const struct period_report *report)
     return most;
 }
 
-static void month_masses(struct page *page, struct cells *cells, const struct report_month *month,
+static void month_masses(struct ptext *page, struct cells *cells, const struct report_month *month,
                          const struct most *most)
 {
     const struct period_report *report = page->report;
@@ -653,24 +653,24 @@ static void month_masses(struct page *page, struct cells *cells, const struct re
 
     (void)apportion(total, mg, 2, ticks);
     if (report->has_grams)
-        page_ticks(cells, &most->mass, ticks[0], mg[0] > 0);
+        ptext_ticks(cells, &most->mass, ticks[0], mg[0] > 0);
     if (report->basis->has_inventory)
-        page_ticks(cells, &most->mass, ticks[1], mg[1] > 0);
+        ptext_ticks(cells, &most->mass, ticks[1], mg[1] > 0);
     if (report->has_grams && report->basis->has_inventory)
-        page_ticks(cells, &most->mass, total, month->total_mg > 0);
+        ptext_ticks(cells, &most->mass, total, month->total_mg > 0);
 }
 
-static void month_row(struct page *page, struct cells *cells, const struct report_month *month,
+static void month_row(struct ptext *page, struct cells *cells, const struct report_month *month,
                       const struct most *most, bool last)
 {
     const struct period_report *report = page->report;
     int year, number, day;
     char text[48];
-    bool known = page_knows_mass(report);
+    bool known = ptext_knows_mass(report);
 
     month_parts(month->month_s, &year, &number, &day);
     snprintf(text, sizeof(text), "%04d-%02d%s", year, number,
-             last && month_add(month->month_s, 1) != report->period.to_s ? " (part)" : "");
+             last && clock_month_next_s(month->month_s) != report->period.to_s ? " (part)" : "");
     cells_text(cells, text);
     if (!month->has) {
         for (size_t i = 1; i + 1 < cells->n_columns; i++)
@@ -686,7 +686,7 @@ static void month_row(struct page *page, struct cells *cells, const struct repor
     bar_cell(page, cells, known ? month->total_mg : month->counted_mj, known ? most->mg : most->mj);
 }
 
-static int write_trend(struct page *page, struct error *err)
+static int write_trend(struct ptext *page, struct error *err)
 {
     const struct period_report *report = page->report;
     bool grams = report->has_grams, inventory = report->basis->has_inventory;
@@ -694,7 +694,7 @@ static int write_trend(struct page *page, struct error *err)
     struct cells cells = { 0 };
     size_t columns = 3u + grams + inventory + (grams && inventory);
 
-    page_title(page, "13 months");
+    ptext_title(page, "13 months");
     for (size_t i = 0; i < columns; i++)
         cells_column(&cells, i > 0 && i + 1 < columns);
     cells_text(&cells, "month");
@@ -713,7 +713,7 @@ static int write_trend(struct page *page, struct error *err)
 
 /* --- assets ----------------------------------------------------------------------------------- */
 
-static void asset_row(struct page *page, struct cells *cells, const struct asset_part *part,
+static void asset_row(struct ptext *page, struct cells *cells, const struct asset_part *part,
                       const struct scale *mass)
 {
     const struct inventory *inventory = &page->report->basis->inventory;
@@ -729,7 +729,7 @@ static void asset_row(struct page *page, struct cells *cells, const struct asset
     count_cell(cells, part->amortised_pieces);
 }
 
-static int write_assets(struct page *page, struct error *err)
+static int write_assets(struct ptext *page, struct error *err)
 {
     const struct embodied_period *embodied = &page->report->embodied;
     static const char *const titles[] = { "node type", "asset", "class", "pieces" };
@@ -738,7 +738,7 @@ static int write_assets(struct page *page, struct error *err)
 
     if (embodied->acquired.central == 0)
         mass = page->scale;
-    page_title(page, "Assets in service");
+    ptext_title(page, "Assets in service");
     if (embodied->n_parts == 0) {
         buf_printf(page->buf, "  none: %s\n", page->report->basis->has_inventory
                    ? "the inventory lists no asset" : "no inventory");
@@ -757,7 +757,7 @@ static int write_assets(struct page *page, struct error *err)
     return cells_write(&cells, true, page->style->header, page->style->colour, page->buf, err);
 }
 
-const struct page_section page_sections[] = {
+const struct ptext_section ptext_sections[] = {
     { "account", write_accounts }, { "user", write_users }, { "partition", write_partitions },
     { "type", write_types }, { "state", write_states }, { "job", write_jobs },
     { "day", write_days }, { "trend", write_trend }, { "asset", write_assets },

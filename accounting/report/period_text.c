@@ -30,57 +30,57 @@ static double mass_of(uint64_t mg)
     return (double)mg * 1000;
 }
 
-void page_bold(struct page *page, const char *text)
+void ptext_bold(struct ptext *page, const char *text)
 {
     buf_printf(page->buf, page->style->colour ? "\033[1m%s\033[0m" : "%s", text);
 }
 
-void page_title(struct page *page, const char *title)
+void ptext_title(struct ptext *page, const char *title)
 {
     if (page->buf->len > 0)
         buf_printf(page->buf, "\n");
-    page_bold(page, title);
+    ptext_bold(page, title);
     buf_printf(page->buf, "\n");
 }
 
-static void label(struct page *page, const char *text)
+static void label(struct ptext *page, const char *text)
 {
     buf_printf(page->buf, "  %-*s", PAGE_LABEL, text);
 }
 
-void page_foreign(struct page *page, const char *text)
+void ptext_foreign(struct ptext *page, const char *text)
 {
     format_text(page->buf, text, page->style->utf8, NULL);
 }
 
 /* Three figures of a mass, with its unit */
-void page_mass(struct page *page, uint64_t mg)
+void ptext_mass(struct ptext *page, uint64_t mg)
 {
     format_amount(page->buf, mass_of(mg), mass_units, NULL);
 }
 
 /* --- the header ------------------------------------------------------------------------------- */
 
-bool page_knows_mass(const struct period_report *report)
+bool ptext_knows_mass(const struct period_report *report)
 {
     return report->has_grams || report->basis->has_inventory;
 }
 
 /* "October 2026" for a full calendar month, else nothing */
-static void write_month(struct page *page)
+static void write_month(struct ptext *page)
 {
     const struct period *period = &page->report->period;
     int year, month, day;
 
-    if (month_floor(period->from_s) != period->from_s ||
-        (month_add(period->from_s, 1) != period->to_s && !page->report->so_far))
+    if (clock_month_begin_s(period->from_s) != period->from_s ||
+        (clock_month_next_s(period->from_s) != period->to_s && !page->report->so_far))
         return;
     month_parts(period->from_s, &year, &month, &day);
     buf_printf(page->buf, " in %s %d%s", month_names[month], year,
                page->report->so_far ? ", so far" : "");
 }
 
-static void write_instant(struct page *page, int64_t instant_s)
+static void write_instant(struct ptext *page, int64_t instant_s)
 {
     char text[CLOCK_TEXT_SIZE];
 
@@ -88,7 +88,7 @@ static void write_instant(struct page *page, int64_t instant_s)
     buf_printf(page->buf, "%.10s %.5s", text, text + 11);
 }
 
-static void write_period(struct page *page)
+static void write_period(struct ptext *page)
 {
     const struct period *period = &page->report->period;
 
@@ -104,19 +104,19 @@ static void write_period(struct page *page)
                page->style->time_zone ? " (UTC throughout, not your local time)" : "");
 }
 
-static void write_total(struct page *page)
+static void write_total(struct ptext *page)
 {
     const struct period_report *report = page->report;
     const struct range_mg *total = &report->total;
     struct scale scale = scale_of(mass_units, NULL, mass_of(total->high));
 
     label(page, "Total");
-    if (!page_knows_mass(report)) {
+    if (!ptext_knows_mass(report)) {
         buf_printf(page->buf, "unknown: no zone, so no grams of running; no inventory, so none of "
                    "manufacture\n");
         return;
     }
-    page_mass(page, report->total_mg);
+    ptext_mass(page, report->total_mg);
     buf_printf(page->buf, " %s", page->co2e);
     if (!report->has_grams) {
         buf_printf(page->buf, " of manufacture alone; of running unknown: no zone is set");
@@ -133,7 +133,7 @@ static void write_total(struct page *page)
     buf_printf(page->buf, "\n");
 }
 
-static void write_energy(struct page *page)
+static void write_energy(struct ptext *page)
 {
     const struct period_report *report = page->report;
 
@@ -157,7 +157,7 @@ static void write_energy(struct page *page)
     buf_printf(page->buf, "\n");
 }
 
-static void write_pue(struct page *page)
+static void write_pue(struct ptext *page)
 {
     const struct period_report *report = page->report;
     uint64_t pue_ppm = report->counted_mj > 0 ? report->pue_ppm : report->basis->grid.pue_ppm;
@@ -166,7 +166,7 @@ static void write_pue(struct page *page)
                report->basis->grid.n_pues > 0 ? " (mean)" : "");
 }
 
-static void write_grid(struct page *page)
+static void write_grid(struct ptext *page)
 {
     const struct period_report *report = page->report;
     const struct grid *grid = &report->basis->grid;
@@ -182,7 +182,7 @@ static void write_grid(struct page *page)
     buf_printf(page->buf, "%s", grid->zone);
     if (grid->name[0] != '\0') {
         buf_printf(page->buf, " (");
-        page_foreign(page, grid->name);
+        ptext_foreign(page, grid->name);
         buf_printf(page->buf, ")");
     }
     if (report->counted_mj > 0) {
@@ -197,12 +197,12 @@ static void write_grid(struct page *page)
     buf_printf(page->buf, "; ");
     write_pue(page);
     label(page, "");
-    page_foreign(page, report->annual_hours < report->hours || !annual ? grid->source
+    ptext_foreign(page, report->annual_hours < report->hours || !annual ? grid->source
                                                                         : annual->source);
     buf_printf(page->buf, "\n");
 }
 
-static void write_mode(struct page *page)
+static void write_mode(struct ptext *page)
 {
     static const char *const words[] = {
         "capacity: a job carries the hardware by its device-hours; hours nobody used are apart",
@@ -222,7 +222,7 @@ static void write_mode(struct page *page)
     buf_printf(page->buf, "\n");
 }
 
-static void write_factor_set(struct page *page)
+static void write_factor_set(struct ptext *page)
 {
     const struct factor_set *set = &page->report->basis->set;
     char made[CLOCK_TEXT_SIZE];
@@ -230,11 +230,11 @@ static void write_factor_set(struct page *page)
     clock_format_utc(set->made_s, made);
     label(page, "Factors");
     buf_printf(page->buf, "set %lld of %.10s (", (long long)set->number, made);
-    page_foreign(page, set->made_by);
+    ptext_foreign(page, set->made_by);
     buf_printf(page->buf, ")\n");
 }
 
-static void write_header(struct page *page)
+static void write_header(struct ptext *page)
 {
     struct buf title;
 
@@ -242,7 +242,7 @@ static void write_header(struct page *page)
     buf_printf(&title, "%s of cluster ", page->co2e);
     format_text(&title, page->report->period.cluster, page->style->utf8, NULL);
     page->buf->failed |= buf_failed(&title);
-    page_bold(page, title.data ? title.data : "");
+    ptext_bold(page, title.data ? title.data : "");
     buf_free(&title);
     write_month(page);
     buf_printf(page->buf, "\n");
@@ -293,7 +293,7 @@ static void parts_of(const struct period_report *report, uint64_t mg[PART_COUNT]
     mg[PART_UNRECOVERED] = report->recovery_mg < 0 ? (uint64_t)-report->recovery_mg : 0;
 }
 
-void page_ticks(struct cells *cells, const struct scale *scale, uint64_t ticks, bool something)
+void ptext_ticks(struct cells *cells, const struct scale *scale, uint64_t ticks, bool something)
 {
     struct buf text;
 
@@ -303,7 +303,7 @@ void page_ticks(struct cells *cells, const struct scale *scale, uint64_t ticks, 
 }
 
 /* Percent with one decimal, of ticks in thousandths */
-void page_permille(struct cells *cells, uint64_t permille, bool something)
+void ptext_permille(struct cells *cells, uint64_t permille, bool something)
 {
     static const struct unit percent = { "%", 1, 0 };
     const struct scale scale = { &percent, 1 };
@@ -311,7 +311,7 @@ void page_permille(struct cells *cells, uint64_t permille, bool something)
     if (permille == PERMILLE)
         cells_text(cells, "100");
     else
-        page_ticks(cells, &scale, permille, something);
+        ptext_ticks(cells, &scale, permille, something);
 }
 
 /* Lines that are 0 by nature of the report are left out, those that happen to be 0 are not. */
@@ -329,13 +329,13 @@ static void part_row(struct cells *cells, const char *name, const struct scale *
                      uint64_t ticks, uint64_t permille, bool something, const char *words)
 {
     cells_text(cells, name);
-    page_ticks(cells, scale, ticks, something);
-    page_permille(cells, permille, something);
+    ptext_ticks(cells, scale, ticks, something);
+    ptext_permille(cells, permille, something);
     cells_text(cells, words);
 }
 
 /* Planned mode may attribute more than accrued: the excess comes off. */
-static void over_row(struct page *page, struct cells *cells, uint64_t ticks, uint64_t permille)
+static void over_row(struct ptext *page, struct cells *cells, uint64_t ticks, uint64_t permille)
 {
     char text[64];
     struct buf buf;
@@ -351,7 +351,7 @@ static void over_row(struct page *page, struct cells *cells, uint64_t ticks, uin
     cells_text(cells, "used more than planned: the jobs carry more than accrued");
 }
 
-static int write_parts(struct page *page, struct error *err)
+static int write_parts(struct ptext *page, struct error *err)
 {
     const struct period_report *report = page->report;
     uint64_t mg[PART_COUNT], ticks[PART_COUNT], permille[PART_COUNT];
@@ -379,20 +379,20 @@ static int write_parts(struct page *page, struct error *err)
         over_row(page, &cells, over_ticks, over_permille);
     part_row(&cells, "total", &page->scale, total_ticks, report->total_mg > 0 ? PERMILLE : 0,
              report->total_mg > 0, "");
-    page_title(page, "Where it comes from");
+    ptext_title(page, "Where it comes from");
     return cells_write(&cells, true, page->style->header, page->style->colour, page->buf, err);
 }
 
 /* --- the balance ------------------------------------------------------------------------------ */
 
-static void write_sum(struct page *page, const struct scale *scale, uint64_t ticks, bool something,
+static void write_sum(struct ptext *page, const struct scale *scale, uint64_t ticks, bool something,
                       const char *words)
 {
     scale_write(page->buf, scale, ticks, something);
     buf_printf(page->buf, " %s", words);
 }
 
-static void write_energy_balance(struct page *page)
+static void write_energy_balance(struct ptext *page)
 {
     const struct period_report *report = page->report;
     uint64_t mj[] = { report->active_mj + report->idle_mj, report->system_mj,
@@ -409,7 +409,7 @@ static void write_energy_balance(struct page *page)
     write_sum(page, &scale, ticks[2], mj[2] > 0, "unallocated: closes to the millijoule\n");
 }
 
-static void write_mass_balance(struct page *page)
+static void write_mass_balance(struct ptext *page)
 {
     const struct period_report *report = page->report;
     uint64_t over_mg = report->recovery_mg > 0 ? (uint64_t)report->recovery_mg : 0;
@@ -443,35 +443,35 @@ static void write_mass_balance(struct page *page)
     buf_printf(page->buf, ": closes to the milligram\n");
 }
 
-static void write_balance(struct page *page)
+static void write_balance(struct ptext *page)
 {
-    page_title(page, "The books close");
+    ptext_title(page, "The books close");
     write_energy_balance(page);
-    if (page_knows_mass(page->report))
+    if (ptext_knows_mass(page->report))
         write_mass_balance(page);
 }
 
 /* --- scopes ----------------------------------------------------------------------------------- */
 
-static void scope_line(struct page *page, const char *name)
+static void scope_line(struct ptext *page, const char *name)
 {
     buf_printf(page->buf, "  %-27s", name);
 }
 
-static void write_scopes(struct page *page)
+static void write_scopes(struct ptext *page)
 {
     const struct period_report *report = page->report;
     const struct range_mg *acquired = &report->embodied.acquired;
 
-    page_title(page, "Scopes (GHG Protocol)");
+    ptext_title(page, "Scopes (GHG Protocol)");
     scope_line(page, "scope 2, location-based");
     if (report->has_grams)
-        page_mass(page, report->scope2_location_mg);
+        ptext_mass(page, report->scope2_location_mg);
     buf_printf(page->buf, "%s", report->has_grams ? ", all running, by the grid's mix\n"
                                                    : "unknown: no zone is set\n");
     scope_line(page, "scope 2, market-based");
     if (report->has_market) {
-        page_mass(page, report->scope2_market_mg);
+        ptext_mass(page, report->scope2_market_mg);
         buf_printf(page->buf, ", by contract; the line above stays as it is\n");
     } else {
         buf_printf(page->buf, "%s\n", report->basis->inventory.n_markets > 0 && report->hours > 0
@@ -483,22 +483,22 @@ static void write_scopes(struct page *page)
         buf_printf(page->buf, "unknown: no inventory\n");
         return;
     }
-    page_mass(page, acquired->central);
+    ptext_mass(page, acquired->central);
     buf_printf(page->buf, " acquired in this period, counted in full: do not add, the total above "
                "has it by years\n");
 }
 
 /* --- warnings --------------------------------------------------------------------------------- */
 
-static void note(struct page *page, const char *first)
+static void note(struct ptext *page, const char *first)
 {
     if (!page->noted)
-        page_title(page, "Worth knowing");
+        ptext_title(page, "Worth knowing");
     page->noted = true;
     buf_printf(page->buf, "  - %s", first);
 }
 
-static void write_nodes(struct page *page, const struct hostlist *list)
+static void write_nodes(struct ptext *page, const struct hostlist *list)
 {
     const char **names = calloc(list->count + 1, sizeof(*names));
     struct buf text;
@@ -509,12 +509,12 @@ static void write_nodes(struct page *page, const struct hostlist *list)
     if (names)
         hostlist_fold(names, list->count, &text);
     page->buf->failed |= !names || buf_failed(&text);
-    page_foreign(page, text.data ? text.data : "");
+    ptext_foreign(page, text.data ? text.data : "");
     buf_free(&text);
     free(names);
 }
 
-static void note_nodes(struct page *page)
+static void note_nodes(struct ptext *page)
 {
     const struct period_report *report = page->report;
 
@@ -545,7 +545,7 @@ static void note_nodes(struct page *page)
     }
 }
 
-static void note_hours(struct page *page)
+static void note_hours(struct ptext *page)
 {
     const struct period_report *report = page->report;
     unsigned long long hours = report->hours;
@@ -569,7 +569,7 @@ static void note_hours(struct page *page)
     }
 }
 
-static void write_warnings(struct page *page)
+static void write_warnings(struct ptext *page)
 {
     const struct period_report *report = page->report;
 
@@ -599,7 +599,7 @@ static void write_warnings(struct page *page)
 
 /* --- the page --------------------------------------------------------------------------------- */
 
-static bool wants(const struct page *page, const char *section)
+static bool wants(const struct ptext *page, const char *section)
 {
     const char *only = page->style->section;
 
@@ -607,9 +607,9 @@ static bool wants(const struct page *page, const char *section)
                 : strcmp(section, "day") != 0 && strcmp(section, "asset") != 0;
 }
 
-static int write_totals(struct page *page, struct error *err)
+static int write_totals(struct ptext *page, struct error *err)
 {
-    int rc = page_knows_mass(page->report) ? write_parts(page, err) : 0;
+    int rc = ptext_knows_mass(page->report) ? write_parts(page, err) : 0;
 
     write_balance(page);
     return rc;
@@ -618,7 +618,7 @@ static int write_totals(struct page *page, struct error *err)
 int period_report_text(const struct period_report *report, const struct period_text_style *style,
                        struct buf *buf, struct error *err)
 {
-    struct page page = { .report = report, .style = style, .buf = buf,
+    struct ptext page = { .report = report, .style = style, .buf = buf,
                          .co2e = style->utf8 ? "CO\xe2\x82\x82" "e" : "CO2e" };
     int rc = 0;
 
@@ -629,7 +629,7 @@ int period_report_text(const struct period_report *report, const struct period_t
         write_header(&page);
     if (wants(&page, "totals"))
         rc = write_totals(&page, err);
-    for (const struct page_section *section = page_sections; rc == 0 && section->name; section++) {
+    for (const struct ptext_section *section = ptext_sections; rc == 0 && section->name; section++) {
         if (wants(&page, section->name))
             rc = section->write(&page, err);
     }

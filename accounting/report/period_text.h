@@ -11,7 +11,7 @@
 #define PAGE_LABEL 11 /* columns of "Period" and the like */
 
 /* The report in the making. */
-struct page {
+struct ptext {
     const struct period_report *report;
     const struct period_text_style *style;
     struct buf *buf;
@@ -22,20 +22,20 @@ struct page {
     size_t hidden;         /* lines that the last table left out */
 };
 
-void page_bold(struct page *page, const char *text);
-void page_title(struct page *page, const char *title); /* an empty line above, but at the top */
-void page_foreign(struct page *page, const char *text);
-void page_mass(struct page *page, uint64_t mg);
-void page_ticks(struct cells *cells, const struct scale *scale, uint64_t ticks, bool something);
-void page_permille(struct cells *cells, uint64_t permille, bool something);
+void ptext_bold(struct ptext *page, const char *text);
+void ptext_title(struct ptext *page, const char *title); /* an empty line above, but at the top */
+void ptext_foreign(struct ptext *page, const char *text);
+void ptext_mass(struct ptext *page, uint64_t mg);
+void ptext_ticks(struct cells *cells, const struct scale *scale, uint64_t ticks, bool something);
+void ptext_permille(struct cells *cells, uint64_t permille, bool something);
 /* Is any mass known: of running, or of manufacture? */
-bool page_knows_mass(const struct period_report *report);
+bool ptext_knows_mass(const struct period_report *report);
 
 /* Tables, in their order. */
-struct page_section {
+struct ptext_section {
     const char *name;
-    int (*write)(struct page *page, struct error *err);
+    int (*write)(struct ptext *page, struct error *err);
 };
-extern const struct page_section page_sections[]; /* ends with name NULL */
+extern const struct ptext_section ptext_sections[]; /* ends with name NULL */
 
 #endif
