@@ -9,9 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/buf.h"
+
 const struct command *const commands[] = {
-    &command_init,  &command_ingest, &command_audit,   &command_status,
-    &command_prune, &command_config, &command_factors, &command_help,   NULL,
+    &command_init,    &command_ingest, &command_audit, &command_status, &command_prune,
+    &command_factors, &command_grid,   &command_config, &command_help,  NULL,
 };
 
 static const char *conf_named; /* --config */
@@ -74,11 +76,38 @@ static void print_command_help(const struct command *command)
            command->help);
 }
 
+/* "+:c:hS:E:P": of a command's options those whose value is a capital letter */
+static void write_short_options(const struct command *command, const struct option *options,
+                                char *text, size_t size)
+{
+    struct buf buf;
+
+    buf_init_fixed(&buf, text, size);
+    /* What follows the name of a part is the part's; else options may follow operands. */
+    buf_printf(&buf, "%s:c:h", command->parts ? "+" : "");
+    for (; options->name; options++)
+        if (options->val >= 'A' && options->val <= 'Z')
+            buf_printf(&buf, "%c%s", options->val, options->has_arg ? ":" : "");
+}
+
+/* The option that getopt_long() will look at next, for messages. */
+static const char *coming_option(int argc, char **argv)
+{
+    int at = optind > 0 ? optind : 1;
+
+    while (at < argc && (argv[at][0] != '-' || argv[at][1] == '\0'))
+        at++;
+    return at < argc ? argv[at] : "";
+}
+
 int next_option(const struct command *command, int argc, char **argv, const struct option *options)
 {
+    char letters[64];
+
+    write_short_options(command, options, letters, sizeof(letters));
     for (;;) {
-        int at = optind > 0 ? optind : 1;
-        int option = getopt_long(argc, argv, "+:c:h", options, NULL);
+        const char *text = coming_option(argc, argv);
+        int option = getopt_long(argc, argv, letters, options, NULL);
 
         if (option == OPTION_CONFIG) {
             conf_named = optarg;
@@ -87,10 +116,10 @@ int next_option(const struct command *command, int argc, char **argv, const stru
         if (option == OPTION_HELP)
             print_command_help(command);
         if (option == ':')
-            complain("%s: %s needs an argument; see carbonctl %s --help", command->name, argv[at],
+            complain("%s: %s needs an argument; see carbonctl %s --help", command->name, text,
                      command->name);
         if (option == '?')
-            complain("%s: option %s is not known; see carbonctl %s --help", command->name, argv[at],
+            complain("%s: option %s is not known; see carbonctl %s --help", command->name, text,
                      command->name);
         return option == ':' ? '?' : option;
     }

@@ -25,8 +25,8 @@ struct command {
 };
 
 extern const struct command *const commands[]; /* ends with NULL */
-extern const struct command command_audit, command_config, command_factors, command_help,
-    command_ingest, command_init, command_prune, command_status;
+extern const struct command command_audit, command_config, command_factors, command_grid,
+    command_help, command_ingest, command_init, command_prune, command_status;
 
 /* Every command takes --config and --help; these are their values for getopt_long(). */
 #define OPTION_CONFIG 'c'
@@ -37,7 +37,8 @@ extern const struct command command_audit, command_config, command_factors, comm
 /*
  * The next option of a command, as getopt_long() gives it, after --config was noted; -1 at the end
  * of the options, '?' after an error was printed (return EXIT_ERROR), OPTION_HELP after the help
- * was (return EXIT_FINE).
+ * was (return EXIT_FINE). A value that is a capital letter is the option's short form too.
+ * Operands may stand before options; at the end they follow optind.
  */
 int next_option(const struct command *command, int argc, char **argv, const struct option *options);
 

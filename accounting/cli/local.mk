@@ -5,6 +5,9 @@ carbonctl_SOURCES = \
 	accounting/cli/ctl_audit.c \
 	accounting/cli/ctl_config.c \
 	accounting/cli/ctl_factors.c \
+	accounting/cli/ctl_grid.c accounting/cli/ctl_grid.h \
+	accounting/cli/ctl_grid_import.c \
+	accounting/cli/ctl_grid_list.c \
 	accounting/cli/ctl_help.c \
 	accounting/cli/ctl_ingest.c \
 	accounting/cli/ctl_init.c \

@@ -10,3 +10,5 @@ EXTRA_DIST += tests/cli/sacct_carbon.bats tests/cli/sacct_fixture.sh \
 	tests/golden/sacct-carbon.json
 TESTS += tests/cli/factors.bats
 EXTRA_DIST += tests/cli/factors.bats
+TESTS += tests/cli/grid.bats
+EXTRA_DIST += tests/cli/grid.bats
