@@ -24,6 +24,7 @@ carbonctl_LDADD = libcarbon-spool.la libcarbon-report.la libcarbon-carbon.la lib
 noinst_LTLIBRARIES += libcarbon-cli.la
 libcarbon_cli_la_SOURCES = \
 	accounting/cli/jobid.c accounting/cli/jobid.h \
+	accounting/cli/options.c accounting/cli/options.h \
 	accounting/cli/sacct_options.c accounting/cli/sacct_options.h
 libcarbon_cli_la_CFLAGS = $(AM_CFLAGS)
 

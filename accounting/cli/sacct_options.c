@@ -1,7 +1,6 @@
 #include "cli/sacct_options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +9,6 @@
 #include "core/parse.h"
 #include "report/columns.h"
 
-#define OPTIONS_MAX 64
-#define HELP_COLUMN 28
 #define FIELD_COLUMN 18
 
 enum {
@@ -19,7 +16,7 @@ enum {
     OPT_UID,
 };
 
-const struct sacct_option sacct_option_table[] = {
+const struct cli_option sacct_option_table[] = {
     { 'j', "jobs", "LIST", "these jobs and steps: 123, 123.0, 123.batch, 123_4, 123_[1-4], 123+1, "
       "SLUIDs; the same as naming them without -j" },
     { 'u', "user", "LIST", "jobs of these users, by name or number" },
@@ -260,39 +257,6 @@ static int take(struct sacct_options *options, int code, const char *text, struc
     }
 }
 
-/* getopt's view of the table */
-static void describe(struct option longs[OPTIONS_MAX], char shorts[2 * OPTIONS_MAX])
-{
-    size_t used = 0;
-
-    shorts[used++] = ':'; /* we write the messages ourselves */
-    for (size_t i = 0; sacct_option_table[i].name; i++) {
-        const struct sacct_option *option = &sacct_option_table[i];
-
-        longs[i] = (struct option){ option->name,
-                                    option->argument ? required_argument : no_argument, NULL,
-                                    option->code };
-        longs[i + 1] = (struct option){ 0 };
-        if (option->code < 256)
-            shorts[used++] = (char)option->code;
-        if (option->code < 256 && option->argument)
-            shorts[used++] = ':';
-    }
-    shorts[used] = '\0';
-}
-
-static int refuse(int code, char **argv, struct error *err)
-{
-    const char *word = argv[optind - 1];
-
-    if (code == ':')
-        return error_set(err, -EINVAL, "option %.40s needs an argument: sacct-carbon --help", word);
-    if (optopt > 0 && optopt < 256)
-        return error_set(err, -EINVAL, "no option -%c: sacct-carbon --help lists them", optopt);
-    return error_set(err, -EINVAL, "option %.40s is not known, begins several, or takes no "
-                     "argument: sacct-carbon --help lists them", word);
-}
-
 static int check(const struct sacct_options *options, struct error *err)
 {
     if (options->delimiter && options->output != SACCT_PARSABLE &&
@@ -307,18 +271,17 @@ static int check(const struct sacct_options *options, struct error *err)
 
 int sacct_options_parse(int argc, char **argv, struct sacct_options *ret, struct error *err)
 {
-    struct option longs[OPTIONS_MAX];
-    char shorts[2 * OPTIONS_MAX];
+    struct cli_getopt known;
     int code, rc = 0;
 
     *ret = (struct sacct_options){ 0 };
     buf_init(&ret->format);
-    describe(longs, shorts);
+    cli_options_describe(sacct_option_table, &known);
     opterr = 0;
     optind = 1;
-    while (rc == 0 && (code = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+    while (rc == 0 && (code = getopt_long(argc, argv, known.shorts, known.longs, NULL)) != -1) {
         if (code == '?' || code == ':')
-            rc = refuse(code, argv, err);
+            rc = cli_options_refuse("sacct-carbon", code, argv, err);
         else
             rc = take(ret, code, optarg, err);
         if (rc == 0 && ret->action != SACCT_QUERY)
@@ -346,44 +309,12 @@ void sacct_options_clear(struct sacct_options *options)
 
 /* --- help ------------------------------------------------------------------------------------- */
 
-/* Text in lines of 100, each but the first begun with `indent` blanks. */
-static void wrap(struct buf *buf, const char *text, size_t indent)
-{
-    size_t column = indent;
-
-    for (const char *word = text; *word != '\0';) {
-        size_t len = strcspn(word, " ");
-
-        if (column > indent && column + 1 + len > 100) {
-            buf_printf(buf, "\n%*s", (int)indent, "");
-            column = indent;
-        } else if (column > indent) {
-            buf_printf(buf, " ");
-            column++;
-        }
-        buf_add(buf, word, len);
-        column += len;
-        word += len + (word[len] == ' ');
-    }
-    buf_printf(buf, "\n");
-}
-
 void sacct_options_help(struct buf *buf)
 {
     buf_printf(buf, "Usage: sacct-carbon [OPTION]... [JOB]...\n\n"
                     "Energy and CO2e of Slurm jobs. One job gives a card, several a table, in which"
                     " steps are\nparts of their job. Options are sacct's.\n\n");
-    for (const struct sacct_option *option = sacct_option_table; option->name; option++) {
-        char left[64];
-        int len = option->code < 256
-            ? snprintf(left, sizeof(left), "  -%c, --%s", option->code, option->name)
-            : snprintf(left, sizeof(left), "      --%s", option->name);
-
-        if (option->argument)
-            snprintf(left + len, sizeof(left) - (size_t)len, "=%s", option->argument);
-        buf_printf(buf, "%-*s", HELP_COLUMN, left);
-        wrap(buf, option->help, HELP_COLUMN);
-    }
+    cli_options_help(sacct_option_table, buf);
     buf_printf(buf, "\nExit: 0 fine, also when nothing was found; 1 an error; 2 every named job is "
                     "unknown;\n3 with --strict: data is incomplete.\n"
                     "Environment: SACCT_CARBON_FORMAT, SLURM_TIME_FORMAT (standard, relative or a "
@@ -392,27 +323,13 @@ void sacct_options_help(struct buf *buf)
 
 void sacct_options_usage(struct buf *buf)
 {
-    struct buf words;
-
-    buf_init(&words);
-    for (const struct sacct_option *option = sacct_option_table; option->name; option++) {
-        if (option->code < 256)
-            buf_printf(&words, "[-%c%s%s] ", option->code, option->argument ? " " : "",
-                       option->argument ? option->argument : "");
-        else
-            buf_printf(&words, "[--%s%s%s] ", option->name, option->argument ? "=" : "",
-                       option->argument ? option->argument : "");
-    }
-    buf_printf(&words, "[JOB]...");
-    buf_printf(buf, "Usage: sacct-carbon ");
-    wrap(buf, words.data ? words.data : "", strlen("Usage: sacct-carbon "));
-    buf_free(&words);
+    cli_options_usage("sacct-carbon", sacct_option_table, "[JOB]...", buf);
 }
 
 void sacct_options_helpformat(struct buf *buf)
 {
     for (const struct column *column = columns; column->name; column++) {
         buf_printf(buf, "%-*s", FIELD_COLUMN, column->name);
-        wrap(buf, column->help, FIELD_COLUMN);
+        cli_wrap(buf, column->help, FIELD_COLUMN);
     }
 }

@@ -9,19 +9,14 @@
 #include <stdint.h>
 
 #include "cli/jobid.h"
+#include "cli/options.h"
 #include "core/buf.h"
 #include "core/error.h"
 #include "core/hostlist.h"
 #include "report/row.h"
 
-/* One option. The master copy: parser, --help, --usage and the tests read this table. */
-struct sacct_option {
-    int code;             /* its letter, or a number above 255 */
-    const char *name;     /* "jobs" */
-    const char *argument; /* "LIST" in --help; NULL: takes none */
-    const char *help;
-};
-extern const struct sacct_option sacct_option_table[]; /* ends with name NULL */
+/* The master copy: parser, --help, --usage and the tests read this table. */
+extern const struct cli_option sacct_option_table[]; /* ends with name NULL */
 
 enum sacct_action { SACCT_QUERY, SACCT_HELP, SACCT_USAGE, SACCT_HELPFORMAT, SACCT_VERSION };
 enum sacct_output { SACCT_TABLE, SACCT_PARSABLE, SACCT_PARSABLE_BARE, SACCT_JSON };

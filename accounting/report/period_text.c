@@ -629,9 +629,9 @@ int period_report_text(const struct period_report *report, const struct period_t
         write_header(&page);
     if (wants(&page, "totals"))
         rc = write_totals(&page, err);
-    for (const struct ptext_section *section = ptext_sections; rc == 0 && section->name; section++) {
-        if (wants(&page, section->name))
-            rc = section->write(&page, err);
+    for (size_t i = 0; rc == 0 && ptext_sections[i].name; i++) {
+        if (wants(&page, ptext_sections[i].name))
+            rc = ptext_sections[i].write(&page, err);
     }
     if (rc == 0 && wants(&page, "totals")) {
         write_scopes(&page);

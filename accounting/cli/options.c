@@ -1,0 +1,95 @@
+#include "cli/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HELP_COLUMN 28
+
+void cli_options_describe(const struct cli_option *table, struct cli_getopt *ret)
+{
+    size_t used = 0;
+
+    ret->shorts[used++] = ':'; /* we write the messages ourselves */
+    for (size_t i = 0; table[i].name; i++) {
+        const struct cli_option *option = &table[i];
+
+        ret->longs[i] = (struct option){
+            option->name, option->argument ? required_argument : no_argument, NULL, option->code
+        };
+        ret->longs[i + 1] = (struct option){ 0 };
+        if (option->code < 256)
+            ret->shorts[used++] = (char)option->code;
+        if (option->code < 256 && option->argument)
+            ret->shorts[used++] = ':';
+    }
+    ret->shorts[used] = '\0';
+}
+
+int cli_options_refuse(const char *program, int code, char **argv, struct error *err)
+{
+    const char *word = argv[optind - 1];
+
+    if (code == ':')
+        return error_set(err, -EINVAL, "option %.40s needs an argument: %s --help", word, program);
+    if (optopt > 0 && optopt < 256)
+        return error_set(err, -EINVAL, "no option -%c: %s --help lists them", optopt, program);
+    return error_set(err, -EINVAL, "option %.40s is not known, begins several, or takes no "
+                     "argument: %s --help lists them", word, program);
+}
+
+void cli_wrap(struct buf *buf, const char *text, size_t indent)
+{
+    size_t column = indent;
+
+    for (const char *word = text; *word != '\0';) {
+        size_t len = strcspn(word, " ");
+
+        if (column > indent && column + 1 + len > 100) {
+            buf_printf(buf, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (column > indent) {
+            buf_printf(buf, " ");
+            column++;
+        }
+        buf_add(buf, word, len);
+        column += len;
+        word += len + (word[len] == ' ');
+    }
+    buf_printf(buf, "\n");
+}
+
+void cli_options_help(const struct cli_option *table, struct buf *buf)
+{
+    for (const struct cli_option *option = table; option->name; option++) {
+        char left[64];
+        int len = option->code < 256
+            ? snprintf(left, sizeof(left), "  -%c, --%s", option->code, option->name)
+            : snprintf(left, sizeof(left), "      --%s", option->name);
+
+        if (option->argument)
+            snprintf(left + len, sizeof(left) - (size_t)len, "=%s", option->argument);
+        buf_printf(buf, "%-*s", HELP_COLUMN, left);
+        cli_wrap(buf, option->help, HELP_COLUMN);
+    }
+}
+
+void cli_options_usage(const char *program, const struct cli_option *table, const char *operands,
+                       struct buf *buf)
+{
+    struct buf words;
+
+    buf_init(&words);
+    for (const struct cli_option *option = table; option->name; option++) {
+        if (option->code < 256)
+            buf_printf(&words, "[-%c%s%s] ", option->code, option->argument ? " " : "",
+                       option->argument ? option->argument : "");
+        else
+            buf_printf(&words, "[--%s%s%s] ", option->name, option->argument ? "=" : "",
+                       option->argument ? option->argument : "");
+    }
+    buf_printf(&words, "%s", operands);
+    buf_printf(buf, "Usage: %s ", program);
+    cli_wrap(buf, words.data ? words.data : "", strlen("Usage:  ") + strlen(program));
+    buf_free(&words);
+}

@@ -1,0 +1,42 @@
+/*
+ * options.h - the command line of a tool: one table of options from which the parser, --help and
+ * --usage are fed
+ */
+#ifndef CARBON_CLI_OPTIONS_H
+#define CARBON_CLI_OPTIONS_H
+
+#include <getopt.h>
+#include <stddef.h>
+
+#include "core/buf.h"
+#include "core/error.h"
+
+#define OPTIONS_MAX 64
+
+struct cli_option {
+    int code;             /* its letter, or a number above 255 */
+    const char *name;     /* "jobs" */
+    const char *argument; /* "LIST" in --help; NULL: takes none */
+    const char *help;
+};
+
+/* getopt's view of a table, which ends with name NULL. Messages are ours: the short form begins
+   with a colon. */
+struct cli_getopt {
+    struct option longs[OPTIONS_MAX];
+    char shorts[2 * OPTIONS_MAX];
+};
+void cli_options_describe(const struct cli_option *table, struct cli_getopt *ret);
+
+/* What getopt_long() did not like: code is '?' or ':'. Always -EINVAL. */
+int cli_options_refuse(const char *program, int code, char **argv, struct error *err);
+
+/* Text in lines of 100, each but the first begun with `indent` blanks. */
+void cli_wrap(struct buf *buf, const char *text, size_t indent);
+/* The options' lines of --help */
+void cli_options_help(const struct cli_option *table, struct buf *buf);
+/* "Usage: PROGRAM [-a] [--b=B] … OPERANDS" */
+void cli_options_usage(const char *program, const struct cli_option *table, const char *operands,
+                       struct buf *buf);
+
+#endif
