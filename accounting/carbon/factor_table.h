@@ -9,6 +9,9 @@
 
 #include "core/error.h"
 
+#define EMBODIED_FILE "embodied_factors.csv"
+#define EQUIVALENCES_FILE "equivalences.csv"
+
 /* One row of embodied_factors.csv: what making one `unit` of it emitted. */
 struct embodied_factor {
     char component[96];  /* "GPU NVIDIA A100 SXM4 40GB" */

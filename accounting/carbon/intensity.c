@@ -41,11 +41,16 @@ struct table {
     struct error *err;
 };
 
-void intensity_path(char ret_path[PATH_MAX])
+void table_path(const char *file, char ret_path[PATH_MAX])
 {
     const char *dir = getenv("CARBON_DATA");
 
-    snprintf(ret_path, PATH_MAX, "%s/%s", dir && *dir ? dir : PKGDATADIR, INTENSITY_FILE);
+    snprintf(ret_path, PATH_MAX, "%s/%s", dir && *dir ? dir : PKGDATADIR, file);
+}
+
+void intensity_path(char ret_path[PATH_MAX])
+{
+    table_path(INTENSITY_FILE, ret_path);
 }
 
 /* --- what comes near -------------------------------------------------------------------------- */

@@ -26,10 +26,11 @@ struct intensity {
 };
 
 /*
- * Where the table lies: in the directory CARBON_DATA of the environment (tests run from a build
- * tree set it), else where it was installed.
+ * Where a shipped table lies: in the directory CARBON_DATA of the environment (tests run from a
+ * build tree set it), else where it was installed.
  */
-void intensity_path(char ret_path[PATH_MAX]);
+void table_path(const char *file, char ret_path[PATH_MAX]);
+void intensity_path(char ret_path[PATH_MAX]); /* of INTENSITY_FILE */
 
 /*
  * The figure of `zone`, matched without case. Where the table has several, lifecycle goes before

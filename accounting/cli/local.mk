@@ -4,6 +4,7 @@ carbonctl_SOURCES = \
 	accounting/cli/carbonctl.c accounting/cli/carbonctl.h \
 	accounting/cli/ctl_audit.c \
 	accounting/cli/ctl_config.c \
+	accounting/cli/ctl_estimate.c \
 	accounting/cli/ctl_factors.c \
 	accounting/cli/ctl_grid.c accounting/cli/ctl_grid.h \
 	accounting/cli/ctl_grid_import.c \

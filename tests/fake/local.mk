@@ -39,6 +39,11 @@ check_PROGRAMS += tests/fake/mkbatches
 tests_fake_mkbatches_SOURCES = tests/fake/mkbatches.c $(fake_meter_sources)
 tests_fake_mkbatches_CFLAGS = $(AM_CFLAGS)
 tests_fake_mkbatches_LDADD = libcarbon-core.la
+# months of a cluster at once, from a description
+check_PROGRAMS += tests/fake/mkmonth
+tests_fake_mkmonth_SOURCES = tests/fake/mkmonth.c $(fake_meter_sources)
+tests_fake_mkmonth_CFLAGS = $(AM_CFLAGS)
+tests_fake_mkmonth_LDADD = libcarbon-core.la
 check_LTLIBRARIES += libkillat.la
 libkillat_la_SOURCES = tests/fake/killat.c
 libkillat_la_CFLAGS = $(AM_CFLAGS)

@@ -3,6 +3,7 @@ sacct_unit_tests = \
 	tests/unit/test_hostlist \
 	tests/unit/test_timespec \
 	tests/unit/test_intensity \
+	tests/unit/test_estimate \
 	tests/unit/test_operational \
 	tests/unit/test_format \
 	tests/unit/test_columns \
@@ -32,3 +33,6 @@ tests_unit_test_columns_LDADD = $(sacct_unit_ldadd)
 tests_unit_test_jobid_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_jobid_CFLAGS = $(unit_cflags)
 tests_unit_test_jobid_LDADD = $(sacct_unit_ldadd)
+tests_unit_test_estimate_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_estimate_CFLAGS = $(unit_cflags)
+tests_unit_test_estimate_LDADD = libcarbon-carbon.la $(unit_ldadd) -lm
