@@ -8,7 +8,7 @@
  *     eco2mix          CSV of RTE's éCO2mix, France
  *
  * All is checked here, before anything is stored: an import is whole or it is refused, with file,
- * line (JSON: element), field and remedy. Only average intensities: marginal ones are refused. Pure.
+ * line (JSON: element), field and remedy. Marginal intensities are refused. Pure.
  */
 #ifndef CARBON_CARBON_GRID_IMPORT_H
 #define CARBON_CARBON_GRID_IMPORT_H
@@ -79,7 +79,7 @@ const struct grid_import_series *grid_import_at(const struct grid_import *import
 
 /* Why marginal intensities are refused, as one sentence. */
 #define GRID_MARGINAL_REASON \
-    "marginal intensities are refused: they say what one more kWh would emit, not what those used " \
-    "did (GHG Protocol Scope 2 asks for averages)"
+    "marginal intensities are refused: they say what one more kWh would emit, not what those " \
+    "used did (GHG Protocol Scope 2 asks for averages)"
 
 #endif

@@ -144,8 +144,8 @@ static int gap_error(const struct grid_import *import, const struct grid_import_
     span_text(to_s - from_s, span, sizeof(span));
     return error_set(err, -EBADMSG, "%s: a gap of %s before this: no %s value of %s from %s to %s: "
                      "get what is missing, or give --allow-gaps: the gap then takes the annual "
-                     "value, and is flagged", import_place(import, series->origins[later], at), span,
-                     series->basis, series->zone, from, to);
+                     "value, and is flagged", import_place(import, series->origins[later], at),
+                     span, series->basis, series->zone, from, to);
 }
 
 static int sum_up(const struct grid_import *import, struct grid_import_series *series,

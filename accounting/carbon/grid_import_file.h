@@ -49,7 +49,7 @@ MUST_CHECK int grid_import_electricitymaps(struct import_file *file);
 MUST_CHECK int grid_import_uk(struct import_file *file);
 MUST_CHECK int grid_import_eco2mix(struct import_file *file);
 
-/* --- series (grid_import_series.c, grid_import_end.c) ------------------------------------------ */
+/* --- series (grid_import_series.c, grid_import_end.c) ----------------------------------------- */
 
 /* Of the same zone, basis and scope. */
 bool import_same_kind(const struct grid_import_series *a, const struct grid_import_series *b);

@@ -154,7 +154,7 @@ int import_grams(const struct import_file *file, unsigned place, const char *fie
     rc = parse_decimal(number + (negative && kept > 0), 6, UG_PER_KWH_MAX, ret_ug);
     if (rc == -ERANGE || (rc == 0 && negative))
         return import_field_error(file, place, field, text, "an average intensity lies between 0 "
-                                  "and 2000 g/kWh: correct it or remove the line");
+                                  "and 2000 g/kWh: correct or remove it");
     if (rc < 0)
         return import_field_error(file, place, field, text,
                                   "write grams per kWh with a decimal point, such as 44.18");

@@ -430,10 +430,10 @@ const struct command command_grid_import = {
     .usage = "[OPTIONS] FILE...",
     .summary = "take files of grid intensity into a new factor set, all of them or none",
     .help =
-        "Formats: csv (start_utc,end_utc,gco2e_per_kwh), electricitymaps (CSV of its data portal),\n"
-        "uk (JSON of the Carbon Intensity API), eco2mix (CSV of RTE). All hours must be there once;\n"
-        "a file that is wrong anywhere is refused whole. Reports of older factor sets stay as they\n"
-        "were.\n\n"
+        "Formats: csv (start_utc,end_utc,gco2e_per_kwh), electricitymaps (CSV of its portal),\n"
+        "uk (JSON of the Carbon Intensity API), eco2mix (CSV of RTE). All hours must be there\n"
+        "once; a file that is wrong anywhere is refused whole. Reports of older factor sets stay\n"
+        "as they were.\n\n"
         "  --format FORMAT    read the files so; otherwise told from their content\n"
         "  --zone ZONE        refuse files of another zone; of a part of ZONE, take it for all\n"
         "  --basis BASIS      lifecycle or direct, where the file does not say; electricitymaps:\n"

@@ -439,12 +439,14 @@ static int take_option(const struct command *command, int option, struct view *v
         view->output = option == 'P' ? OUTPUT_PARSABLE : OUTPUT_JSON;
     if (option == 'S' || option == 'E')
         return take_time(optarg, option == 'S' ? &view->from_s : &view->to_s);
-    if (option == 'b' && strcasecmp(optarg, "lifecycle") != 0 && strcasecmp(optarg, "direct") != 0) {
-        complain("%s: --basis %s: give lifecycle or direct", command->name, optarg);
-        return -EINVAL;
+    if (option == 'b') {
+        view->basis = strcasecmp(optarg, "direct") == 0      ? "direct"
+                      : strcasecmp(optarg, "lifecycle") == 0 ? "lifecycle" : NULL;
+        if (!view->basis) {
+            complain("%s: --basis %s: give lifecycle or direct", command->name, optarg);
+            return -EINVAL;
+        }
     }
-    if (option == 'b')
-        view->basis = strcasecmp(optarg, "direct") == 0 ? "direct" : "lifecycle";
     if (option == 's' && parse_i64(optarg, 1, INT64_MAX, &view->number) < 0) {
         complain("%s: --set %s is no number of a factor set; carbonctl factors list tells them",
                  command->name, optarg);

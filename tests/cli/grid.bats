@@ -183,9 +183,9 @@ refuses() { # TEXT ARGUMENT...: an import that fails so, and leaves all as it wa
     own_file good.csv 40 50
     "$carbonctl" grid import good.csv "${own[@]}"
     own_file a.csv 41 -3
-    refuses 'a.csv:3: gco2e_per_kwh: "-3": an average intensity lies between 0 and 2000 g/kWh: correct it or remove the line' a.csv "${own[@]}" --replace
+    refuses 'a.csv:3: gco2e_per_kwh: "-3": an average intensity lies between 0 and 2000 g/kWh: correct or remove it' a.csv "${own[@]}" --replace
     own_file a.csv 41 2001
-    refuses 'a.csv:3: gco2e_per_kwh: "2001": an average intensity lies between 0 and 2000 g/kWh: correct it or remove the line' a.csv "${own[@]}" --replace
+    refuses 'a.csv:3: gco2e_per_kwh: "2001": an average intensity lies between 0 and 2000 g/kWh: correct or remove it' a.csv "${own[@]}" --replace
     own_file a.csv 41 42
     echo 2026-10-25T01:00Z,2026-10-25T02:00Z,43 >>a.csv
     refuses 'a.csv:4: a second lifecycle value of FR for 2026-10-25T01:00:00Z, after a.csv:3: remove one' a.csv "${own[@]}" --replace
@@ -208,7 +208,7 @@ refuses() { # TEXT ARGUMENT...: an import that fails so, and leaves all as it wa
 @test "the last of several files being wrong refuses them all" {
     own_file a.csv 40 50
     own_file b.csv 40 -1
-    refuses 'b.csv:3: gco2e_per_kwh: "-1": an average intensity lies between 0 and 2000 g/kWh: correct it or remove the line' a.csv b.csv "${own[@]}"
+    refuses 'b.csv:3: gco2e_per_kwh: "-1": an average intensity lies between 0 and 2000 g/kWh: correct or remove it' a.csv b.csv "${own[@]}"
 }
 
 @test "the second series being wrong leaves nothing of the first" {

@@ -373,6 +373,36 @@ static void files_that_contradict_each_other_are_both_named(void **state)
                         "after a:2: remove one");
 }
 
+/* A transfer that broke off: what is left must not pass for the whole. */
+static void a_file_that_is_cut_anywhere_is_refused_unless_its_lines_are_whole(void **state)
+{
+    static const struct {
+        const struct grid_import_options *options;
+        const char *text;
+        bool lines; /* it may end after any line */
+    } cases[] = {
+        { &own, OWN LINE("00:00", "01:00", "41.25") LINE("01:00", "02:00", "42.5"), true },
+        { &none, UK(UK_HALF("00:00", "00:30", "1", "2") "," UK_HALF("00:30", "01:00", "1", "2")),
+          false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        for (size_t len = 0; len < strlen(cases[i].text); len++) {
+            struct error err = { "" };
+            char text[1024];
+            bool may = cases[i].lines && len > strlen(OWN) && cases[i].text[len - 1] == '\n';
+            int rc;
+
+            clean(NULL);
+            snprintf(text, sizeof(text), "%.*s", (int)len, cases[i].text);
+            rc = read_text(cases[i].options, "f", text, NULL, &err);
+            if ((rc == 0) != may)
+                fail_msg("row %zu, cut at byte %zu: %d %s", i, len, rc, err.text);
+        }
+    }
+}
+
 /* --- what is refused -------------------------------------------------------------------------- */
 
 struct refusal {
@@ -411,10 +441,10 @@ static void times_and_values_that_cannot_be_are_refused(void **state)
           "f:4: a second lifecycle value of FR for 2026-10-25T00:00:00Z, after f:2: remove one" },
         { OWN LINE("00:00", "01:00", "-0.5"),
           "f:2: gco2e_per_kwh: \"-0.5\": an average intensity lies between 0 and 2000 g/kWh: "
-          "correct it or remove the line" },
+          "correct or remove it" },
         { OWN LINE("00:00", "01:00", "2000.000001"),
           "f:2: gco2e_per_kwh: \"2000.000001\": an average intensity lies between 0 and 2000 "
-          "g/kWh: correct it or remove the line" },
+          "g/kWh: correct or remove it" },
         { OWN LINE("00:00", "01:00", "99999999999999999999999999999999999"),
           "f:2: gco2e_per_kwh: \"99999999999999999999999999999999999\": write grams per kWh with a "
           "decimal point, such as 44.18" },
@@ -470,8 +500,8 @@ static void damaged_and_foreign_files_are_refused(void **state)
           "f:3: the last line does not end: the file may be cut off; fetch it again, or end the "
           "line" },
         { OWN LINE("00:00", "01:00", "1") "\"2026-10-25T01:00Z",
-          "f:3: a quote is not closed, or not doubled inside: the file is cut off or damaged; fetch "
-          "it again" },
+          "f:3: a quote is not closed, or not doubled inside: the file is cut off or damaged; "
+          "fetch it again" },
         { "PK\003\004", "f is a zip archive or a spreadsheet: unpack it, or save it as CSV in "
           "UTF-8" },
         { "\x1f\x8b\b", "f is compressed: unpack it with gunzip first" },
@@ -596,10 +626,10 @@ static void json_that_is_not_the_api_s_is_refused(void **state)
           "fetch the file again" },
         { UK(UK_HALF("00:00", "00:30", "1", "-1")),
           "f: data[0]: intensity.actual: \"-1\": an average intensity lies between 0 and 2000 "
-          "g/kWh: correct it or remove the line" },
+          "g/kWh: correct or remove it" },
         { UK(UK_HALF("00:00", "00:30", "2001", "null")),
           "f: data[0]: intensity.forecast: \"2001\": an average intensity lies between 0 and 2000 "
-          "g/kWh: correct it or remove the line" },
+          "g/kWh: correct or remove it" },
         { UK(UK_HALF("00:30", "00:00", "1", "1")),
           "f: data[0]: to: \"2026-10-25T00:00Z\": the interval ends before it has begun" },
         { UK("{\"from\":\"2026-10-25T00:00\",\"to\":\"2026-10-25T00:30Z\"}"),
@@ -676,6 +706,8 @@ int main(void)
         cmocka_unit_test_teardown(gaps_are_counted_when_they_are_allowed, clean),
         cmocka_unit_test_teardown(files_that_share_a_border_count_it_once, clean),
         cmocka_unit_test_teardown(files_that_contradict_each_other_are_both_named, clean),
+        cmocka_unit_test_teardown(
+            a_file_that_is_cut_anywhere_is_refused_unless_its_lines_are_whole, clean),
         cmocka_unit_test_teardown(times_and_values_that_cannot_be_are_refused, clean),
         cmocka_unit_test_teardown(damaged_and_foreign_files_are_refused, clean),
         cmocka_unit_test_teardown(what_is_not_said_is_asked_for, clean),
