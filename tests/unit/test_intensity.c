@@ -11,11 +11,11 @@
 #define HEAD "zone,name,gco2e_per_kwh,year,basis,source\n"
 
 /* A table of our own, for one test. */
-static char table_path[] = "/tmp/test_intensity.XXXXXX";
+static char own_table[] = "/tmp/test_intensity.XXXXXX";
 
 static int make_table(void **state)
 {
-    int fd = mkstemp(table_path);
+    int fd = mkstemp(own_table);
 
     (void)state;
     return fd < 0 ? -1 : close(fd);
@@ -24,12 +24,12 @@ static int make_table(void **state)
 static int remove_table(void **state)
 {
     (void)state;
-    return unlink(table_path);
+    return unlink(own_table);
 }
 
 static void write_table(const char *text)
 {
-    FILE *file = fopen(table_path, "w");
+    FILE *file = fopen(own_table, "w");
 
     assert_non_null(file);
     assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
@@ -96,7 +96,7 @@ static void of_several_figures_lifecycle_then_the_newest_counts(void **state)
     (void)state;
     write_table(HEAD "XX,X,1,2026,direct,s\nXX,X,2,2020,lifecycle,s\nXX,X,3.5,2022,lifecycle,s\n"
                 "XX,X,4,2022,lifecycle,t\n");
-    assert_int_equal(intensity_find(table_path, "xx", &row, NULL), 0);
+    assert_int_equal(intensity_find(own_table, "xx", &row, NULL), 0);
     assert_int_equal(row.ug_per_kwh, 3500000);
 }
 
@@ -107,7 +107,7 @@ static void columns_stand_in_any_order(void **state)
     (void)state;
     write_table("note,Source,basis,year,GCO2e_per_kWh,name,zone\n"
                 "a,\"b, \"\"c\"\"\",direct,2020,12,Y,YY\n");
-    assert_int_equal(intensity_find(table_path, "YY", &row, NULL), 0);
+    assert_int_equal(intensity_find(own_table, "YY", &row, NULL), 0);
     assert_string_equal(row.source, "b, \"c\"");
     assert_int_equal(row.ug_per_kwh, 12000000);
 }
@@ -134,7 +134,7 @@ static void a_malformed_table_names_line_and_column(void **state)
         struct error err = { "" };
 
         write_table(cases[i].text);
-        ROW_HOLDS(i, intensity_find(table_path, "FR", &row, &err) == -EBADMSG);
+        ROW_HOLDS(i, intensity_find(own_table, "FR", &row, &err) == -EBADMSG);
         if (!strstr(err.text, cases[i].message))
             fail_msg("row %zu: %s", i, err.text);
     }
