@@ -4,26 +4,16 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/clock.h"
-#include "store/store_sqlite.h"
+#include "store/audit_rules.h"
 
 #define UJ_PER_MJ 1000
 
-struct audit {
-    struct store *store;
-    const struct audit_sink *sink;
-    struct error *err;
-};
-
-static void report(const struct audit *audit, const char *rule, bool fails, int64_t missing_mj,
-                   const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-
-static void report(const struct audit *audit, const char *rule, bool fails, int64_t missing_mj,
-                   const char *fmt, ...)
+void audit_report(const struct audit *audit, const char *rule, bool fails, int64_t missing_mj,
+                  const char *fmt, ...)
 {
     struct audit_finding finding = { .rule = rule, .fails = fails, .missing_mj = missing_mj };
     va_list ap;
@@ -34,16 +24,15 @@ static void report(const struct audit *audit, const char *rule, bool fails, int6
     audit->sink->finding(audit->sink->arg, &finding);
 }
 
-static const char *text_of(sqlite3_stmt *row, int column)
+const char *audit_text(sqlite3_stmt *row, int column)
 {
     const char *text = (const char *)sqlite3_column_text(row, column);
 
     return text ? text : "";
 }
 
-/* Call `take` for every row of the statement. */
-static int for_each(const struct audit *audit, const char *sql, void *state,
-                    void (*take)(const struct audit *audit, sqlite3_stmt *row, void *state))
+int audit_for_each(const struct audit *audit, const char *sql, void *state,
+                   void (*take)(const struct audit *audit, sqlite3_stmt *row, void *state))
 {
     sqlite3_stmt *row = store_statement(audit->store, sql, audit->err);
     int rc;
@@ -116,7 +105,7 @@ static void take_hour(const struct audit *audit, sqlite3_stmt *row, void *state)
 {
     struct month *month = state;
     struct audit_balance *b = &month->balance;
-    const char *node = text_of(row, 1), *component = text_of(row, 3);
+    const char *node = audit_text(row, 1), *component = audit_text(row, 3);
     int64_t hour_s = sqlite3_column_int64(row, 2), counted_mj = sqlite3_column_int64(row, 4);
     int64_t parts_mj[5], difference_mj = counted_mj;
     char hour[CLOCK_TEXT_SIZE];
@@ -125,7 +114,7 @@ static void take_hour(const struct audit *audit, sqlite3_stmt *row, void *state)
         parts_mj[i] = sqlite3_column_int64(row, 5 + i);
         difference_mj -= parts_mj[i];
     }
-    month_begin(audit, month, text_of(row, 0), node, hour_s);
+    month_begin(audit, month, audit_text(row, 0), node, hour_s);
     b->counted_mj += counted_mj;
     b->active_mj += parts_mj[0];
     b->idle_mj += parts_mj[1];
@@ -136,16 +125,16 @@ static void take_hour(const struct audit *audit, sqlite3_stmt *row, void *state)
     if (difference_mj == 0)
         return;
     clock_format_utc(hour_s, hour);
-    report(audit, "A1", true, difference_mj, "node %s, hour %s, %s: counted %" PRId64
-           " mJ, its rows hold %" PRId64 " mJ: %" PRId64 " mJ %s", node, hour, component,
-           counted_mj, counted_mj - difference_mj, difference_mj > 0 ? difference_mj
-           : -difference_mj, difference_mj > 0 ? "missing" : "too much");
+    audit_report(audit, "A1", true, difference_mj, "node %s, hour %s, %s: counted %" PRId64
+                 " mJ, its rows hold %" PRId64 " mJ: %" PRId64 " mJ %s", node, hour, component,
+                 counted_mj, counted_mj - difference_mj, difference_mj > 0 ? difference_mj
+                 : -difference_mj, difference_mj > 0 ? "missing" : "too much");
 }
 
 static int check_hours(const struct audit *audit)
 {
     struct month month = { .cluster = "" };
-    int rc = for_each(audit, SQL_HOURS, &month, take_hour);
+    int rc = audit_for_each(audit, SQL_HOURS, &month, take_hour);
 
     if (rc == 0)
         month_end(audit, &month);
@@ -181,18 +170,19 @@ static void take_next_batch(const struct audit *audit, struct chain *chain, int6
 {
     chain->missing = seq - chain->seq - 1;
     if (chain->missing > 0)
-        report(audit, "A2", false, 0, "node %s, stream %s: %" PRId64 " batch%s missing before seq %"
-               PRId64 "; %s", chain->node, chain->stream, chain->missing,
-               chain->missing == 1 ? "" : "es", seq,
-               dropped ? "its meter gave up batches, as its spool was full"
-                       : "late, lost, or in quarantine");
+        audit_report(audit, "A2", false, 0, "node %s, stream %s: %" PRId64 " batch%s missing "
+                     "before seq %" PRId64 "; %s", chain->node, chain->stream, chain->missing,
+                     chain->missing == 1 ? "" : "es", seq,
+                     dropped ? "its meter gave up batches, as its spool was full"
+                             : "late, lost, or in quarantine");
     chain->seq = seq;
 }
 
 static void take_link(const struct audit *audit, sqlite3_stmt *row, void *state)
 {
     struct chain *chain = state;
-    const char *node = text_of(row, 0), *stream = text_of(row, 1), *component = text_of(row, 4);
+    const char *node = audit_text(row, 0), *stream = audit_text(row, 1);
+    const char *component = audit_text(row, 4);
     int64_t seq = sqlite3_column_int64(row, 2), begin_uj = sqlite3_column_int64(row, 5);
     int64_t jump_mj;
     int index;
@@ -209,11 +199,11 @@ static void take_link(const struct audit *audit, sqlite3_stmt *row, void *state)
         return; /* a batch that counted nothing */
     jump_mj = begin_uj / UJ_PER_MJ - chain->end_uj[index] / UJ_PER_MJ;
     if (begin_uj != chain->end_uj[index])
-        report(audit, "A2", jump_mj != 0 || chain->missing == 0, jump_mj,
-               "node %s, stream %s, seq %" PRId64 ", %s: begins at %" PRId64
-               " uJ where the batch before it ended at %" PRId64 " uJ: %" PRId64 " mJ %s", node,
-               stream, seq, component, begin_uj, chain->end_uj[index],
-               jump_mj < 0 ? -jump_mj : jump_mj, jump_mj < 0 ? "too much" : "missing");
+        audit_report(audit, "A2", jump_mj != 0 || chain->missing == 0, jump_mj,
+                     "node %s, stream %s, seq %" PRId64 ", %s: begins at %" PRId64
+                     " uJ where the batch before it ended at %" PRId64 " uJ: %" PRId64 " mJ %s",
+                     node, stream, seq, component, begin_uj, chain->end_uj[index],
+                     jump_mj < 0 ? -jump_mj : jump_mj, jump_mj < 0 ? "too much" : "missing");
     chain->end_uj[index] = sqlite3_column_int64(row, 6);
 }
 
@@ -221,7 +211,7 @@ static int check_chains(const struct audit *audit)
 {
     struct chain chain = { .seq = 0 };
 
-    return for_each(audit, SQL_CHAIN, &chain, take_link);
+    return audit_for_each(audit, SQL_CHAIN, &chain, take_link);
 }
 
 /* --- A3 to A5 -------------------------------------------------------------------------------- */
@@ -239,9 +229,9 @@ static void take_sum(const struct audit *audit, sqlite3_stmt *row, void *state)
     int64_t streams_mj = sqlite3_column_int64(row, 2), hours_mj = sqlite3_column_int64(row, 3);
 
     (void)state;
-    report(audit, "A3", true, streams_mj - hours_mj, "node %s, %s: its batches counted %" PRId64
-           " mJ, its hours hold %" PRId64 " mJ", text_of(row, 0), text_of(row, 1), streams_mj,
-           hours_mj);
+    audit_report(audit, "A3", true, streams_mj - hours_mj, "node %s, %s: its batches counted %"
+                 PRId64 " mJ, its hours hold %" PRId64 " mJ", audit_text(row, 0),
+                 audit_text(row, 1), streams_mj, hours_mj);
 }
 
 static const char SQL_ORPHANS[] =
@@ -261,9 +251,9 @@ static void take_orphan(const struct audit *audit, sqlite3_stmt *row, void *stat
 
     (void)state;
     clock_format_utc(sqlite3_column_int64(row, 1), hour);
-    report(audit, "A4", true, 0, "node %s, hour %s, %s: a row belongs to job_key %lld, step_id %lld"
-           ", which is not there", text_of(row, 0), hour, text_of(row, 2),
-           (long long)sqlite3_column_int64(row, 3), (long long)sqlite3_column_int64(row, 4));
+    audit_report(audit, "A4", true, 0, "node %s, hour %s, %s: a row belongs to job_key %lld, "
+                 "step_id %lld, which is not there", audit_text(row, 0), hour, audit_text(row, 2),
+                 (long long)sqlite3_column_int64(row, 3), (long long)sqlite3_column_int64(row, 4));
 }
 
 static const char SQL_BAD_ENERGY[] =
@@ -296,19 +286,20 @@ static void take_bad(const struct audit *audit, sqlite3_stmt *row, void *state)
 
     (void)state;
     clock_format_utc(sqlite3_column_int64(row, 1), hour);
-    report(audit, "A5", true, 0, "node %s, %s, %s: %s is negative, no integer, of no component, or "
-           "covers more than its time", text_of(row, 0), hour, text_of(row, 2), text_of(row, 3));
+    audit_report(audit, "A5", true, 0, "node %s, %s, %s: %s is negative, no integer, of no "
+                 "component, or covers more than its time", audit_text(row, 0), hour,
+                 audit_text(row, 2), audit_text(row, 3));
 }
 
 static int check_amounts(const struct audit *audit)
 {
-    int rc = for_each(audit, SQL_BAD_ENERGY, NULL, take_bad);
+    int rc = audit_for_each(audit, SQL_BAD_ENERGY, NULL, take_bad);
 
     if (rc == 0)
-        rc = for_each(audit, SQL_BAD_TOTAL, NULL, take_bad);
+        rc = audit_for_each(audit, SQL_BAD_TOTAL, NULL, take_bad);
     if (rc == 0)
-        rc = for_each(audit, SQL_BAD_POWER, NULL, take_bad);
-    return rc == 0 ? for_each(audit, SQL_BAD_COMPONENT, NULL, take_bad) : rc;
+        rc = audit_for_each(audit, SQL_BAD_POWER, NULL, take_bad);
+    return rc == 0 ? audit_for_each(audit, SQL_BAD_COMPONENT, NULL, take_bad) : rc;
 }
 
 /* --- the database itself --------------------------------------------------------------------- */
@@ -319,22 +310,22 @@ static const char SQL_FOREIGN_KEYS[] = "PRAGMA foreign_key_check";
 static void take_integrity(const struct audit *audit, sqlite3_stmt *row, void *state)
 {
     (void)state;
-    if (strcmp(text_of(row, 0), "ok") != 0)
-        report(audit, "DB", true, 0, "%s", text_of(row, 0));
+    if (strcmp(audit_text(row, 0), "ok") != 0)
+        audit_report(audit, "DB", true, 0, "%s", audit_text(row, 0));
 }
 
 static void take_foreign_key(const struct audit *audit, sqlite3_stmt *row, void *state)
 {
     (void)state;
-    report(audit, "DB", true, 0, "row %lld of table %s names a row of %s that is not there",
-           (long long)sqlite3_column_int64(row, 1), text_of(row, 0), text_of(row, 2));
+    audit_report(audit, "DB", true, 0, "row %lld of table %s names a row of %s that is not there",
+                 (long long)sqlite3_column_int64(row, 1), audit_text(row, 0), audit_text(row, 2));
 }
 
 static int check_database(const struct audit *audit)
 {
-    int rc = for_each(audit, SQL_INTEGRITY, NULL, take_integrity);
+    int rc = audit_for_each(audit, SQL_INTEGRITY, NULL, take_integrity);
 
-    return rc == 0 ? for_each(audit, SQL_FOREIGN_KEYS, NULL, take_foreign_key) : rc;
+    return rc == 0 ? audit_for_each(audit, SQL_FOREIGN_KEYS, NULL, take_foreign_key) : rc;
 }
 
 int store_audit(struct store *store, bool deep, const struct audit_sink *sink, struct error *err)
@@ -347,11 +338,17 @@ int store_audit(struct store *store, bool deep, const struct audit_sink *sink, s
     if (rc == 0)
         rc = check_chains(&audit);
     if (rc == 0)
-        rc = for_each(&audit, SQL_STREAMS_AND_HOURS, NULL, take_sum);
+        rc = audit_for_each(&audit, SQL_STREAMS_AND_HOURS, NULL, take_sum);
     if (rc == 0)
-        rc = for_each(&audit, SQL_ORPHANS, NULL, take_orphan);
+        rc = audit_for_each(&audit, SQL_ORPHANS, NULL, take_orphan);
     if (rc == 0)
         rc = check_amounts(&audit);
+    if (rc == 0)
+        rc = audit_sums(&audit);
+    if (rc == 0)
+        rc = audit_months(&audit);
+    if (rc == 0)
+        rc = audit_factors(&audit);
     if (rc == 0 && deep)
         rc = check_database(&audit);
     store_rollback(store);

@@ -7,6 +7,17 @@
 #include "books.h"
 #include "fake_meter.h"
 
+/* Three sets: a document and an interval that changed, the latter for one of another source. */
+static const char factors[] =
+    "INSERT INTO factor_set VALUES (1, 10, 'x'), (2, 20, 'x'), (3, 30, 'x');"
+    "INSERT INTO factor_document VALUES ('a', 1, 2, 'old'), ('a', 2, NULL, 'new'),"
+    " ('b', 1, NULL, 'b');"
+    "INSERT INTO grid_series VALUES (1, 'FR', 'lifecycle', 'generation', 's'),"
+    " (2, 'FR', 'lifecycle', 'generation', 't'), (3, 'FR', 'direct', 'generation', 's');"
+    "INSERT INTO grid_intensity VALUES (1, 0, 3600, 5, 0, 1, 2), (2, 0, 3600, 5, 0, 2, NULL),"
+    " (1, 3600, 7200, 5, 0, 1, NULL), (1, 7200, 9000, 5, 1, 3, NULL),"
+    " (3, 0, 9000, 5, 0, 1, NULL);";
+
 /* Two nodes with twenty batches each. */
 static void fill(struct books *books)
 {
@@ -26,6 +37,7 @@ static void fill(struct books *books)
             batch_clear(&batch);
         }
     }
+    assert_int_equal(store_exec(books->store, factors, NULL), 0);
     assert_int_equal(store_exec(books->store, "PRAGMA foreign_keys = OFF", NULL), 0);
 }
 
@@ -64,6 +76,45 @@ static void every_altered_row_is_found(void **state)
         { "A5", "UPDATE power SET energy_mj = -1 WHERE minute_s = (SELECT MIN(minute_s) FROM"
                 " power)" },
         { "A5", "UPDATE batch_component SET begin_uj = end_uj + 1 WHERE seq = 3" },
+        { "A6", "UPDATE job_hour SET active_mj = active_mj + 1 WHERE job_key = 2" },
+        { "A6", "UPDATE job_hour SET gap_ms = gap_ms + 1 WHERE job_key = 2" },
+        { "A6", "UPDATE job_hour SET active_mj = active_mj + 1, idle_mj = idle_mj - 1" },
+        { "A6", "DELETE FROM job_hour WHERE job_key = 2" },
+        { "A6", "INSERT INTO job_hour VALUES (3600, 2, 0, 0, 0, 0, 0, 0, 0)" },
+        { "A6", "UPDATE node_hour SET counted_mj = counted_mj - 1 WHERE node_key = 1" },
+        { "A6", "UPDATE node_hour SET system_mj = system_mj - 1,"
+                " unallocated_mj = unallocated_mj + 1" },
+        { "A6", "UPDATE node_hour SET measured_mj = measured_mj + 1" },
+        { "A6", "DELETE FROM node_hour WHERE node_key = 2" },
+        { "A6", "INSERT INTO node_hour VALUES (3600, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)" },
+        { "A6", "UPDATE cluster_hour SET modelled_mj = modelled_mj + 1" },
+        { "A6", "DELETE FROM cluster_hour" },
+        { "A6", "INSERT INTO cluster_hour VALUES ('x', 3600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)" },
+        { "A6", "UPDATE energy SET metered_ms = metered_ms - 1 WHERE metered_ms > 0" },
+        { "A6", "UPDATE OR IGNORE energy SET quality = 'gap' WHERE quality = 'measured'" },
+        { "A7", "DELETE FROM allocation_month WHERE allocation_key = 1" },
+        { "A7", "DELETE FROM allocation_month" },
+        { "A7", "INSERT INTO allocation_month VALUES (0, 1)" },
+        { "A7", "INSERT INTO allocation_month VALUES (1790812800, 1)" }, /* the month after */
+        { "A7", "INSERT INTO allocation_month SELECT month_s + 1, 1 FROM allocation_month"
+                " WHERE allocation_key = 1" },
+        { "A7", "INSERT INTO allocation_month SELECT MIN(month_s), 9999 FROM allocation_month" },
+        { "A7", "UPDATE allocation SET begin_ns = 0 WHERE allocation_key = 3" },
+        { "A8", "UPDATE factor_document SET since_set = 9 WHERE name = 'a' AND since_set = 2" },
+        { "A8", "UPDATE factor_document SET until_set = 9 WHERE name = 'a' AND since_set = 2" },
+        { "A8", "UPDATE factor_document SET until_set = NULL WHERE name = 'a'" },
+        { "A8", "UPDATE factor_document SET until_set = 3 WHERE name = 'a' AND since_set = 1" },
+        { "A8", "UPDATE factor_document SET until_set = 1 WHERE name = 'a' AND since_set = 1" },
+        { "A8", "UPDATE grid_intensity SET since_set = 0 WHERE begin_s = 0 AND since_set = 1" },
+        { "A8", "UPDATE grid_intensity SET until_set = NULL" },
+        { "A8", "UPDATE grid_intensity SET end_s = end_s + 1 WHERE begin_s = 3600" },
+        { "A8", "UPDATE grid_intensity SET end_s = 8000 WHERE begin_s = 0 AND since_set = 2" },
+        { "A8", "UPDATE grid_intensity SET begin_s = 7199 WHERE begin_s = 7200" },
+        { "A8", "UPDATE grid_intensity SET end_s = begin_s WHERE begin_s = 7200" },
+        { "A8", "UPDATE grid_intensity SET ug_per_kwh = -1 WHERE begin_s = 7200" },
+        { "A8", "UPDATE grid_intensity SET series_key = 77 WHERE begin_s = 7200" },
+        { "A8", "DELETE FROM grid_series WHERE series_key = 2" },
+        { "A8", "DELETE FROM factor_set WHERE factor_set = 2" },
         { "DB", "DELETE FROM allocation" },
     };
 
@@ -77,6 +128,23 @@ static void every_altered_row_is_found(void **state)
         ROW_HOLDS(i, books_audit(&books, rows[i].rule, true) > 0);
         books_close(&books);
     }
+}
+
+/* SQL that counts the days of months by itself, against the C library's */
+static void sums_made_anew_know_the_months_until_2128(void **state)
+{
+    struct books books;
+
+    (void)state;
+    fill(&books);
+    assert_int_equal(store_exec(books.store, "UPDATE allocation SET begin_ns = 0, end_ns ="
+                                " 5000000000000000000 WHERE allocation_key = 1", NULL), 0);
+    /* to 2128-06, but for one */
+    assert_int_equal(books_audit(&books, "A7", true), 158 * 12 + 6 - 1);
+    assert_int_equal(store_make_sums(books.store, NULL), 0);
+    assert_int_equal(books_audit(&books, "A7", true), 0);
+    assert_int_equal(books_audit(&books, "A6", true), 0);
+    books_close(&books);
 }
 
 struct last {
@@ -229,6 +297,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_altered_row_is_found),
+        cmocka_unit_test(sums_made_anew_know_the_months_until_2128),
         cmocka_unit_test(a_hole_without_energy_is_stated_and_does_not_fail),
         cmocka_unit_test(a_hole_with_energy_says_how_much_is_missing),
         cmocka_unit_test(the_balance_is_by_node_and_utc_month),

@@ -61,12 +61,35 @@ static void the_boot_id_is_a_uuid_and_stays(void **state)
     assert_string_equal(first, second);
 }
 
+static void months_begin_at_midnight_of_the_first(void **state)
+{
+    static const struct {
+        int64_t at_s, begin_s, next_s;
+    } rows[] = {
+        { 0, 0, 2678400 },
+        { 1790812799, 1788220800, 1790812800 },          /* 2026-09-30T23:59:59Z */
+        { 1790812800, 1790812800, 1793491200 },          /* 2026-10-01T00:00:00Z */
+        { 1798761599, 1796083200, 1798761600 },          /* 2026-12-31T23:59:59Z */
+        { 1835395199, 1832976000, 1835481600 },          /* 2028-02-28T23:59:59Z, of a leap year */
+        { 1801440000, 1801440000, 1803859200 },          /* 2027-02-01: 28 days */
+        { INT64_C(4107542400), INT64_C(4107542400), INT64_C(4110220800) }, /* 2100-03-01 */
+        { INT64_C(4107542399), INT64_C(4105123200), INT64_C(4107542400) }, /* 2100: no leap year */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        ROW_HOLDS(i, clock_month_begin_s(rows[i].at_s) == rows[i].begin_s);
+        ROW_HOLDS(i, clock_month_next_s(rows[i].at_s) == rows[i].next_s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(utc_is_written_for_any_second_since_1970),
         cmocka_unit_test(boottime_never_steps_back),
         cmocka_unit_test(the_wall_clock_counts_from_1970),
+        cmocka_unit_test(months_begin_at_midnight_of_the_first),
         cmocka_unit_test(the_boot_id_is_a_uuid_and_stays),
     };
 

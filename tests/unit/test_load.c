@@ -201,6 +201,11 @@ static int64_t digest(struct books *books)
         " component || quality || ':' || active_mj || ':' || idle_mj || ':' || metered_ms || ':' ||"
         " elapsed_ms FROM energy e JOIN node n ON n.node_key = e.node_key"
         " LEFT JOIN job j ON j.job_key = e.job_key ORDER BY 1",
+        "SELECT j.job_id || ':' || h.hour_s || ':' || h.active_mj || ':' || h.idle_mj || ':' ||"
+        " h.measured_mj || ':' || h.modelled_mj || ':' || h.metered_ms || ':' || h.elapsed_ms ||"
+        " ':' || h.gap_ms FROM job_hour h JOIN job j ON j.job_key = h.job_key ORDER BY 1",
+        "SELECT cluster || ':' || hour_s || ':' || counted_mj || ':' || system_mj || ':' ||"
+        " unallocated_mj FROM cluster_hour ORDER BY 1",
         "SELECT j.job_id || ':' || minute_s || component || ':' || energy_mj || ':' || span_ms"
         " FROM power p"
         " JOIN job j ON j.job_key = p.job_key ORDER BY 1",
@@ -460,6 +465,177 @@ static void a_job_that_goes_on_in_the_next_stream_has_lost_no_end(void **state)
     assert_int_equal(books_number(books, "SELECT begin_s FROM job"), T);
 }
 
+/* --- sums and months ------------------------------------------------------------------------- */
+
+#define SEP INT64_C(1788220800) /* 2026-09-01T00:00:00Z */
+#define OCT INT64_C(1790812800)
+#define NOV INT64_C(1793491200)
+
+/* A batch of stream 1 of node "a", about one job that began at begin_s; end_s 0: open. */
+struct life {
+    uint64_t seq;
+    int64_t batch_begin_s, batch_end_s, begin_s, end_s;
+};
+
+static void load_life(struct books *books, const struct life *life)
+{
+    struct fake_meter meter;
+    struct batch batch;
+    struct batch_job *job;
+
+    fake_meter_init(&meter, "a", 1, life->batch_begin_s);
+    meter.seq = life->seq;
+    fake_meter_begin(&meter, life->batch_end_s - life->batch_begin_s, &batch);
+    job = fake_meter_job(&batch, 1, 7, life->begin_s);
+    if (life->end_s)
+        fake_meter_end_job(job, life->end_s);
+    fake_meter_energy(&batch, OWNER_REMAINDER, 1, 0, COMPONENT_CPU, 1000, 0);
+    fake_meter_seal(&meter, &batch);
+    load(books, &batch);
+    batch_clear(&batch);
+}
+
+/* Bits: 1 September, 2 October, 4 November; 8 any other. */
+static int64_t months(struct books *books)
+{
+    return books_number(books, "SELECT COALESCE(SUM(CASE month_s WHEN %lld THEN 1 WHEN %lld THEN 2"
+                        " WHEN %lld THEN 4 ELSE 8 END), 0) FROM allocation_month", (long long)SEP,
+                        (long long)OCT, (long long)NOV);
+}
+
+static void an_allocation_is_of_the_months_it_touched(void **state)
+{
+    static const struct {
+        struct life life;
+        int64_t months;
+    } rows[] = {
+        { { 1, SEP, SEP + 60, SEP, SEP + 60 }, 1 },
+        { { 1, OCT - 60, OCT - 1, OCT - 60, OCT - 1 }, 1 },
+        { { 1, OCT - 60, OCT, OCT - 60, OCT }, 3 },           /* to midnight of the first */
+        { { 1, OCT, OCT + 60, OCT, OCT + 60 }, 2 },           /* from it */
+        { { 1, OCT, OCT + 60, OCT, OCT }, 2 },                /* at it */
+        { { 1, OCT - 60, OCT + 60, OCT - 60, OCT + 60 }, 3 },
+        { { 1, OCT - 60, NOV + 60, OCT - 60, NOV + 60 }, 7 }, /* a whole one between */
+        { { 1, OCT - 60, OCT + 60, OCT - 60, 0 }, 3 },        /* open: to the batch's end */
+        { { 1, OCT - 60, OCT - 1, OCT - 60, 0 }, 1 },
+        { { 1, OCT - 60, OCT + 60, OCT + 30, OCT - 30 }, 2 }, /* a clock went backwards */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        struct books books;
+
+        books_open(&books);
+        load_life(&books, &rows[i].life);
+        ROW_HOLDS(i, months(&books) == rows[i].months);
+        ROW_HOLDS(i, books_audit(&books, "A7", false) == 0);
+        books_close(&books);
+    }
+}
+
+static void its_months_follow_what_later_batches_say(void **state)
+{
+    struct books *books = *state;
+
+    load_life(books, &(struct life){ 1, OCT - 120, OCT - 60, OCT - 120, 0 });
+    assert_int_equal(months(books), 1);
+    load_life(books, &(struct life){ 3, OCT, NOV + 60, OCT - 120, 0 });
+    assert_int_equal(months(books), 7);
+    /* older news that come later are no news */
+    load_life(books, &(struct life){ 2, OCT - 60, OCT, OCT - 120, 0 });
+    assert_int_equal(months(books), 7);
+    /* the end was before the batch's begin, and the begin later than was thought */
+    load_life(books, &(struct life){ 4, NOV + 60, NOV + 120, OCT, NOV - 10 });
+    assert_int_equal(months(books), 2);
+    load_life(books, &(struct life){ 5, NOV + 120, NOV + 180, OCT - 10, NOV });
+    assert_int_equal(months(books), 7);
+    assert_int_equal(books_audit(books, "A7", false), 0);
+}
+
+static void closing_what_was_left_open_keeps_its_months(void **state)
+{
+    struct books *books = *state;
+
+    load_life(books, &(struct life){ 1, OCT - 60, OCT + 60, OCT - 60, 0 });
+    empty_batch(books, "a", 2, NOV - T, "boot-2");
+    assert_int_equal(books_number(books, "SELECT end_ns / 1000000000 FROM allocation"), OCT + 60);
+    assert_int_equal(months(books), 3);
+    /* a late batch of the old stream opens it, and it is closed again, later */
+    load_life(books, &(struct life){ 2, OCT + 60, NOV + 60, OCT - 60, 0 });
+    assert_int_equal(books_number(books, "SELECT end_ns / 1000000000 FROM allocation"), NOV + 60);
+    assert_int_equal(months(books), 7);
+    assert_int_equal(books_audit(books, "A7", false), 0);
+}
+
+/* one change for each key of a batch, and the sums are of all rows whatever their parts */
+static void sums_are_over_nodes_steps_components_and_qualities(void **state)
+{
+    struct books *books = *state;
+    int64_t hour_s = T / 3600 * 3600;
+
+    for (uint64_t n = 1; n <= 2; n++) {
+        char name[8] = { 'n', (char)('0' + n), '\0' };
+        struct fake_meter meter;
+        struct batch batch;
+
+        fake_meter_init(&meter, name, n, T);
+        fake_meter_begin(&meter, 60, &batch);
+        fake_meter_job(&batch, 1, 7, T);
+        fake_meter_step(&batch, 1, 0, T);
+        fake_meter_energy(&batch, OWNER_STEP, 1, 0, COMPONENT_CPU, 5000, 4000);
+        fake_meter_energy(&batch, OWNER_STEP, 1, 0, COMPONENT_GPU, 1000, 0)->quality =
+            QUALITY_MODELLED;
+        fake_meter_energy(&batch, OWNER_REMAINDER, 1, 0, COMPONENT_CPU, 1000, 2000)->quality =
+            QUALITY_GAP;
+        fake_meter_energy(&batch, OWNER_SYSTEM, 0, 0, COMPONENT_CPU, 7000, 0);
+        fake_meter_energy(&batch, OWNER_UNALLOCATED, 0, 0, COMPONENT_CPU, 0, 11000);
+        for (size_t i = 0; i < batch.n_energies; i++) {
+            batch.energies[i].metered_ns = UINT64_C(1000000) << i;
+            batch.energies[i].elapsed_ns = UINT64_C(3000000) << i;
+        }
+        fake_meter_seal(&meter, &batch);
+        load(books, &batch);
+        batch_clear(&batch);
+    }
+    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM job_hour WHERE hour_s = %lld AND"
+                                  " active_mj = 14 AND idle_mj = 12 AND measured_mj = 18 AND"
+                                  " modelled_mj = 2 AND metered_ms = 14 AND elapsed_ms = 42 AND"
+                                  " gap_ms = 24", (long long)hour_s), 1);
+    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM node_hour WHERE hour_s = %lld AND"
+                                  " counted_mj = 31 AND active_mj = 7 AND idle_mj = 6 AND"
+                                  " system_mj = 7 AND unallocated_mj = 11 AND measured_mj = 27 AND"
+                                  " modelled_mj = 1 AND metered_ms = 31 AND elapsed_ms = 93 AND"
+                                  " gap_ms = 12", (long long)hour_s), 2);
+    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM cluster_hour WHERE counted_mj = 62"
+                                  " AND active_mj = 14 AND idle_mj = 12 AND system_mj = 14 AND"
+                                  " unallocated_mj = 22 AND measured_mj = 54 AND modelled_mj = 2"
+                                  " AND metered_ms = 62 AND elapsed_ms = 186 AND gap_ms = 24"), 1);
+    assert_int_equal(books_audit(books, NULL, false), 0);
+}
+
+static void a_rolled_back_batch_leaves_no_sums(void **state)
+{
+    struct books *books = *state;
+    struct fake_meter meter;
+    uint64_t random = 1;
+    struct batch batch;
+    enum store_outcome outcome;
+
+    fake_meter_init(&meter, "n1", 1, T);
+    fake_meter_random(&meter, &random, &batch);
+    assert_int_equal(store_begin(books->store, NULL), 0);
+    assert_int_equal(store_load(books->store, &batch, "00000001", &outcome, NULL), 0);
+    assert_true(books_number(books, "SELECT COUNT(*) FROM node_hour") > 0);
+    store_rollback(books->store);
+    assert_int_equal(books_number(books, "SELECT (SELECT COUNT(*) FROM node_hour) +"
+                                  " (SELECT COUNT(*) FROM cluster_hour) +"
+                                  " (SELECT COUNT(*) FROM job_hour) +"
+                                  " (SELECT COUNT(*) FROM allocation_month)"), 0);
+    load(books, &batch);
+    assert_int_equal(books_audit(books, NULL, false), 0);
+    batch_clear(&batch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -476,6 +652,11 @@ int main(void)
         TEST(a_job_ends_when_its_last_node_does),
         TEST(a_reboot_closes_what_was_open_on_the_node),
         TEST(a_job_that_goes_on_in_the_next_stream_has_lost_no_end),
+        cmocka_unit_test(an_allocation_is_of_the_months_it_touched),
+        TEST(its_months_follow_what_later_batches_say),
+        TEST(closing_what_was_left_open_keeps_its_months),
+        TEST(sums_are_over_nodes_steps_components_and_qualities),
+        TEST(a_rolled_back_batch_leaves_no_sums),
     };
 
     return cmocka_run_group_tests_name("load", tests, NULL, NULL);
