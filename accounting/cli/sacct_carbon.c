@@ -1,8 +1,8 @@
 /*
  * sacct-carbon - what jobs used, and what that emitted
  *
- * In order: options, carbon.conf, the grid's intensity, the database (one instant of it), rows, a
- * card, a table or JSON, and the exit status.
+ * In order: options, carbon.conf, the database (one instant of it: jobs, their energy, the factor
+ * set), rows, a card, a table or JSON, and the exit status.
  */
 #include "config.h"
 
@@ -22,6 +22,7 @@
 #include "core/clock.h"
 #include "core/conf.h"
 #include "core/timespec.h"
+#include "report/basis.h"
 #include "report/card.h"
 #include "report/columns.h"
 #include "report/json.h"
@@ -31,7 +32,6 @@
 
 enum { EXIT_FINE, EXIT_ERROR, EXIT_UNKNOWN, EXIT_INCOMPLETE };
 
-#define S_PER_HOUR 3600
 #define FAR_S INT64_C(9000000000) /* after any job: the year 2255, whose nanoseconds still fit */
 
 /* Everything of one run. */
@@ -39,7 +39,9 @@ struct run {
     struct sacct_options options;
     struct conf conf;
     char conf_path[PATH_MAX];
+    struct basis basis;
     struct report_method method;
+    char remedy[PATH_MAX + 128];
     struct report_style style;
     struct column_choices choices;
     int64_t from_s, to_s;
@@ -76,24 +78,6 @@ static int read_conf(struct run *run, struct error *err)
     rc = conf_load(run->conf_path, "", &run->conf, NULL, err);
     say(run, "settings: %s", run->conf_path[0] ? run->conf_path : "defaults, as there is no file");
     return rc;
-}
-
-static int choose_method(struct run *run, struct error *err)
-{
-    char path[PATH_MAX];
-    int rc;
-
-    run->method.pue_ppm = run->conf.pue_ppm;
-    run->method.conf_path = run->conf_path[0] ? run->conf_path : "carbon.conf";
-    if (run->conf.zone[0] == '\0')
-        return 0;
-    intensity_path(path);
-    rc = intensity_find(path, run->conf.zone, &run->method.intensity, err);
-    if (rc < 0)
-        return error_prefix(err, rc, "Zone in %s", run->method.conf_path);
-    run->method.has_intensity = true;
-    say(run, "grid: %s, from %s", run->method.intensity.zone, path);
-    return 0;
 }
 
 static int choose_columns(struct run *run, struct error *err)
@@ -313,6 +297,80 @@ static int drop_duplicates(struct run *run, struct error *err)
     return 0;
 }
 
+/* --- what grams rest on ----------------------------------------------------------------------- */
+
+/* All hours with energy of the jobs that were found: [*ret_from_s, *ret_to_s). */
+static void span_hours(const struct query_result *result, int64_t *ret_from_s, int64_t *ret_to_s)
+{
+    *ret_from_s = FAR_S;
+    *ret_to_s = 0;
+    for (size_t i = 0; i < result->n_jobs; i++) {
+        const struct usage *usage = &result->jobs[i].usage;
+
+        if (usage->n_hours == 0)
+            continue;
+        if (usage->hours[0].hour_s < *ret_from_s)
+            *ret_from_s = usage->hours[0].hour_s;
+        if (usage->hours[usage->n_hours - 1].hour_s + S_PER_HOUR > *ret_to_s)
+            *ret_to_s = usage->hours[usage->n_hours - 1].hour_s + S_PER_HOUR;
+    }
+    if (*ret_from_s > *ret_to_s)
+        *ret_from_s = *ret_to_s;
+}
+
+/* Without a factor set, energy is known all the same. */
+static void name_remedy(struct run *run, bool has_set)
+{
+    const char *conf_path = run->conf_path[0] ? run->conf_path : "carbon.conf";
+
+    if (run->conf.zone[0] == '\0')
+        snprintf(run->remedy, sizeof(run->remedy), "set Zone (such as Zone=FR) in %s, then "
+                 "`carbonctl factors update`", conf_path);
+    else if (has_set)
+        snprintf(run->remedy, sizeof(run->remedy), "no Zone in the factor set; `carbonctl factors "
+                 "update` takes that of %s", conf_path);
+    else
+        snprintf(run->remedy, sizeof(run->remedy), "no factor set in the database; `carbonctl "
+                 "factors update` makes one");
+    run->method.remedy = run->remedy;
+}
+
+static void say_method(const struct run *run)
+{
+    const struct basis *basis = &run->basis;
+    char differences[512];
+
+    say(run, "factor set %lld, made by %s", (long long)basis->set.number, basis->set.made_by);
+    if (run->options.factor_set == 0 &&
+        basis_differs(basis, &run->conf, differences, sizeof(differences)))
+        say(run, "%s; `carbonctl factors update` takes the new ones", differences);
+    if (basis->grid.has_intensity)
+        say(run, "grid: %s, %zu hours of its own", basis->grid.zone, basis->grid.n_intervals);
+}
+
+static int choose_method(struct run *run, struct store *store, struct error *err)
+{
+    int64_t from_s, to_s;
+    int rc;
+
+    span_hours(&run->result, &from_s, &to_s);
+    rc = basis_load(store, run->options.factor_set, NULL, from_s, to_s, &run->basis, err);
+    if (rc < 0 && (rc != -ENODATA || run->options.factor_set > 0))
+        return rc;
+    name_remedy(run, rc == 0);
+    run->method.grid = &run->basis.grid;
+    if (rc < 0) {
+        say(run, "%s", err->text);
+        return 0;
+    }
+    run->method.factor_set = run->basis.set.number;
+    run->method.made_s = run->basis.set.made_s;
+    say_method(run);
+    return 0;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
 static unsigned wanted_details(const struct run *run)
 {
     bool one = run->result.n_jobs == 1;
@@ -338,9 +396,10 @@ static int read_store(struct run *run, struct store *store, struct query_filter 
     if (rc < 0)
         return rc;
     say(run, "jobs found: %zu", run->result.n_jobs);
-    return query_details(store, &run->result, wanted_details(run),
-                         run->style.clipped ? run->from_s : 0,
-                         run->style.clipped && run->to_s < FAR_S ? run->to_s : FAR_S, err);
+    rc = query_details(store, &run->result, wanted_details(run),
+                       run->style.clipped ? run->from_s : 0,
+                       run->style.clipped && run->to_s < FAR_S ? run->to_s : FAR_S, err);
+    return rc == 0 ? choose_method(run, store, err) : rc;
 }
 
 /* Everything that is read is of one instant. */
@@ -564,8 +623,6 @@ static int answer(struct run *run)
     if (rc == 0)
         rc = choose_window(run, &err);
     if (rc == 0)
-        rc = choose_method(run, &err);
-    if (rc == 0)
         rc = find_jobs(run, &err);
     if (rc == 0)
         rc = build_rows(run, &err);
@@ -611,6 +668,7 @@ static void clear(struct run *run)
     sacct_options_clear(&run->options);
     columns_clear(&run->choices);
     query_clear(&run->result);
+    basis_clear(&run->basis);
     free(run->known);
     free(run->newest);
     free(run->rows);

@@ -13,7 +13,7 @@
 
 enum {
     OPT_DELIMITER = 256, OPT_UNITS, OPT_NOCONVERT, OPT_JSON, OPT_STRICT, OPT_CONFIG, OPT_USAGE,
-    OPT_UID,
+    OPT_UID, OPT_FACTOR_SET,
 };
 
 const struct cli_option sacct_option_table[] = {
@@ -48,6 +48,8 @@ const struct cli_option sacct_option_table[] = {
     { OPT_JSON, "json", NULL, "everything as JSON, units in the keys" },
     { OPT_UNITS, "units", "UNIT", "energy in this unit: J, kJ, MJ, Wh, kWh, MWh or GWh" },
     { OPT_NOCONVERT, "noconvert", NULL, "J, W and g, however large" },
+    { OPT_FACTOR_SET, "factor-set", "N", "grams by this factor set; else by the newest: carbonctl "
+      "factors list" },
     { OPT_STRICT, "strict", NULL, "exit with 3 when the data of a job is incomplete" },
     { OPT_CONFIG, "config", "FILE", "instead of carbon.conf" },
     { 'v', "verbose", NULL, "say on standard error what is read" },
@@ -175,6 +177,14 @@ static int set_delimiter(struct sacct_options *options, const char *text, struct
     return 0;
 }
 
+static int set_factor_set(struct sacct_options *options, const char *text, struct error *err)
+{
+    if (parse_i64(text, 1, INT64_MAX, &options->factor_set) < 0)
+        return error_set(err, -EINVAL, "--factor-set: \"%.20s\" is no number of a factor set; "
+                         "carbonctl factors list has them", text);
+    return 0;
+}
+
 /* --- the command line ------------------------------------------------------------------------- */
 
 static int take_list(struct sacct_options *options, int code, const char *text, struct error *err)
@@ -234,6 +244,8 @@ static int take(struct sacct_options *options, int code, const char *text, struc
         return set_delimiter(options, text, err);
     case OPT_UNITS:
         return set_unit(options, text, err);
+    case OPT_FACTOR_SET:
+        return set_factor_set(options, text, err);
     case OPT_CONFIG:
         options->config = text;
         return 0;

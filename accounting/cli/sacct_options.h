@@ -33,6 +33,7 @@ struct sacct_options {
     const char *start, *end; /* as written; of argv */
     struct buf format;       /* all -o, with commas between; data NULL: none */
     const char *delimiter, *config;
+    int64_t factor_set;      /* 0: the newest */
     const struct unit *energy_unit;
     enum sacct_output output;
     bool all_users, allocations, truncate, duplicates, no_header, base_units, strict;

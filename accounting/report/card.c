@@ -295,7 +295,7 @@ static void write_parts(struct card *card)
 
     (void)apportion(ticks, weights, 3, parts);
     snprintf(overhead, sizeof(overhead), "cooling and losses of the building (PUE %.7g)",
-             (double)card->row->method->pue_ppm / (double)PPM);
+             (double)card->row->pue_ppm / (double)PPM);
     carbon_line(card, "active", &scale, parts[0], weights[0] > 0, "what the work drew");
     carbon_line(card, "idle", &scale, parts[1], weights[1] > 0, "idle draw of what the job held");
     carbon_line(card, "overhead", &scale, parts[2], weights[2] > 0, overhead);
@@ -305,16 +305,35 @@ static void write_parts(struct card *card)
 static void write_how(struct card *card)
 {
     const struct report_method *method = card->row->method;
+    char made[CLOCK_TEXT_SIZE];
 
     label(card, "computed");
-    buf_printf(card->buf, "energy x PUE %.7g x grid intensity\n",
-               (double)method->pue_ppm / (double)PPM);
+    buf_printf(card->buf, "energy x PUE ");
+    method_write_pue(method, card->buf);
+    buf_printf(card->buf, " x grid intensity%s\n",
+               method_figure(method) ? "" : ", summed over UTC hours");
     label(card, "grid");
-    method_write(method, card->style->utf8, card->buf);
+    method_write(method, card->row->ug_per_kwh, card->style->utf8, card->buf);
     buf_printf(card->buf, "\n");
     label(card, "source");
-    format_text(card->buf, method->intensity.source, card->style->utf8, NULL);
+    method_write_source(method, card->style->utf8, card->buf);
     buf_printf(card->buf, "\n");
+    label(card, "factors");
+    clock_format_utc(method->made_s, made);
+    buf_printf(card->buf, "set %lld of %.10s\n", (long long)method->factor_set, made);
+}
+
+static void write_unknown(struct card *card)
+{
+    const struct report_method *method = card->row->method;
+
+    if (!method->grid->has_intensity)
+        buf_printf(card->buf, "      unknown: %s\n", method->remedy);
+    else if (!card->row->usage->has)
+        buf_printf(card->buf, "      unknown, as its energy is\n");
+    else
+        buf_printf(card->buf, "      unknown: zone %s has no figure for all of its hours; "
+                   "`carbonctl grid import` adds them\n", method->grid->zone);
 }
 
 static void write_carbon(struct card *card)
@@ -322,11 +341,7 @@ static void write_carbon(struct card *card)
     buf_printf(card->buf, "\n");
     bold(card, "Carbon");
     if (!card->row->has_grams) {
-        if (card->row->method->has_intensity)
-            buf_printf(card->buf, "      unknown, as its energy is\n");
-        else
-            buf_printf(card->buf, "      unknown: set Zone (such as Zone=FR) in %s\n",
-                       card->row->method->conf_path);
+        write_unknown(card);
         return;
     }
     buf_printf(card->buf, " (%s)\n", card->co2e);

@@ -483,20 +483,30 @@ static void write_co2e_grams(const struct row *row, struct buf *buf)
 
 static void write_zone(const struct row *row, struct buf *buf)
 {
-    buf_printf(buf, "%s", row->method->has_intensity ? row->method->intensity.zone : UNKNOWN);
+    buf_printf(buf, "%s", row->method->grid->has_intensity ? row->method->grid->zone : UNKNOWN);
 }
 
 static void write_intensity(const struct row *row, struct buf *buf)
 {
-    if (row->method->has_intensity)
-        buf_printf(buf, "%.15g", (double)row->method->intensity.ug_per_kwh / 1e6);
+    const struct grid *grid = row->method->grid;
+    const struct intensity *figure = grid->has_intensity ? method_figure(row->method) : NULL;
+
+    if (row->has_grams || figure)
+        buf_printf(buf, "%.15g",
+                   (double)(row->has_grams ? row->ug_per_kwh : figure->ug_per_kwh) / 1e6);
     else
         buf_printf(buf, UNKNOWN);
 }
 
 static void write_pue(const struct row *row, struct buf *buf)
 {
-    buf_printf(buf, "%.7g", (double)row->method->pue_ppm / (double)PPM);
+    const struct grid *grid = row->method->grid;
+    uint64_t pue_ppm = row->has_grams ? row->pue_ppm : grid->n_pues > 0 ? 0 : grid->pue_ppm;
+
+    if (pue_ppm > 0)
+        buf_printf(buf, "%.7g", (double)pue_ppm / (double)PPM);
+    else
+        buf_printf(buf, UNKNOWN);
 }
 
 /* --- how well it is known --------------------------------------------------------------------- */
@@ -636,8 +646,8 @@ const struct column columns[] = {
       write_co2e_overhead, 0, false },
     { "CO2eOverheadRaw", 0, false, "the same in grams", write_co2e_overhead_raw, 0, false },
     { "Zone", 0, false, "grid zone of the intensity", write_zone, 0, false },
-    { "Intensity", 0, false, "grid intensity, grams CO2e per kWh", write_intensity, 0, false },
-    { "PUE", 0, false, "facility energy over machine energy", write_pue, 0, false },
+    { "Intensity", 0, false, "grid intensity, grams CO2e per kWh: mean by energy", write_intensity, 0, false },
+    { "PUE", 0, false, "facility energy over machine energy: mean by energy", write_pue, 0, false },
     { "Coverage", 0, false, "share of the time that was metered", write_coverage, 0, false },
     { "Measured", 0, false, "share of the energy that was measured", write_measured, 0, false },
     { "Modelled", 0, false, "share of the energy that was modelled", write_modelled, 0, false },

@@ -51,6 +51,8 @@ static json_t *grams_of(struct json_doc *doc, const struct row *row)
     json_put(doc, object, "idle_g", json_real(row->grams.idle_g));
     json_put(doc, object, "overhead_g", json_real(row->grams.overhead_g));
     json_put(doc, object, "total_g", json_real(row->grams.total_g));
+    json_put(doc, object, "mean_intensity_g_per_kwh", json_real((double)row->ug_per_kwh / 1e6));
+    json_put(doc, object, "mean_pue", json_real((double)row->pue_ppm / (double)PPM));
     return object;
 }
 
@@ -220,21 +222,42 @@ static json_t *job_of(struct json_doc *doc, const struct row *row)
     return object;
 }
 
+static void put_set(struct json_doc *doc, json_t *object, const struct report_method *method)
+{
+    if (method->factor_set > 0) {
+        json_put(doc, object, "factor_set", json_integer(method->factor_set));
+        json_put_instant(doc, object, "factor_set_made_utc", method->made_s);
+    } else {
+        json_put(doc, object, "factor_set", json_null());
+        json_put(doc, object, "factor_set_made_utc", json_null());
+    }
+}
+
+/* What is the same for all hours, else null: each row has its means. */
 static json_t *method_of(struct json_doc *doc, const struct report_method *method)
 {
+    const struct grid *grid = method->grid;
+    bool known = grid->has_intensity;
+    const struct intensity *figure = known ? method_figure(method) : NULL;
     json_t *object = json_object();
-    const struct intensity *intensity = &method->intensity;
-    bool known = method->has_intensity;
+    struct buf source;
 
     json_put(doc, object, "formula", json_string("energy_kwh x pue x intensity_g_per_kwh"));
-    json_put(doc, object, "pue", json_real((double)method->pue_ppm / (double)PPM));
-    json_put_text(doc, object, "zone", known ? intensity->zone : NULL);
-    json_put_text(doc, object, "zone_name", known ? intensity->name : NULL);
+    put_set(doc, object, method);
+    json_put(doc, object, "pue", grid->n_pues > 0 || grid->pue_ppm == 0
+             ? json_null() : json_real((double)grid->pue_ppm / (double)PPM));
+    json_put_text(doc, object, "zone", known ? grid->zone : NULL);
+    json_put_text(doc, object, "zone_name", known ? grid->name : NULL);
     json_put(doc, object, "intensity_g_per_kwh",
-             known ? json_real((double)intensity->ug_per_kwh / 1e6) : json_null());
-    json_put(doc, object, "intensity_year", known ? json_integer(intensity->year) : json_null());
-    json_put_text(doc, object, "intensity_basis", known ? intensity->basis : NULL);
-    json_put_text(doc, object, "intensity_source", known ? intensity->source : NULL);
+             figure ? json_real((double)figure->ug_per_kwh / 1e6) : json_null());
+    json_put(doc, object, "intensity_year", figure ? json_integer(figure->year) : json_null());
+    json_put_text(doc, object, "intensity_basis",
+                  figure ? figure->basis : known ? grid->basis : NULL);
+    buf_init(&source);
+    if (known)
+        method_write_source(method, true, &source);
+    json_put_text(doc, object, "intensity_source", source.data);
+    buf_free(&source);
     json_put(doc, object, "not_included",
              json_pack("[ss]", "embodied emissions", "unallocated idle energy of the cluster"));
     return object;

@@ -10,16 +10,75 @@
 #define NS_PER_MS INT64_C(1000000)
 #define LOSSES (FLAG_END_LOST | FLAG_BEGIN_LOST | FLAG_NO_CPU_TIME | FLAG_REBOOT)
 
+__extension__ typedef unsigned __int128 wide;
+
+/* Sums over the hours of a row. */
+struct hours {
+    struct operational_exact emitted;
+    wide mj_ug, mj_ppm; /* energy x intensity, energy x PUE */
+    uint64_t mj;
+    unsigned flags;
+    bool known; /* the intensity of every hour with energy */
+};
+
+static void add_hour(struct hours *hours, const struct usage_hour *hour, const struct grid *grid)
+{
+    uint64_t mj = hour->active_mj + hour->idle_mj;
+    struct grid_hour factors;
+
+    if (!grid_hour(grid, hour->hour_s, &factors) && mj > 0)
+        hours->known = false;
+    operational_add(&hours->emitted, hour->active_mj, hour->idle_mj, factors.pue_ppm,
+                    factors.ug_per_kwh);
+    hours->mj_ug += (wide)mj * factors.ug_per_kwh;
+    hours->mj_ppm += (wide)mj * factors.pue_ppm;
+    hours->mj += mj;
+    hours->flags |= factors.flags;
+}
+
+/* Means are weighted by energy; of a row without any, they are those of its first hour. */
+static void take_means(struct row *row, const struct hours *hours)
+{
+    struct grid_hour factors;
+
+    if (hours->mj > 0) {
+        row->ug_per_kwh = (uint64_t)((hours->mj_ug + hours->mj / 2) / hours->mj);
+        row->pue_ppm = (uint64_t)((hours->mj_ppm + hours->mj / 2) / hours->mj);
+        return;
+    }
+    (void)grid_hour(row->method->grid, row->usage->hours[0].hour_s, &factors);
+    row->ug_per_kwh = factors.ug_per_kwh;
+    row->pue_ppm = factors.pue_ppm;
+}
+
+static void take_grams(struct row *row)
+{
+    const struct usage *usage = row->usage;
+    struct hours hours = { .known = true };
+
+    for (size_t i = 0; i < usage->n_hours; i++)
+        add_hour(&hours, &usage->hours[i], row->method->grid);
+    if (!hours.known || usage->n_hours == 0)
+        return;
+    row->grams = (struct operational){
+        .active_g = exact_g(hours.emitted.active),
+        .idle_g = exact_g(hours.emitted.idle),
+        .overhead_g = exact_g(hours.emitted.overhead),
+        .total_g = exact_g(operational_sum(&hours.emitted)),
+    };
+    row->hour_flags = hours.flags;
+    row->has_grams = true;
+    take_means(row, &hours);
+}
+
 struct row row_of(const struct query_job *job, const struct query_step *step,
                   const struct report_method *method, const struct report_style *style)
 {
     struct row row = { .job = job, .step = step, .method = method, .style = style,
                        .usage = step ? &step->usage : &job->usage };
 
-    if (row.usage->has && method->has_intensity &&
-        operational_of(usage_active_mj(row.usage), usage_idle_mj(row.usage), method->pue_ppm,
-                       method->intensity.ug_per_kwh, &row.grams, NULL) == 0)
-        row.has_grams = true;
+    if (row.usage->has && method->grid->has_intensity)
+        take_grams(&row);
     return row;
 }
 
@@ -312,13 +371,52 @@ void row_node_list(const struct row *row, struct buf *buf)
     free(names);
 }
 
-void method_write(const struct report_method *method, bool utf8, struct buf *buf)
+const struct intensity *method_figure(const struct report_method *method)
 {
-    const struct intensity *intensity = &method->intensity;
+    const struct grid *grid = method->grid;
 
-    buf_printf(buf, "zone %s (", intensity->zone);
-    format_text(buf, intensity->name, utf8, NULL);
+    return grid->n_intervals == 0 && grid->n_annual == 1 ? &grid->annual[0] : NULL;
+}
+
+void method_write(const struct report_method *method, uint64_t mean_ug_per_kwh, bool utf8,
+                  struct buf *buf)
+{
+    const struct intensity *figure = method_figure(method);
+    const struct grid *grid = method->grid;
+
+    buf_printf(buf, "zone %s (", grid->zone);
+    format_text(buf, grid->name, utf8, NULL);
     buf_printf(buf, "), ");
-    format_number(buf, (double)intensity->ug_per_kwh / 1e6);
-    buf_printf(buf, " g/kWh, %u, %s", intensity->year, intensity->basis);
+    if (figure) {
+        format_number(buf, (double)figure->ug_per_kwh / 1e6);
+        buf_printf(buf, " g/kWh, %u, %s", figure->year, figure->basis);
+        return;
+    }
+    if (mean_ug_per_kwh > 0) {
+        format_number(buf, (double)mean_ug_per_kwh / 1e6);
+        buf_printf(buf, " g/kWh in the mean of ");
+    }
+    buf_printf(buf, "%s, %s", grid->n_intervals > 0 ? "each hour's own" : "each year's own",
+               grid->n_intervals > 0 || grid->n_annual == 0 ? grid->basis : grid->annual[0].basis);
+    if (grid->scope[0])
+        buf_printf(buf, ", %s", grid->scope);
+}
+
+void method_write_source(const struct report_method *method, bool utf8, struct buf *buf)
+{
+    const struct grid *grid = method->grid;
+
+    format_text(buf, grid->source, utf8, NULL);
+    if (grid->n_annual == 0)
+        return;
+    buf_printf(buf, "%s", grid->source[0] ? "; where an hour has no figure: " : "");
+    format_text(buf, grid->annual[grid->n_annual - 1].source, utf8, NULL);
+}
+
+void method_write_pue(const struct report_method *method, struct buf *buf)
+{
+    if (method->grid->n_pues > 0)
+        buf_printf(buf, "of each hour");
+    else
+        buf_printf(buf, "%.7g", (double)method->grid->pue_ppm / (double)PPM);
 }

@@ -10,18 +10,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "carbon/intensity.h"
+#include "carbon/grid.h"
 #include "carbon/operational.h"
 #include "core/buf.h"
 #include "report/format.h"
 #include "store/query.h"
 
-/* How energy becomes grams in this report. */
+/* How energy becomes grams in this report: hour by hour, by the grid of one factor set. */
 struct report_method {
-    bool has_intensity; /* else Zone is not set, and no grams are known */
-    struct intensity intensity;
-    uint64_t pue_ppm;
-    const char *conf_path; /* where Zone would be set */
+    const struct grid *grid; /* without has_intensity no grams are known */
+    int64_t factor_set, made_s; /* factor_set 0: there is none */
+    const char *remedy;      /* without intensity: what to do, "set Zone in carbon.conf" */
 };
 
 /* How things are written. */
@@ -41,6 +40,8 @@ struct row {
     const struct usage *usage;
     bool has_grams;
     struct operational grams;
+    uint64_t ug_per_kwh, pue_ppm; /* means of its hours, weighted by energy */
+    unsigned hour_flags;          /* HOUR_* of any of its hours */
     const struct report_method *method;
     const struct report_style *style;
 };
@@ -101,7 +102,18 @@ void step_name(int64_t step_id, struct buf *buf);
 /* "n[1-2]" */
 void row_node_list(const struct row *row, struct buf *buf);
 
-/* "zone FR (France), 44.2 g/kWh, 2024, lifecycle", of a method that has an intensity. */
-void method_write(const struct report_method *method, bool utf8, struct buf *buf);
+/*
+ * Of a method that has an intensity: "zone FR (France), 44.2 g/kWh, 2024, lifecycle", or, where
+ * hours differ, "zone FR (France), each hour its own, lifecycle, consumption". mean_ug_per_kwh is
+ * named in front of the latter, unless it is 0.
+ */
+void method_write(const struct report_method *method, uint64_t mean_ug_per_kwh, bool utf8,
+                  struct buf *buf);
+/* Whose figures they are, of the hours and of the years that stand in for missing ones. */
+void method_write_source(const struct report_method *method, bool utf8, struct buf *buf);
+/* The single figure of the zone that serves for all hours; NULL where hours differ. */
+const struct intensity *method_figure(const struct report_method *method);
+/* "1.2", or "of each hour" where it differs in time. */
+void method_write_pue(const struct report_method *method, struct buf *buf);
 
 #endif

@@ -188,19 +188,22 @@ void table_write_summary(const struct row *rows, size_t count, struct buf *buf)
         format_amount(buf, (double)total.mj, energy_units, rows[0].style->energy_unit);
     else
         buf_printf(buf, "unknown energy");
-    if (method->has_intensity && total.unknown < total.jobs) {
+    if (method->grid->has_intensity && total.unknown < total.jobs) {
         buf_printf(buf, ", ");
         format_amount(buf, total.mass_g * 1e6, mass_units, NULL);
         buf_printf(buf, " CO2e");
     }
     write_doubts(&total, buf);
-    if (!method->has_intensity) {
-        buf_printf(buf, "CO2e unknown: set Zone in %s\n", method->conf_path);
+    if (!method->grid->has_intensity) {
+        buf_printf(buf, "CO2e unknown: %s\n", method->remedy);
         return;
     }
-    buf_printf(buf, "CO2e is energy x PUE %.7g x grid intensity (",
-               (double)method->pue_ppm / (double)PPM);
-    method_write(method, rows[0].style->utf8, buf);
-    buf_printf(buf, ").\nSource: %s.\nNot included: embodied (manufacture) and the cluster's "
-               "unallocated idle energy.\n", method->intensity.source);
+    buf_printf(buf, "CO2e is energy x PUE ");
+    method_write_pue(method, buf);
+    buf_printf(buf, " x grid intensity (");
+    method_write(method, 0, rows[0].style->utf8, buf);
+    buf_printf(buf, "), by factor set %lld.\nSource: ", (long long)method->factor_set);
+    method_write_source(method, rows[0].style->utf8, buf);
+    buf_printf(buf, ".\nNot included: embodied (manufacture) and the cluster's "
+               "unallocated idle energy.\n");
 }

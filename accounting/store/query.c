@@ -174,6 +174,9 @@ static void clear_job(struct query_job *job)
 {
     for (size_t i = 0; i < job->n_nodes; i++)
         free(job->nodes[i].name);
+    for (size_t i = 0; i < job->n_steps; i++)
+        free(job->steps[i].usage.hours);
+    free(job->usage.hours);
     free(job->nodes);
     free(job->steps);
     free(job->cluster);
@@ -458,13 +461,44 @@ static void add_sensor(struct usage *usage, const char *sensor)
 
 /* One row of energy, as read. */
 struct energy_row {
+    int64_t hour_s;
     int component, quality;
     const char *sensor;
     uint64_t active_mj, idle_mj, metered_ms, elapsed_ms;
 };
 
-static void add_usage(struct usage *usage, const struct energy_row *row)
+/* The hour's place in its order; NULL without memory. */
+static struct usage_hour *find_hour(struct usage *usage, int64_t hour_s)
 {
+    size_t low = 0, high = usage->n_hours;
+    struct usage_hour *hour;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (usage->hours[middle].hour_s < hour_s)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < usage->n_hours && usage->hours[low].hour_s == hour_s)
+        return &usage->hours[low];
+    if (!grow(&usage->hours, &usage->n_hours, sizeof(*hour)))
+        return NULL;
+    hour = &usage->hours[low];
+    memmove(hour + 1, hour, (usage->n_hours - 1 - low) * sizeof(*hour));
+    *hour = (struct usage_hour){ .hour_s = hour_s };
+    return hour;
+}
+
+static int add_usage(struct usage *usage, const struct energy_row *row)
+{
+    struct usage_hour *hour = find_hour(usage, row->hour_s);
+
+    if (!hour)
+        return -ENOMEM;
+    hour->active_mj += row->active_mj;
+    hour->idle_mj += row->idle_mj;
     usage->has = true;
     usage->active_mj[row->component] += row->active_mj;
     usage->idle_mj[row->component] += row->idle_mj;
@@ -475,6 +509,7 @@ static void add_usage(struct usage *usage, const struct energy_row *row)
     usage->gap_ms += row->quality == QUALITY_GAP ? row->elapsed_ms : 0;
     if (row->sensor[0] != '\0' && (row->quality != QUALITY_GAP || row->active_mj + row->idle_mj))
         add_sensor(usage, row->sensor);
+    return 0;
 }
 
 static int read_energy(sqlite3_stmt *stmt, struct query_job *job)
@@ -494,14 +529,15 @@ static int read_energy(sqlite3_stmt *stmt, struct query_job *job)
     row.idle_mj = (uint64_t)sqlite3_column_int64(stmt, 6);
     row.metered_ms = (uint64_t)sqlite3_column_int64(stmt, 7);
     row.elapsed_ms = (uint64_t)sqlite3_column_int64(stmt, 8);
+    row.hour_s = sqlite3_column_int64(stmt, 9);
     if (row.component < 0 || row.quality < 0 || !row.sensor)
         return -EBADMSG;
     step = find_step(job, sqlite3_column_int64(stmt, 1));
     if (!step)
         return -ENOMEM;
-    add_usage(&step->usage, &row);
-    add_usage(&job->usage, &row);
-    return 0;
+    if (add_usage(&step->usage, &row) < 0)
+        return -ENOMEM;
+    return add_usage(&job->usage, &row);
 }
 
 static struct peak peak_columns(sqlite3_stmt *stmt)
@@ -570,7 +606,7 @@ static const struct detail steps_detail = {
 /* Not summed by SQL: the rows need no sorting this way. */
 static const struct detail energy_detail = {
     "SELECT job_key, step_id, component, quality, sensor, active_mj, idle_mj, metered_ms,"
-    " elapsed_ms FROM energy WHERE job_key IN (",
+    " elapsed_ms, hour_s FROM energy WHERE job_key IN (",
     "hour_s", "", read_energy
 };
 static const struct detail peak_detail = {

@@ -29,6 +29,12 @@ struct maybe {
     int64_t value;
 };
 
+/* Energy in the UTC hour that begins at hour_s. */
+struct usage_hour {
+    int64_t hour_s;
+    uint64_t active_mj, idle_mj;
+};
+
 /* Energy of a job or a step, and how well it is known. */
 struct usage {
     bool has;                           /* any row at all; else everything below is unknown */
@@ -39,6 +45,8 @@ struct usage {
     uint64_t metered_ms, elapsed_ms;    /* domain-milliseconds: metered / elapsed is the coverage */
     uint64_t gap_ms;                    /* those of elapsed_ms in rows of quality gap */
     char sensors[96];                   /* names, in order, with ", " between */
+    struct usage_hour *hours;           /* by rising hour; their sum is active_mj and idle_mj */
+    size_t n_hours;
 };
 
 uint64_t usage_active_mj(const struct usage *usage);

@@ -15,8 +15,20 @@ setup_file() {
     # shellcheck source=tests/cli/sacct_fixture.sh
     . "$top_srcdir/tests/cli/sacct_fixture.sh"
     sacct_fixture "$books"
-    sed '/^Zone/d' "$books/carbon.conf" > "$books/no-zone.conf"
+    # what was never taken into a set, and a set without a zone
+    sqlite3 "$books/carbon.db" ".clone $books/no-set.db" > "$books/log" 2>&1
+    sqlite3 "$books/no-set.db" "PRAGMA application_id = 1130459746; PRAGMA user_version = 2;
+        DELETE FROM factor_document; DELETE FROM factor_set"
+    cp "$books/no-set.db" "$books/no-zone.db"
+    sed 's/carbon\.db/no-set.db/' "$books/carbon.conf" > "$books/no-set.conf"
+    sed '/^Zone/d; s/carbon\.db/no-zone.db/' "$books/carbon.conf" > "$books/no-zone.conf"
+    sacct_factors "$books/no-zone.conf"
     chmod a+r "$books"/*
+}
+
+setup() {
+    # shellcheck source=tests/cli/sacct_fixture.sh
+    . "$top_srcdir/tests/cli/sacct_fixture.sh"
 }
 
 teardown_file() {
@@ -85,14 +97,75 @@ same() { # EXPECTED ACTUAL
 
 @test 'without Zone the card shows energy, and what to set for CO2e' {
     run -0 sacct-carbon --config "$books/no-zone.conf" 100
-    [[ $output == *"Carbon      unknown: set Zone (such as Zone=FR) in $books/no-zone.conf"* ]]
+    [[ $output == *"Carbon      unknown: set Zone (such as Zone=FR) in $books/no-zone.conf, then \`carbonctl factors update\`"* ]]
     [[ $output == *'total                1.00 kWh'* ]]
+    sed 's/^ClusterName.*/&\nZone=FR/' "$books/no-zone.conf" > "$books/later.conf"
+    run -0 sacct-carbon --config "$books/later.conf" 100
+    [[ $output == *"Carbon      unknown: no Zone in the factor set; \`carbonctl factors update\` takes that of $books/later.conf"* ]]
 }
 
-@test 'an unknown zone is an error that names the nearest' {
-    sed 's/^Zone=.*/Zone=France/' "$books/carbon.conf" > "$books/bad-zone.conf"
-    run -1 --separate-stderr sacct-carbon --config "$books/bad-zone.conf" 100
-    [[ -z $output && $stderr == *'grid_intensity.csv; nearest: FR,'* ]]
+@test 'without a factor set the card shows energy, and how to make one' {
+    run -0 sacct-carbon --config "$books/no-set.conf" 100
+    [[ $output == *'Carbon      unknown: no factor set in the database; `carbonctl factors update` makes one'* ]]
+    [[ $output == *'total                1.00 kWh'* ]]
+    run -0 sacct-carbon --config "$books/no-set.conf" -a -S 2026-11-20
+    [[ $output == *'CO2e unknown: no factor set in the database'* ]]
+    jq -e '.method.factor_set == null and .jobs[0].operational_co2e == null' \
+        <(sacct-carbon --config "$books/no-set.conf" --json 100)
+    run -1 sacct-carbon --config "$books/no-set.conf" --factor-set 1 100
+    [[ $output == *'no factor set yet'* ]]
+}
+
+@test 'grams are by the newest factor set, or by the one that is named' {
+    sqlite3 "$books/carbon.db" ".clone $books/sets.db" > "$books/log" 2>&1
+    sqlite3 "$books/sets.db" 'PRAGMA application_id = 1130459746; PRAGMA user_version = 2;'
+    sed 's/carbon\.db/sets.db/; s/^Zone=.*/Zone=DE/; s/^PUE=.*/PUE=1/' "$books/carbon.conf" \
+        > "$books/sets.conf"
+    export SLURM_CARBON_CONF=$books/sets.conf
+    # carbon.conf alone changes nothing, and -v says that it would
+    same '53.016|FR|1.2' "$(field co2eraw,zone,pue 100 -X)"
+    run -0 --separate-stderr sacct-carbon -v 100
+    [[ $stderr == *'Zone is DE in carbon.conf and FR in factor set 1; PUE is 1 in carbon.conf and 1.2 in factor set 1; `carbonctl factors update`'* ]]
+    sacct_factors "$books/sets.conf"
+    same 'DE|1' "$(field zone,pue 100 -X)"
+    run -0 --separate-stderr sacct-carbon -v 100
+    [[ $stderr != *carbon.conf\ and* ]]
+    same '53.016|FR|1.2' "$(field co2eraw,zone,pue 100 -X --factor-set 1)"
+    same "$(SLURM_CARBON_CONF=$books/carbon.conf sacct-carbon --json 100)" \
+        "$(sacct-carbon --json --factor-set=1 100)"
+    run -1 sacct-carbon --factor-set 9 100
+    [[ $output == *'there is no factor set 9: there are 1 to 2'* ]]
+    run -1 sacct-carbon --factor-set x 100
+    [[ $output == *'"x" is no number of a factor set'* ]]
+}
+
+# hourly: set 2 has 100 g/kWh for the hour from 10:00, and a PUE of 1.5 from 11:00 on
+hourly() {
+    sqlite3 "$books/carbon.db" ".clone $books/hourly.db" > "$books/log" 2>&1
+    sqlite3 "$books/hourly.db" "PRAGMA application_id = 1130459746; PRAGMA user_version = 2;
+        INSERT INTO grid_series VALUES (1, 'FR', 'lifecycle', 'consumption', 'a test');
+        INSERT INTO grid_intensity VALUES (1, 1795168800, 1795172400, 100000000, 0, 1, NULL);"
+    sed "s/carbon\.db/hourly.db/; s/inventory\.conf/hourly.inventory/" "$books/carbon.conf" \
+        > "$books/hourly.conf"
+    echo 'pue "late" { from = "2026-11-20T11:00Z" to = "2027-01-01" value = 1.5 source = "x" }' \
+        > "$books/hourly.inventory"
+    sacct_factors "$books/hourly.conf"
+    export SLURM_CARBON_CONF=$books/hourly.conf
+}
+
+@test 'each hour counts with its own intensity and PUE' {
+    hourly
+    # 100: (2500 kJ x 1.2 x 100 g + 1100 kJ x 1.5 x 44.18 g) / 3600; means by energy
+    same '103.58250|82.943889|1.291667' \
+        "$(field co2eraw,intensity,pue 100 -X | awk -F'|' -v OFS='|' '{ $1 = sprintf("%.5f", $1) } 1')"
+    # steps add up to it
+    sacct-carbon -P -n -o jobidraw,co2eraw 100 | awk -F'|' '
+        NR == 1 { job = $2; next } { sum += $2 } END { exit (job - sum) ^ 2 > 1e-12 }'
+    run -0 sacct-carbon 100
+    [[ $output == *"PUE of each hour x grid intensity, summed over UTC hours"* ]]
+    [[ $output == *"zone FR (France), 82.9 g/kWh in the mean of each hour's own, lifecycle, consumption"* ]]
+    [[ $output == *'a test; where an hour has no figure: Ember'* ]]
+    [[ $output == *'cooling and losses of the building (PUE 1.291667)'* ]]
 }
 
 @test 'no card says anything of embodied emissions but that they are not included' {

@@ -155,12 +155,23 @@ sacct_fixture_rows() {
     echo "COMMIT;"
 }
 
-# A database DIR/carbon.db, and DIR/carbon.conf that names it.
+# sacct_factors CONF: a factor set of this carbon.conf, dated so that golden files can name it
+sacct_factors() {
+    local books
+    books=$(sed -n 's/^Database=sqlite://p' "$1")
+
+    CARBON_DATA=${top_srcdir:-.}/accounting/carbon \
+        "${top_builddir:?}/carbonctl" factors update --config "$1" > "$1.log" || cat "$1.log" >&2
+    sqlite3 "$books" "UPDATE factor_set SET made_s = $t0"
+}
+
+# A database DIR/carbon.db with factor set 1, and DIR/carbon.conf that names it.
 sacct_fixture() {
     local dir=$1 store=${top_srcdir:-.}/accounting/store
 
     { cat "$store/schema-1.sql" "$store/schema-2.sql"; sacct_fixture_rows; cat "$store/sums.sql"; } |
         sqlite3 "$dir/carbon.db"
     printf '%s\n' 'ClusterName=alpha' 'Zone=FR' 'PUE=1.2' "Database=sqlite:$dir/carbon.db" \
-        > "$dir/carbon.conf"
+        "Inventory=$dir/inventory.conf" > "$dir/carbon.conf"
+    sacct_factors "$dir/carbon.conf"
 }
