@@ -34,3 +34,10 @@ sacct_carbon_SOURCES = accounting/cli/sacct_carbon.c
 sacct_carbon_CFLAGS = $(AM_CFLAGS)
 sacct_carbon_LDADD = libcarbon-cli.la libcarbon-report.la libcarbon-carbon.la libcarbon-store.la \
 	libcarbon-core.la
+
+bin_PROGRAMS += sreport-carbon
+sreport_carbon_SOURCES = accounting/cli/sreport_carbon.c \
+	accounting/cli/sreport_options.c accounting/cli/sreport_options.h
+sreport_carbon_CFLAGS = $(AM_CFLAGS)
+sreport_carbon_LDADD = libcarbon-cli.la libcarbon-report.la libcarbon-store.la libcarbon-carbon.la \
+	libcarbon-core.la

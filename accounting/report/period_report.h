@@ -158,9 +158,10 @@ MUST_CHECK int period_report_check(const struct period_report *report, struct er
 
 /* Writers: append to buf; -ENOMEM. Text as the terminal has it; the others are UTF-8. */
 struct period_text_style {
-    bool utf8, colour, header;
+    bool utf8, colour;
+    bool head, headings;          /* the report's head, and those of its tables */
     const char *section;          /* only this one, whole; NULL: all, each but its greatest lines */
-    const char *time_zone;        /* TZ, when local time is not UTC: said beside the period */
+    bool says_utc;                /* local time is another: said beside the period */
 };
 MUST_CHECK int period_report_text(const struct period_report *report,
                                   const struct period_text_style *style, struct buf *buf,

@@ -19,7 +19,7 @@ static const struct unit hour_units[] = { { "h", 3600000, 0 }, { NULL, 0, 0 } };
 
 /* --- figures of lines that add up ------------------------------------------------------------- */
 
-enum { FIGURE_GPU, FIGURE_CORE, FIGURE_ENERGY, FIGURE_RUNNING, FIGURE_EMBODIED, FIGURE_PERCENT,
+enum { FIGURE_GPU, FIGURE_CORE, FIGURE_ENERGY, FIGURE_OPERATIONAL, FIGURE_EMBODIED, FIGURE_PERCENT,
        FIGURE_COUNT };
 
 /* All figures of a table of jobs: ticks of each line's own, by figure. */
@@ -42,7 +42,7 @@ static uint64_t figure_of(const struct figures *figures, const struct amounts *a
         return amounts->core_ms;
     case FIGURE_ENERGY:
         return amounts->active_mj + amounts->idle_mj;
-    case FIGURE_RUNNING:
+    case FIGURE_OPERATIONAL:
         return amounts_operational_mg(amounts);
     case FIGURE_EMBODIED:
         return amounts->embodied.central;
@@ -61,7 +61,7 @@ static bool shows(const struct figures *figures, int figure)
         return report->jobs.gpu_ms > 0;
     case FIGURE_CORE:
         return report->jobs.core_ms > 0;
-    case FIGURE_RUNNING:
+    case FIGURE_OPERATIONAL:
         return report->has_grams;
     case FIGURE_EMBODIED:
         return report->basis->has_inventory;
@@ -88,8 +88,8 @@ static void scale_figures(struct figures *figures)
     }
     (void)apportion(scale_ticks(&mass_scale, mass), weights, 2, parts);
     for (int i = 0; i < 2; i++) {
-        figures->scales[FIGURE_RUNNING + i] = mass_scale;
-        figures->wholes[FIGURE_RUNNING + i] = parts[i];
+        figures->scales[FIGURE_OPERATIONAL + i] = mass_scale;
+        figures->wholes[FIGURE_OPERATIONAL + i] = parts[i];
     }
     figures->scales[FIGURE_PERCENT] = (struct scale){ &percent, 1 };
     figures->wholes[FIGURE_PERCENT] = 1000;
@@ -137,7 +137,7 @@ static void heading(struct cells *cells, const char *what, const struct scale *s
 
 static void group_head(struct cells *cells, const struct figures *figures, const char *name)
 {
-    static const char *const titles[] = { "GPU", "core", "energy", "running", "embodied", "" };
+    static const char *const titles[] = { "GPU", "core", "energy", "operational", "embodied", "" };
     bool both = figures->report->has_grams && figures->report->basis->has_inventory;
 
     cells_column(cells, false);
@@ -155,7 +155,7 @@ static void group_head(struct cells *cells, const struct figures *figures, const
             heading(cells, titles[i], &figures->scales[i]);
     }
     if (both)
-        heading(cells, "sum", &figures->scales[FIGURE_RUNNING]);
+        heading(cells, "sum", &figures->scales[FIGURE_OPERATIONAL]);
     cells_text(cells, "%");
 }
 
@@ -189,9 +189,9 @@ static void group_row(struct cells *cells, const struct figures *figures, const 
             ptext_ticks(cells, &figures->scales[i], shown->ticks[i], shown->something[i]);
     }
     if (figures->report->has_grams && figures->report->basis->has_inventory)
-        ptext_ticks(cells, &figures->scales[FIGURE_RUNNING],
-                   shown->ticks[FIGURE_RUNNING] + shown->ticks[FIGURE_EMBODIED],
-                   shown->something[FIGURE_RUNNING] || shown->something[FIGURE_EMBODIED]);
+        ptext_ticks(cells, &figures->scales[FIGURE_OPERATIONAL],
+                   shown->ticks[FIGURE_OPERATIONAL] + shown->ticks[FIGURE_EMBODIED],
+                   shown->something[FIGURE_OPERATIONAL] || shown->something[FIGURE_EMBODIED]);
     ptext_permille(cells, shown->ticks[FIGURE_PERCENT], shown->something[FIGURE_PERCENT]);
 }
 
@@ -306,7 +306,7 @@ static int write_group(struct ptext *page, const struct report_group *group, con
     if (group->count > 1)
         all_row(page->report, &figures, &cells);
     figures_clear(&figures);
-    return cells_write(&cells, true, page->style->header, page->style->colour, page->buf, err);
+    return cells_write(&cells, true, page->style->headings, page->style->colour, page->buf, err);
 }
 
 /* --- groups ----------------------------------------------------------------------------------- */
@@ -388,8 +388,8 @@ static int write_states(struct ptext *page, struct error *err)
     if (rc < 0 || page->report->states.count == 0)
         return rc;
     write_waste(page);
-    buf_printf(page->buf, "  a timeout or a cancellation counts by its exit status, mostly FAILED: "
-               "only Slurm's own record names it\n");
+    buf_printf(page->buf, "  timeouts and cancellations count by exit status, mostly as FAILED: "
+               "Slurm's own record names them\n");
     return 0;
 }
 
@@ -432,7 +432,7 @@ static void type_head(struct ptext *page, struct cells *cells, const struct scal
     cells_text(cells, "nodes");
     heading(cells, "energy", energy);
     if (report->has_grams)
-        heading(cells, "running", mass);
+        heading(cells, "operational", mass);
     else
         cells_text(cells, "");
     if (report->basis->has_inventory)
@@ -478,7 +478,7 @@ static int write_types(struct ptext *page, struct error *err)
         percent_cell(&cells, type->used_ms, type->available_ms);
     }
     free(weights);
-    return cells_write(&cells, true, page->style->header, page->style->colour, page->buf, err);
+    return cells_write(&cells, true, page->style->headings, page->style->colour, page->buf, err);
 }
 
 /* --- jobs ------------------------------------------------------------------------------------- */
@@ -540,7 +540,7 @@ static int write_jobs(struct ptext *page, struct error *err)
         percent_cell(&cells, known ? amounts_total_mg(&job->amounts) : mj,
                      known ? amounts_total_mg(jobs) : jobs->active_mj + jobs->idle_mj);
     }
-    return cells_write(&cells, true, page->style->header, page->style->colour, page->buf, err);
+    return cells_write(&cells, true, page->style->headings, page->style->colour, page->buf, err);
 }
 
 /* --- time ------------------------------------------------------------------------------------- */
@@ -588,7 +588,7 @@ static int write_days(struct ptext *page, struct error *err)
     cells_text(&cells, "day");
     heading(&cells, "energy", &energy);
     if (report->has_grams)
-        heading(&cells, "running", &mass);
+        heading(&cells, "operational", &mass);
     else
         cells_text(&cells, "");
     cells_text(&cells, "g/kWh");
@@ -596,7 +596,7 @@ static int write_days(struct ptext *page, struct error *err)
     cells_text(&cells, "at annual value");
     for (size_t i = 0; i < report->n_days; i++)
         day_row(page, &cells, &report->days[i], &energy, &mass);
-    return cells_write(&cells, true, page->style->header, page->style->colour, page->buf, err);
+    return cells_write(&cells, true, page->style->headings, page->style->colour, page->buf, err);
 }
 
 /* A bar of up to BAR_WIDTH columns, by eighths where the terminal can */
@@ -617,7 +617,7 @@ static void bar_cell(struct ptext *page, struct cells *cells, uint64_t amount, u
     cells_take(cells, &text);
 }
 
-static uint64_t running_mg(const struct report_month *month)
+static uint64_t operational_mg(const struct report_month *month)
 {
     return month->active_mg + month->idle_mg + month->overhead_mg + month->system_mg +
            month->unallocated_mg;
@@ -648,11 +648,13 @@ static void month_masses(struct ptext *page, struct cells *cells, const struct r
                          const struct most *most)
 {
     const struct period_report *report = page->report;
-    uint64_t mg[2] = { running_mg(month), month->embodied.central }, ticks[2];
+    uint64_t mg[2] = { operational_mg(month), month->embodied.central }, ticks[2];
     uint64_t total = scale_ticks(&most->mass, (double)month->total_mg * 1000);
 
     (void)apportion(total, mg, 2, ticks);
-    if (report->has_grams)
+    if (report->has_grams && month->counted_mj == 0)
+        cells_text(cells, "-");
+    else if (report->has_grams)
         ptext_ticks(cells, &most->mass, ticks[0], mg[0] > 0);
     if (report->basis->has_inventory)
         ptext_ticks(cells, &most->mass, ticks[1], mg[1] > 0);
@@ -681,9 +683,13 @@ static void month_row(struct ptext *page, struct cells *cells, const struct repo
     if (month->counted_mj > 0)
         amount_cell(cells, &most->energy, (double)month->counted_mj);
     else
-        cells_text(cells, "none");
+        cells_text(cells, "-");
     month_masses(page, cells, month, most);
-    bar_cell(page, cells, known ? month->total_mg : month->counted_mj, known ? most->mg : most->mj);
+    if (month->counted_mj == 0)
+        cells_text(cells, "no energy was recorded");
+    else
+        bar_cell(page, cells, known ? month->total_mg : month->counted_mj,
+                 known ? most->mg : most->mj);
 }
 
 static int write_trend(struct ptext *page, struct error *err)
@@ -700,7 +706,7 @@ static int write_trend(struct ptext *page, struct error *err)
     cells_text(&cells, "month");
     heading(&cells, "energy", &most.energy);
     if (grams)
-        heading(&cells, "running", &most.mass);
+        heading(&cells, "operational", &most.mass);
     if (inventory)
         heading(&cells, "embodied", &most.mass);
     if (grams && inventory)
@@ -708,13 +714,13 @@ static int write_trend(struct ptext *page, struct error *err)
     cells_text(&cells, "");
     for (size_t i = 0; i < report->n_trend; i++)
         month_row(page, &cells, &report->trend[i], &most, i + 1 == report->n_trend);
-    return cells_write(&cells, true, page->style->header, page->style->colour, page->buf, err);
+    return cells_write(&cells, true, page->style->headings, page->style->colour, page->buf, err);
 }
 
 /* --- assets ----------------------------------------------------------------------------------- */
 
 static void asset_row(struct ptext *page, struct cells *cells, const struct asset_part *part,
-                      const struct scale *mass)
+                      const struct scale *once)
 {
     const struct inventory *inventory = &page->report->basis->inventory;
 
@@ -723,9 +729,9 @@ static void asset_row(struct ptext *page, struct cells *cells, const struct asse
     name_cell(cells, part->asset->name, 0, page->style->utf8);
     cells_text(cells, asset_class_names[part->asset->class]);
     count_cell(cells, part->pieces);
-    amount_cell(cells, mass, (double)part->amount.central * 1000);
-    amount_cell(cells, mass, (double)part->written_off.central * 1000);
-    amount_cell(cells, mass, (double)part->acquired.central * 1000);
+    amount_cell(cells, &page->scale, (double)part->amount.central * 1000);
+    amount_cell(cells, once, (double)part->written_off.central * 1000);
+    amount_cell(cells, once, (double)part->acquired.central * 1000);
     count_cell(cells, part->amortised_pieces);
 }
 
@@ -733,11 +739,10 @@ static int write_assets(struct ptext *page, struct error *err)
 {
     const struct embodied_period *embodied = &page->report->embodied;
     static const char *const titles[] = { "node type", "asset", "class", "pieces" };
-    struct scale mass = scale_of(mass_units, NULL, (double)embodied->acquired.central * 1000);
+    double once_mg = (double)(embodied->acquired.central + embodied->written_off.central);
+    struct scale once = once_mg > 0 ? scale_of(mass_units, NULL, once_mg * 1000) : page->scale;
     struct cells cells = { 0 };
 
-    if (embodied->acquired.central == 0)
-        mass = page->scale;
     ptext_title(page, "Assets in service");
     if (embodied->n_parts == 0) {
         buf_printf(page->buf, "  none: %s\n", page->report->basis->has_inventory
@@ -748,13 +753,13 @@ static int write_assets(struct ptext *page, struct error *err)
         cells_column(&cells, i > 2);
     for (int i = 0; i < 4; i++)
         cells_text(&cells, titles[i]);
-    heading(&cells, "amortised", &mass);
-    heading(&cells, "written off", &mass);
-    heading(&cells, "acquired", &mass);
+    heading(&cells, "amortised", &page->scale);
+    heading(&cells, "written off", &once);
+    heading(&cells, "acquired", &once);
     cells_text(&cells, "past lifetime");
     for (size_t i = 0; i < embodied->n_parts; i++)
-        asset_row(page, &cells, &embodied->parts[i], &mass);
-    return cells_write(&cells, true, page->style->header, page->style->colour, page->buf, err);
+        asset_row(page, &cells, &embodied->parts[i], &once);
+    return cells_write(&cells, true, page->style->headings, page->style->colour, page->buf, err);
 }
 
 const struct ptext_section ptext_sections[] = {

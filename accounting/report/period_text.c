@@ -45,7 +45,7 @@ void ptext_title(struct ptext *page, const char *title)
 
 static void label(struct ptext *page, const char *text)
 {
-    buf_printf(page->buf, "  %-*s", PAGE_LABEL, text);
+    buf_printf(page->buf, "  %s%*s", text, (int)(PTEXT_LABEL - format_width(text)), "");
 }
 
 void ptext_foreign(struct ptext *page, const char *text)
@@ -101,7 +101,7 @@ static void write_period(struct ptext *page)
     if (page->report->so_far)
         buf_printf(page->buf, ", up to the last delivered hour");
     buf_printf(page->buf, "%s\n",
-               page->style->time_zone ? " (UTC throughout, not your local time)" : "");
+               page->style->says_utc ? " (all of it in UTC, not in your local time)" : "");
 }
 
 static void write_total(struct ptext *page)
@@ -112,23 +112,23 @@ static void write_total(struct ptext *page)
 
     label(page, "Total");
     if (!ptext_knows_mass(report)) {
-        buf_printf(page->buf, "unknown: no zone, so no grams of running; no inventory, so none of "
+        buf_printf(page->buf, "unknown: no zone is set for operation, and no inventory for "
                    "manufacture\n");
         return;
     }
     ptext_mass(page, report->total_mg);
     buf_printf(page->buf, " %s", page->co2e);
     if (!report->has_grams) {
-        buf_printf(page->buf, " of manufacture alone; of running unknown: no zone is set");
+        buf_printf(page->buf, " of manufacture alone; of operation unknown: no zone is set");
     } else if (!report->basis->has_inventory) {
-        buf_printf(page->buf, " of running alone; of manufacture unknown: no inventory");
+        buf_printf(page->buf, " of operation alone; of manufacture unknown: no inventory");
     }
     if (total->low != total->high) {
-        buf_printf(page->buf, ", ");
+        buf_printf(page->buf, "; between ");
         scale_write(page->buf, &scale, scale_ticks(&scale, mass_of(total->low)), total->low > 0);
-        buf_printf(page->buf, " to ");
+        buf_printf(page->buf, " and ");
         scale_write(page->buf, &scale, scale_ticks(&scale, mass_of(total->high)), true);
-        buf_printf(page->buf, " %s as the figures of manufacture go", scale.unit->name);
+        buf_printf(page->buf, " %s, as figures of manufacture are uncertain", scale.unit->name);
     }
     buf_printf(page->buf, "\n");
 }
@@ -205,9 +205,9 @@ static void write_grid(struct ptext *page)
 static void write_mode(struct ptext *page)
 {
     static const char *const words[] = {
-        "capacity: a job carries the hardware by its device-hours; hours nobody used are apart",
-        "share: the jobs carry all of the hardware, by their device-hours",
-        "planned: a job carries the hardware as if it were used as planned",
+        "capacity: jobs carry the hardware by device-hours; hours that nobody held are apart",
+        "share: jobs carry all of the hardware, by device-hours",
+        "planned: jobs carry the hardware as if it were used as planned",
     };
     const struct basis *basis = page->report->basis;
 
@@ -262,14 +262,14 @@ enum { PART_ACTIVE, PART_IDLE, PART_OVERHEAD, PART_SPREAD, PART_SYSTEM, PART_UNA
 
 static const struct {
     const char *name, *words;
-    bool of_running;
+    bool is_operational;
 } part_lines[PART_COUNT] = {
     [PART_ACTIVE] = { "jobs: active", "what the work drew above idle", true },
     [PART_IDLE] = { "jobs: idle", "idle draw of what the jobs held", true },
-    [PART_OVERHEAD] = { "jobs: building", "cooling and losses, by the PUE", true },
+    [PART_OVERHEAD] = { "jobs: overhead", "cooling and losses of the building, by the PUE", true },
     [PART_SPREAD] = { "jobs: spread idle", "idle draw of what nobody held, by device-hours", true },
-    [PART_SYSTEM] = { "system", "what the machines need for themselves, with building", true },
-    [PART_UNALLOCATED] = { "unallocated", "idle draw of what nobody held, with building", true },
+    [PART_SYSTEM] = { "system", "what the machines need for themselves, with overhead", true },
+    [PART_UNALLOCATED] = { "unallocated", "idle draw of what nobody held, with overhead", true },
     [PART_EMBODIED] = { "embodied: used", "manufacture, by what the jobs held", false },
     [PART_EMBODIED_UNALLOCATED] = { "embodied: unused", "manufacture, of hours that nobody held",
                                     false },
@@ -320,7 +320,7 @@ static bool shows_part(const struct period_report *report, int part, uint64_t mg
     bool optional = part == PART_SPREAD || part == PART_WRITTEN_OFF || part == PART_UNRECOVERED ||
                     (part == PART_EMBODIED_UNALLOCATED && report->basis->mode == MODE_PLANNED);
 
-    if (part_lines[part].of_running ? !report->has_grams : !report->basis->has_inventory)
+    if (part_lines[part].is_operational ? !report->has_grams : !report->basis->has_inventory)
         return false;
     return !optional || mg > 0;
 }
@@ -380,7 +380,7 @@ static int write_parts(struct ptext *page, struct error *err)
     part_row(&cells, "total", &page->scale, total_ticks, report->total_mg > 0 ? PERMILLE : 0,
              report->total_mg > 0, "");
     ptext_title(page, "Where it comes from");
-    return cells_write(&cells, true, page->style->header, page->style->colour, page->buf, err);
+    return cells_write(&cells, true, page->style->headings, page->style->colour, page->buf, err);
 }
 
 /* --- the balance ------------------------------------------------------------------------------ */
@@ -406,7 +406,7 @@ static void write_energy_balance(struct ptext *page)
     buf_printf(page->buf, " counted = ");
     write_sum(page, &scale, ticks[0], mj[0] > 0, "jobs + ");
     write_sum(page, &scale, ticks[1], mj[1] > 0, "system + ");
-    write_sum(page, &scale, ticks[2], mj[2] > 0, "unallocated: closes to the millijoule\n");
+    write_sum(page, &scale, ticks[2], mj[2] > 0, "unallocated\n");
 }
 
 static void write_mass_balance(struct ptext *page)
@@ -415,8 +415,9 @@ static void write_mass_balance(struct ptext *page)
     uint64_t over_mg = report->recovery_mg > 0 ? (uint64_t)report->recovery_mg : 0;
     uint64_t parts[PART_COUNT], ticks[5], total, over;
     uint64_t mg[5];
-    static const char *const words[] = { "jobs, running", "system and unallocated",
-                                         "jobs, embodied", "unused", "written off or unrecovered" };
+    static const char *const words[] = { "operation of jobs", "system and unallocated",
+                                         "embodied of jobs", "embodied unused",
+                                         "written off or unrecovered" };
 
     parts_of(report, parts);
     mg[0] = amounts_operational_mg(&report->jobs);
@@ -431,7 +432,7 @@ static void write_mass_balance(struct ptext *page)
     write_sum(page, &page->scale, total, report->total_mg > 0, page->scale.unit->name);
     buf_printf(page->buf, " in all = ");
     for (int i = 0; i < 5; i++) {
-        if (i == 4 && mg[i] == 0)
+        if (i >= 3 && mg[i] == 0)
             continue;
         buf_printf(page->buf, "%s", i > 0 ? " + " : "");
         write_sum(page, &page->scale, ticks[i], mg[i] > 0, words[i]);
@@ -440,12 +441,12 @@ static void write_mass_balance(struct ptext *page)
         buf_printf(page->buf, " - ");
         write_sum(page, &page->scale, over, true, "over-recovered");
     }
-    buf_printf(page->buf, ": closes to the milligram\n");
+    buf_printf(page->buf, "\n");
 }
 
 static void write_balance(struct ptext *page)
 {
-    ptext_title(page, "The books close");
+    ptext_title(page, "The books close, to the millijoule and to the milligram");
     write_energy_balance(page);
     if (ptext_knows_mass(page->report))
         write_mass_balance(page);
@@ -467,7 +468,7 @@ static void write_scopes(struct ptext *page)
     scope_line(page, "scope 2, location-based");
     if (report->has_grams)
         ptext_mass(page, report->scope2_location_mg);
-    buf_printf(page->buf, "%s", report->has_grams ? ", all running, by the grid's mix\n"
+    buf_printf(page->buf, "%s", report->has_grams ? ", all operation, by the grid's mix\n"
                                                    : "unknown: no zone is set\n");
     scope_line(page, "scope 2, market-based");
     if (report->has_market) {
@@ -484,8 +485,8 @@ static void write_scopes(struct ptext *page)
         return;
     }
     ptext_mass(page, acquired->central);
-    buf_printf(page->buf, " acquired in this period, counted in full: do not add, the total above "
-               "has it by years\n");
+    buf_printf(page->buf, " acquired in this period, in full: do not add (the total has it over "
+               "its years)\n");
 }
 
 /* --- warnings --------------------------------------------------------------------------------- */
@@ -625,7 +626,7 @@ int period_report_text(const struct period_report *report, const struct period_t
     page.scale = scale_of(mass_units, NULL, mass_of(report->total_mg));
     snprintf(page.mass_heading, sizeof(page.mass_heading), "%s %s", page.scale.unit->name,
              page.co2e);
-    if (style->header)
+    if (style->head)
         write_header(&page);
     if (wants(&page, "totals"))
         rc = write_totals(&page, err);

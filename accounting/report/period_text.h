@@ -8,7 +8,7 @@
 #include "report/format.h"
 #include "report/period_report.h"
 
-#define PAGE_LABEL 11 /* columns of "Period" and the like */
+#define PTEXT_LABEL 11 /* columns of "Period" and the like */
 
 /* The report in the making. */
 struct ptext {
