@@ -12,3 +12,6 @@ TESTS += tests/cli/factors.bats
 EXTRA_DIST += tests/cli/factors.bats
 TESTS += tests/cli/grid.bats
 EXTRA_DIST += tests/cli/grid.bats
+TESTS += tests/cli/docs.bats
+EXTRA_DIST += tests/cli/docs.bats tests/data/bloom/bloom.spec tests/data/bloom/carbon.conf \
+	tests/data/bloom/inventory.conf

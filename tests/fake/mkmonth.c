@@ -46,7 +46,7 @@ struct job {
 };
 
 static char cluster[32];
-static int64_t from_s, to_s;
+static int64_t from_s, to_ns;
 static struct node nodes[NODES_MAX];
 static struct job jobs[JOBS_MAX];
 static size_t n_nodes, n_jobs;
@@ -199,7 +199,7 @@ static void read_spec(void)
             snprintf(cluster, sizeof(cluster), "%s", strtok_r(NULL, " \n", &rest));
         } else if (strcmp(word, "period") == 0) {
             from_s = instant_ns(strtok_r(NULL, " \n", &rest)) / NS;
-            to_s = instant_ns(strtok_r(NULL, " \n", &rest)) / NS;
+            to_ns = instant_ns(strtok_r(NULL, " \n", &rest));
         } else if (strcmp(word, "node") == 0) {
             read_node(strtok_r(NULL, " \n", &rest), &rest);
         } else if (strcmp(word, "job") == 0) {
@@ -208,8 +208,8 @@ static void read_spec(void)
             die("no such line", word);
         }
     }
-    if (to_s <= from_s || from_s % 3600 != 0 || n_nodes == 0)
-        die("needs", "cluster, period of full hours and nodes");
+    if (to_ns <= from_s * NS || from_s % 3600 != 0 || n_nodes == 0)
+        die("needs", "cluster, a period that begins at a full hour, and nodes");
 }
 
 /* --- one node --------------------------------------------------------------------------------- */
@@ -312,16 +312,17 @@ static void add_job_hour(struct batch *batch, const struct node *node, const str
 static void add_hour(struct batch *batch, const struct node *node, const struct share *shares,
                      size_t n_shares, int64_t hour_s)
 {
+    int64_t span_ns = least(hour_s * NS + HOUR_NS, to_ns) - hour_s * NS;
     uint64_t idle_uj[COMPONENT_COUNT];
 
     for (unsigned c = 0; c < COMPONENT_COUNT; c++)
-        idle_uj[c] = microjoules(node->idle_mw[c] * (c == COMPONENT_GPU ? node->gpus : 1), HOUR_NS);
+        idle_uj[c] = microjoules(node->idle_mw[c] * (c == COMPONENT_GPU ? node->gpus : 1), span_ns);
     for (size_t i = 0; i < n_shares; i++)
         add_job_hour(batch, node, &shares[i], i + 1, hour_s, idle_uj);
     for (unsigned c = 0; c < COMPONENT_COUNT; c++)
-        add_row(batch, hour_s, HOUR_NS, OWNER_UNALLOCATED, 0, c, 0, idle_uj[c]);
-    add_row(batch, hour_s, HOUR_NS, OWNER_SYSTEM, 0, COMPONENT_CPU,
-            microjoules(node->system_mw, HOUR_NS), 0);
+        add_row(batch, hour_s, span_ns, OWNER_UNALLOCATED, 0, c, 0, idle_uj[c]);
+    add_row(batch, hour_s, span_ns, OWNER_SYSTEM, 0, COMPONENT_CPU,
+            microjoules(node->system_mw, span_ns), 0);
 }
 
 static void add_records(struct batch *batch, const struct share *share, uint64_t ref)
@@ -365,12 +366,15 @@ static void play_node(const struct node *node, uint64_t number, const char *dir)
     size_t n_shares = shares ? shares_of(node, shares) : 0;
 
     fake_meter_init(&meter, node->name, 0x5eed0000 + number, from_s);
-    while (shares && meter.wall_s < to_s) {
-        int64_t begin_s = meter.wall_s, end_s = least(begin_s - begin_s % DAY_S + DAY_S, to_s);
+    while (shares && meter.wall_s * NS < to_ns) {
+        int64_t begin_s = meter.wall_s, end_s = begin_s - begin_s % DAY_S + DAY_S;
         char name[BATCH_NAME_SIZE];
         struct batch batch;
 
         fake_meter_begin(&meter, end_s - begin_s, &batch);
+        batch.head.end_wall_ns = least(batch.head.end_wall_ns, to_ns);
+        batch.head.end_boottime_ns =
+            batch.head.begin_boottime_ns + (uint64_t)(batch.head.end_wall_ns - begin_s * NS);
         snprintf(batch.head.cluster, sizeof(batch.head.cluster), "%s", cluster);
         batch.head.cores = node->cores;
         batch.head.gpus = node->gpus;
@@ -378,9 +382,10 @@ static void play_node(const struct node *node, uint64_t number, const char *dir)
             if (shares[i].job->begin_ns < end_s * NS && shares[i].job->end_ns > begin_s * NS)
                 add_records(&batch, &shares[i], i + 1);
         }
-        for (int64_t hour_s = begin_s; hour_s < end_s; hour_s += 3600)
+        for (int64_t hour_s = begin_s; hour_s < end_s && hour_s * NS < to_ns; hour_s += 3600)
             add_hour(&batch, node, shares, n_shares, hour_s);
         fake_meter_seal(&meter, &batch);
+        meter.wall_s = end_s;
         fake_meter_deliver(&batch, dir, name);
         batch_clear(&batch);
     }
