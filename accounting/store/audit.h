@@ -9,7 +9,7 @@
  *   A5  no amount is negative or no integer, and metered <= elapsed
  *   A6  job_hour, node_hour and cluster_hour are the sums of energy and node_total, for every key
  *   A7  allocation_month holds exactly the months that each allocation lived in
- *   A8  facts of factor sets are of sets that are there, and no two of the same are in force at once
+ *   A8  facts of factor sets are of sets that are there, and no two of one thing in force at once
  *   DB  (deep) SQLite's own integrity_check and foreign_key_check
  */
 #ifndef CARBON_STORE_AUDIT_H

@@ -38,8 +38,8 @@ static int choose_name(const struct store *store, int64_t version,
         if (lstat(ret_path, &st) < 0 && errno == ENOENT)
             return 0;
     }
-    return error_set(err, -EEXIST, "there are %d copies of the database already, up to %s; keep the "
-                     "one that is needed and remove the others", COPIES_MAX, ret_path);
+    return error_set(err, -EEXIST, "there are %d copies of the database already, up to %s; keep "
+                     "the one that is needed and remove the others", COPIES_MAX, ret_path);
 }
 
 /* An empty file, as readable as the database and no more. */
@@ -123,9 +123,10 @@ static int check_copy(struct store *store, struct store *copy, int64_t version, 
                                 " WHERE integrity_check <> 'ok'", 0, err);
     sqlite3_close(copy->db);
     copy->db = NULL;
-    return rc == -EUCLEAN ? error_set(err, rc, "database %s is damaged, or its copy was: it was not "
-                                      "upgraded; restore it from a backup", store->path)
-                          : rc;
+    if (rc != -EUCLEAN)
+        return rc;
+    return error_set(err, rc, "database %s is damaged, or its copy was: it was not upgraded; restore "
+                     "it from a backup", store->path);
 }
 
 /* fsync of the file, rename, fsync of the directory */
