@@ -1,10 +1,16 @@
 #include "cli/options.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #define HELP_COLUMN 28
+
+static bool is_optional(const struct cli_option *option)
+{
+    return option->argument && *option->argument == '[';
+}
 
 void cli_options_describe(const struct cli_option *table, struct cli_getopt *ret)
 {
@@ -15,7 +21,10 @@ void cli_options_describe(const struct cli_option *table, struct cli_getopt *ret
         const struct cli_option *option = &table[i];
 
         ret->longs[i] = (struct option){
-            option->name, option->argument ? required_argument : no_argument, NULL, option->code
+            option->name,
+            !option->argument ? no_argument
+            : is_optional(option) ? optional_argument : required_argument,
+            NULL, option->code
         };
         ret->longs[i + 1] = (struct option){ 0 };
         if (option->code < 256)
@@ -68,7 +77,8 @@ void cli_options_help(const struct cli_option *table, struct buf *buf)
             : snprintf(left, sizeof(left), "      --%s", option->name);
 
         if (option->argument)
-            snprintf(left + len, sizeof(left) - (size_t)len, "=%s", option->argument);
+            snprintf(left + len, sizeof(left) - (size_t)len, "%s%s",
+                     is_optional(option) ? "" : "=", option->argument);
         buf_printf(buf, "%-*s", HELP_COLUMN, left);
         cli_wrap(buf, option->help, HELP_COLUMN);
     }
@@ -85,7 +95,8 @@ void cli_options_usage(const char *program, const struct cli_option *table, cons
             buf_printf(&words, "[-%c%s%s] ", option->code, option->argument ? " " : "",
                        option->argument ? option->argument : "");
         else
-            buf_printf(&words, "[--%s%s%s] ", option->name, option->argument ? "=" : "",
+            buf_printf(&words, "[--%s%s%s] ", option->name,
+                       option->argument && !is_optional(option) ? "=" : "",
                        option->argument ? option->argument : "");
     }
     buf_printf(&words, "%s", operands);

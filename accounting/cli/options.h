@@ -16,7 +16,7 @@
 struct cli_option {
     int code;             /* its letter, or a number above 255 */
     const char *name;     /* "jobs" */
-    const char *argument; /* "LIST" in --help; NULL: takes none */
+    const char *argument; /* "LIST" in --help; "[=FORM]": may be left out; NULL: none */
     const char *help;
 };
 

@@ -19,6 +19,7 @@
 
 #include "cli/jobid.h"
 #include "cli/sacct_options.h"
+#include "cli/sacct_profile.h"
 #include "core/clock.h"
 #include "core/conf.h"
 #include "core/timespec.h"
@@ -51,6 +52,7 @@ struct run {
     bool *newest;     /* of each found job */
     struct row *rows;
     size_t n_rows;
+    struct sacct_profile profile;
 };
 
 static void say(const struct run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -380,6 +382,24 @@ static unsigned wanted_details(const struct run *run)
     return columns_need(&run->choices);
 }
 
+/* Of the job, or of the step that is named. */
+static int read_profile(struct run *run, struct store *store, struct error *err)
+{
+    const struct query_result *result = &run->result;
+    const struct jobid *id = &run->options.jobs.ids[0];
+    const struct query_step *step = NULL;
+    struct row row = { .job = NULL };
+
+    run->method.grid = &run->basis.grid; /* empty: power needs no factor */
+    for (size_t i = 0; id->has_step && result->n_jobs > 0 && i < result->jobs[0].n_steps; i++)
+        if (result->jobs[0].steps[i].step_id == id->step_id)
+            step = &result->jobs[0].steps[i];
+    if (result->n_jobs > 0)
+        row = row_of(&result->jobs[0], step, &run->method, &run->style);
+    return sacct_profile_read(store, result, &row, &run->options, run->from_s, run->to_s,
+                              &run->profile, err);
+}
+
 static int read_store(struct run *run, struct store *store, struct query_filter *filter,
                       struct error *err)
 {
@@ -399,6 +419,8 @@ static int read_store(struct run *run, struct store *store, struct query_filter 
     rc = query_details(store, &run->result, wanted_details(run),
                        run->style.clipped ? run->from_s : 0,
                        run->style.clipped && run->to_s < FAR_S ? run->to_s : FAR_S, err);
+    if (rc == 0 && run->options.profile)
+        return read_profile(run, store, err);
     return rc == 0 ? choose_method(run, store, err) : rc;
 }
 
@@ -568,6 +590,8 @@ static int write_report(struct run *run, struct buf *out, struct error *err)
     bool header = !options->no_header;
     int rc;
 
+    if (options->profile && run->result.n_jobs > 0)
+        return sacct_profile_write(&run->profile, options, out, err);
     if (options->output == SACCT_JSON)
         return json_write(run->rows, run->n_rows, &run->method, out, err);
     if (options->output != SACCT_TABLE)
@@ -672,6 +696,7 @@ static void clear(struct run *run)
     free(run->known);
     free(run->newest);
     free(run->rows);
+    sacct_profile_clear(&run->profile);
 }
 
 int main(int argc, char **argv)

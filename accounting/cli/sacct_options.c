@@ -13,7 +13,7 @@
 
 enum {
     OPT_DELIMITER = 256, OPT_UNITS, OPT_NOCONVERT, OPT_JSON, OPT_STRICT, OPT_CONFIG, OPT_USAGE,
-    OPT_UID, OPT_FACTOR_SET,
+    OPT_UID, OPT_FACTOR_SET, OPT_PROFILE,
 };
 
 const struct cli_option sacct_option_table[] = {
@@ -46,6 +46,8 @@ const struct cli_option sacct_option_table[] = {
     { 'P', "parsable2", NULL, "fields between |, with none at the end" },
     { OPT_DELIMITER, "delimiter", "TEXT", "this instead of | with -p or -P" },
     { OPT_JSON, "json", NULL, "everything as JSON, units in the keys" },
+    { OPT_PROFILE, "profile", "[=FORM]", "one job's power over time, by component; -N, -S and -E "
+      "say of which nodes and when; FORM is text (unless you say) or csv, and --json goes too" },
     { OPT_UNITS, "units", "UNIT", "energy in this unit: J, kJ, MJ, Wh, kWh, MWh or GWh" },
     { OPT_NOCONVERT, "noconvert", NULL, "J, W and g, however large" },
     { OPT_FACTOR_SET, "factor-set", "N", "grams by this factor set; else by the newest: carbonctl "
@@ -185,6 +187,20 @@ static int set_factor_set(struct sacct_options *options, const char *text, struc
     return 0;
 }
 
+static int set_profile(struct sacct_options *options, const char *form, struct error *err)
+{
+    static const char *const forms[] = { "text", "csv" };
+
+    options->profile = form ? SACCT_PROFILE_NONE : SACCT_PROFILE_TEXT;
+    for (unsigned i = 0; form && i < sizeof(forms) / sizeof(*forms); i++)
+        if (strcasecmp(form, forms[i]) == 0)
+            options->profile = (enum sacct_profile_form)(SACCT_PROFILE_TEXT + i);
+    if (options->profile == SACCT_PROFILE_NONE)
+        return error_set(err, -EINVAL, "--profile=%.20s: write --profile, --profile=csv or "
+                         "--profile --json", form);
+    return 0;
+}
+
 /* --- the command line ------------------------------------------------------------------------- */
 
 static int take_list(struct sacct_options *options, int code, const char *text, struct error *err)
@@ -240,6 +256,8 @@ static int take(struct sacct_options *options, int code, const char *text, struc
         return set_output(options, SACCT_PARSABLE_BARE, err);
     case OPT_JSON:
         return set_output(options, SACCT_JSON, err);
+    case OPT_PROFILE:
+        return set_profile(options, text, err);
     case OPT_DELIMITER:
         return set_delimiter(options, text, err);
     case OPT_UNITS:
@@ -269,8 +287,31 @@ static int take(struct sacct_options *options, int code, const char *text, struc
     }
 }
 
+static int check_profile(const struct sacct_options *options, struct error *err)
+{
+    if (options->jobs.count != 1)
+        return error_set(err, -EINVAL, "--profile shows one job: name %s", options->jobs.count
+                         ? "no other beside it" : "it");
+    if (options->format.len > 0 || options->no_header || options->output == SACCT_PARSABLE ||
+        options->output == SACCT_PARSABLE_BARE)
+        return error_set(err, -EINVAL, "-o, -n, -p and -P are of tables of jobs: for a table of "
+                         "minutes write --profile=csv");
+    if (options->output == SACCT_JSON && options->profile != SACCT_PROFILE_TEXT)
+        return error_set(err, -EINVAL, "--profile=csv and --json exclude each other: write "
+                         "one");
+    if (options->factor_set || options->energy_unit)
+        return error_set(err, -EINVAL, "--factor-set is of grams and --units of energy, and a "
+                         "profile is of power: leave them out");
+    if (options->truncate)
+        return error_set(err, -EINVAL, "--truncate: with --profile -S and -E cut at minutes "
+                         "already: leave it out");
+    return 0;
+}
+
 static int check(const struct sacct_options *options, struct error *err)
 {
+    if (options->profile != SACCT_PROFILE_NONE && check_profile(options, err) < 0)
+        return -EINVAL;
     if (options->delimiter && options->output != SACCT_PARSABLE &&
         options->output != SACCT_PARSABLE_BARE)
         return error_set(err, -EINVAL, "--delimiter goes with -p or -P: write one of them too");

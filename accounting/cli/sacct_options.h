@@ -19,6 +19,9 @@
 extern const struct cli_option sacct_option_table[]; /* ends with name NULL */
 
 enum sacct_action { SACCT_QUERY, SACCT_HELP, SACCT_USAGE, SACCT_HELPFORMAT, SACCT_VERSION };
+enum sacct_profile_form {
+    SACCT_PROFILE_NONE, SACCT_PROFILE_TEXT, SACCT_PROFILE_CSV
+};
 enum sacct_output { SACCT_TABLE, SACCT_PARSABLE, SACCT_PARSABLE_BARE, SACCT_JSON };
 
 /* Texts, malloc'ed, are in hostlists: names and how many. */
@@ -36,6 +39,7 @@ struct sacct_options {
     int64_t factor_set;      /* 0: the newest */
     const struct unit *energy_unit;
     enum sacct_output output;
+    enum sacct_profile_form profile; /* with SACCT_JSON: the profile as JSON */
     bool all_users, allocations, truncate, duplicates, no_header, base_units, strict;
     unsigned verbose;
 };

@@ -1,8 +1,8 @@
 /*
  * profile.h - the minutes of one job: energy by node and component
  *
- * Two ways to read them: row by row, or summed over nodes into one struct for each minute. For both,
- * store_begin() gives them and query_details() the same instant.
+ * Two ways to read them: row by row, or summed over nodes into one struct for each minute. For
+ * both, store_begin() gives them and query_details() the same instant.
  */
 #ifndef CARBON_STORE_PROFILE_H
 #define CARBON_STORE_PROFILE_H

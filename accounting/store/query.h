@@ -97,7 +97,7 @@ struct query_job {
     struct maybe peak_mw;       /* highest minute of all nodes together (peak.h), milliwatts */
     int64_t peak_minute_s;      /* when it was */
     int64_t peak_span_ms;       /* how long that minute was */
-    bool has_pruned_peak;       /* minutes of it were pruned, and this was the highest: counted in */
+    bool has_pruned_peak;       /* minutes of it were pruned; their highest is counted in */
     struct peak pruned_peak;
 };
 

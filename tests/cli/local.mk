@@ -15,3 +15,7 @@ EXTRA_DIST += tests/cli/grid.bats
 TESTS += tests/cli/docs.bats
 EXTRA_DIST += tests/cli/docs.bats tests/data/bloom/bloom.spec tests/data/bloom/carbon.conf \
 	tests/data/bloom/inventory.conf
+TESTS += tests/cli/sacct_profile.bats
+EXTRA_DIST += tests/cli/sacct_profile.bats tests/cli/profile_fixture.sh \
+	tests/golden/profile-200.txt tests/golden/profile-200-n1.txt tests/golden/profile-201.txt \
+	tests/golden/profile-202.txt

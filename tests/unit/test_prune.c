@@ -125,7 +125,8 @@ static void a_peak_is_the_same_however_often_its_minutes_are_pruned(void **state
 }
 
 #define INSERT_JOB "INSERT INTO job (job_key, cluster, job_id, restart_count, begin_s)"
-#define COUNT_TO(n) "WITH RECURSIVE i (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM i WHERE i < " n ")"
+#define COUNT_TO(n) \
+    "WITH RECURSIVE i (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM i WHERE i < " n ")"
 
 /* One job on three nodes: 12 records a minute, 5000 minutes; the highest is minute 100. */
 static void add_long_job(struct books *books)
