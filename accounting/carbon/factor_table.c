@@ -17,7 +17,8 @@ static void *grow(void *array, size_t count, size_t size)
 
 /* --- embodied_factors.csv --------------------------------------------------------------------- */
 
-enum { COL_COMPONENT, COL_UNIT, COL_CENTRAL, COL_LOW, COL_HIGH, COL_YEAR, COL_SOURCE, COL_EVIDENCE };
+enum { COL_COMPONENT, COL_UNIT, COL_CENTRAL, COL_LOW, COL_HIGH, COL_YEAR, COL_SOURCE,
+       COL_EVIDENCE };
 static const char *const factor_columns[] = {
     "component", "unit", "kgco2e_per_unit", "low_kgco2e_per_unit", "high_kgco2e_per_unit", "year",
     "source", "evidence", NULL,

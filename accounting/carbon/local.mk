@@ -1,6 +1,7 @@
 # carbon: pure arithmetic from energy and factors to grams
 noinst_LTLIBRARIES += libcarbon-carbon.la
 libcarbon_carbon_la_SOURCES = \
+	accounting/carbon/bom.c accounting/carbon/bom.h \
 	accounting/carbon/conf_sections.c accounting/carbon/conf_sections.h \
 	accounting/carbon/csv_rows.c accounting/carbon/csv_rows.h \
 	accounting/carbon/factor_table.c accounting/carbon/factor_table.h \

@@ -12,9 +12,9 @@
 #include "core/buf.h"
 
 const struct command *const commands[] = {
-    &command_init,    &command_ingest, &command_audit, &command_status, &command_prune,
-    &command_factors, &command_grid,   &command_config, &command_estimate,
-    &command_help,    NULL,
+    &command_init,     &command_ingest, &command_audit,     &command_status, &command_prune,
+    &command_factors,  &command_grid,   &command_inventory, &command_config,
+    &command_estimate, &command_help,   NULL,
 };
 
 static const char *conf_named; /* --config */

@@ -26,7 +26,8 @@ struct command {
 
 extern const struct command *const commands[]; /* ends with NULL */
 extern const struct command command_audit, command_config, command_estimate, command_factors,
-    command_grid, command_help, command_ingest, command_init, command_prune, command_status;
+    command_grid, command_help, command_ingest, command_init, command_inventory, command_prune,
+    command_status;
 
 /* Every command takes --config and --help; these are their values for getopt_long(). */
 #define OPTION_CONFIG 'c'

@@ -12,15 +12,19 @@ carbonctl_SOURCES = \
 	accounting/cli/ctl_help.c \
 	accounting/cli/ctl_ingest.c \
 	accounting/cli/ctl_init.c \
+	accounting/cli/ctl_inventory.c accounting/cli/ctl_inventory.h \
+	accounting/cli/ctl_inventory_check.c \
+	accounting/cli/ctl_inventory_discover.c \
 	accounting/cli/ctl_prune.c \
+	accounting/cli/discover.c accounting/cli/discover.h \
 	accounting/cli/ctl_status.c \
 	accounting/cli/factors_update.c accounting/cli/factors_update.h \
 	accounting/cli/linediff.c accounting/cli/linediff.h \
 	accounting/cli/table.c accounting/cli/table.h
-carbonctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)
+carbonctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS) $(HWLOC_CFLAGS)
 carbonctl_LDADD = libcarbon-spool.la libcarbon-report.la libcarbon-carbon.la libcarbon-store.la \
 	libcarbon-core.la \
-	$(JANSSON_LIBS) $(SMARTCOLS_LIBS)
+	$(JANSSON_LIBS) $(SMARTCOLS_LIBS) $(HWLOC_LIBS)
 
 noinst_LTLIBRARIES += libcarbon-cli.la
 libcarbon_cli_la_SOURCES = \

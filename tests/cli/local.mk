@@ -3,6 +3,9 @@ TESTS += tests/cli/spank_symbols.bats
 EXTRA_DIST += tests/cli/spank_symbols.bats
 TESTS += tests/cli/carbonctl.bats tests/cli/ingest_kill.bats
 EXTRA_DIST += tests/cli/carbonctl.bats tests/cli/ingest_kill.bats
+TESTS += tests/cli/inventory.bats
+EXTRA_DIST += tests/cli/inventory.bats tests/data/hwloc/epyc-8xa100.xml \
+	tests/data/hwloc/gh200.xml tests/data/hwloc/vm.xml tests/data/hwloc/xeon-cpu.xml
 TESTS += tests/cli/sacct_carbon.bats
 EXTRA_DIST += tests/cli/sacct_carbon.bats tests/cli/sacct_fixture.sh \
 	tests/golden/sacct-carbon-card.txt tests/golden/sacct-carbon-card-gap.txt \

@@ -162,8 +162,9 @@ static void an_empty_file_is_an_empty_inventory(void **state)
 
 static void each_of_ten_thousand_nodes_finds_its_type(void **state)
 {
-    static const char text[] = "node_type \"a\" { nodes = \"n[00001-05000]\" in_service = 2026-01-01 }\n"
-                               "node_type \"b\" { nodes = \"n[05001-10000],x\" in_service = 2026-01-01 }";
+    static const char text[] =
+        "node_type \"a\" { nodes = \"n[00001-05000]\" in_service = 2026-01-01 }\n"
+        "node_type \"b\" { nodes = \"n[05001-10000],x\" in_service = 2026-01-01 }";
     struct inventory inventory;
 
     (void)state;
