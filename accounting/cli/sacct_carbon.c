@@ -301,7 +301,7 @@ static int drop_duplicates(struct run *run, struct error *err)
 
 /* --- what grams rest on ----------------------------------------------------------------------- */
 
-/* All hours with energy of the jobs that were found: [*ret_from_s, *ret_to_s). */
+/* The UTC months with energy of the jobs that were found: [*ret_from_s, *ret_to_s). */
 static void span_hours(const struct query_result *result, int64_t *ret_from_s, int64_t *ret_to_s)
 {
     *ret_from_s = FAR_S;
@@ -316,8 +316,12 @@ static void span_hours(const struct query_result *result, int64_t *ret_from_s, i
         if (usage->hours[usage->n_hours - 1].hour_s + S_PER_HOUR > *ret_to_s)
             *ret_to_s = usage->hours[usage->n_hours - 1].hour_s + S_PER_HOUR;
     }
-    if (*ret_from_s > *ret_to_s)
+    if (*ret_from_s >= *ret_to_s) {
         *ret_from_s = *ret_to_s;
+        return;
+    }
+    *ret_from_s = clock_month_begin_s(*ret_from_s);
+    *ret_to_s = clock_month_next_s(*ret_to_s - 1);
 }
 
 /* Without a factor set, energy is known all the same. */

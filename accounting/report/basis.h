@@ -70,8 +70,9 @@ void basis_setting(const char *text, const char *key, char *ret_value, size_t si
 bool basis_differs(const struct basis *basis, const struct conf *conf, char *text, size_t size);
 
 /*
- * Embodied emissions of single jobs: the pools of one calendar month (UTC), worked out when first
- * asked for. Share mode and spread idle energy need what all jobs of the month used, and read it.
+ * Embodied emissions of single jobs of one cluster: the pools of a calendar month (UTC), worked out
+ * when first asked for. Share mode and spread idle energy need what all jobs of the month used, and
+ * read it. Texts and numbers of the basis are used until the end; NULL without memory.
  */
 struct basis_months; /* a cache, belongs to one store and basis */
 struct basis_months *basis_months_new(struct store *store, const struct basis *basis,
@@ -79,11 +80,11 @@ struct basis_months *basis_months_new(struct store *store, const struct basis *b
 struct basis_months *basis_months_free(struct basis_months *months); /* takes NULL */
 
 struct job_embodied {
-    bool has;                 /* false: no inventory */
+    bool has;                 /* false: no inventory; amount and the two below are 0 */
     struct range_mg amount;
-    uint64_t spread_mg;       /* its part of unallocated idle energy, with IdlePolicy=spread */
     uint64_t gpu_ms, core_ms; /* that the pools count */
     bool missing;             /* a part was on nodes of no known type: missing_embodied */
+    uint64_t spread_mg;       /* its part of unallocated idle energy, with IdlePolicy=spread */
 };
 
 /* One line of a calculation by hand: what a job held of one pool in one month. */
@@ -94,8 +95,13 @@ struct embodied_line {
     struct range_mg pool_amount, amount;
 };
 /*
- * The embodied emissions of what a job held within [from_s, to_s); from and to need not be full
- * months. `line` may be NULL. As period_report has it, but for a milligram of rounding.
+ * The embodied emissions of what a job held within [from_s, to_s), at full hours (-EINVAL); they
+ * need not be full months, and where they are not, the pool is that of the clipped month. So to_s
+ * of a month that goes on is where the books end, as in its report; from_s may be 0, months that
+ * the job does not touch cost nothing. The job is of the cluster. With IdlePolicy=spread, the basis
+ * has the grid's hours of all of these months. `line` may be NULL, and may return a negative errno
+ * to stop. As period_report has it, but for a milligram of rounding. -ERANGE when it (in share
+ * mode: all jobs) held more than there was, with what to correct.
  */
 MUST_CHECK int basis_job_embodied(struct basis_months *months, int64_t job_key, int64_t from_s,
                                   int64_t to_s,

@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += libcarbon-report.la
 libcarbon_report_la_SOURCES = \
 	accounting/report/basis.c accounting/report/basis.h \
+	accounting/report/basis_months.c \
 	accounting/report/card.c accounting/report/card.h \
 	accounting/report/cells.c accounting/report/cells.h \
 	accounting/report/columns.c accounting/report/columns.h \
