@@ -125,7 +125,8 @@ static void add_edges(struct asset_part *part, uint64_t pieces, int64_t from_s, 
                               asset->high_mg * pieces };
 
     if (retired_s >= from_s && retired_s < to_s && retired_s < life_end_s) {
-        struct range_fine served = mass_of(asset, pieces, (uint64_t)(retired_s - asset->in_service_s));
+        uint64_t served_s = (uint64_t)(retired_s - asset->in_service_s);
+        struct range_fine served = mass_of(asset, pieces, served_s);
         struct range_mg amortised = fine_mg(&served);
 
         /* a difference, so that both are the whole, however the first was rounded */
@@ -194,7 +195,8 @@ bool embodied_counts(const struct inventory *inventory, const struct embodied_no
 static int add_type(struct making *making, int index)
 {
     const struct node_type *type = &making->inventory->types[index];
-    enum pool_kind pool = has_class(type, ASSET_GPU) ? POOL_GPU : POOL_CPU;
+    enum pool_kind kind = has_class(type, ASSET_GPU) ? POOL_GPU : POOL_CPU;
+    struct pool *pool = &making->period->pools[kind];
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < type->n_assets; i++) {
@@ -204,7 +206,7 @@ static int add_type(struct making *making, int index)
 
         rc = add_asset(making, asset, index, (uint64_t)asset->count * n_nodes);
         if (rc == 0 && making->period->n_parts > n_before)
-            fine_add(asset->class == ASSET_SHARED ? &making->shared : &making->period->pools[pool].fine,
+            fine_add(asset->class == ASSET_SHARED ? &making->shared : &pool->fine,
                      &making->fines[n_before]);
     }
     return rc;
@@ -305,7 +307,7 @@ static void share_out(struct making *making)
     exact node_ms = (exact)gpu_ms + cpu_ms;
 
     period->shared = fine_mg(&making->shared);
-    period->shared_unassigned = node_ms == 0 && period->shared.high > 0;
+    period->shared_unassigned = node_ms == 0 && making->shared.of[HIGH] > 0;
     for (unsigned i = 0; node_ms > 0 && i < ESTIMATES; i++) {
         /* in two parts: the product of 2^92 and 2^64 does not fit */
         exact whole = making->shared.of[i] / node_ms, rest = making->shared.of[i] % node_ms;
@@ -349,25 +351,21 @@ static void hold_sides(uint64_t *shares, size_t count)
     hold_side(&shares[HIGH * count], &shares[CENTRAL * count], count, false);
 }
 
-/* Round to milligrams that add up to the rounded sum. ret_shares is [ESTIMATES][count]. */
-static bool round_fines(const struct range_fine *fines, size_t count, uint64_t *ret_shares)
+/* Round to milligrams that add up to `total`. ret_shares is [ESTIMATES][count]. */
+static bool round_fines(const struct range_fine *fines, size_t count, struct range_mg total,
+                        uint64_t *ret_shares)
 {
     exact *remainders = calloc(count + 1, sizeof(*remainders));
     bool good = remainders != NULL;
 
     for (unsigned e = 0; good && e < ESTIMATES; e++) {
-        exact sum = 0;
-
         for (size_t i = 0; i < count; i++) {
-            sum += fines[i].of[e];
             ret_shares[e * count + i] = (uint64_t)(fines[i].of[e] >> FINE_BITS);
             remainders[i] = fines[i].of[e] & (FINE_PER_MG - 1);
         }
-        good = exact_raise(nearest_mg(sum), &ret_shares[e * count], remainders, count);
+        good = exact_raise(*estimate(&total, e), &ret_shares[e * count], remainders, count);
     }
     free(remainders);
-    if (good)
-        hold_sides(ret_shares, count);
     return good;
 }
 
@@ -377,24 +375,36 @@ static int no_memory(const struct making *making)
                            making->period->n_parts);
 }
 
-/* The pools, and behind them what is shared without a pool. */
+/* What is one of POOL_COUNT pools, or behind them what is shared without a pool. */
+static struct range_mg *amount_of(struct embodied_period *period, unsigned i)
+{
+    return i < POOL_COUNT ? &period->pools[i].amount : &period->shared;
+}
+
+/*
+ * The period is rounded, and pools add up to it. Low and high are brought to the central figure
+ * where they would cross it: each pool stays next to its own exact value, which its users' shares
+ * need, and the period's low is what its pools' are.
+ */
 static int round_pools(struct making *making)
 {
     struct embodied_period *period = making->period;
-    struct range_fine fines[POOL_COUNT + 1] = { 0 };
+    struct range_fine fines[POOL_COUNT + 1] = { 0 }, sum = { 0 };
     uint64_t shares[ESTIMATES * (POOL_COUNT + 1)];
+    unsigned count = POOL_COUNT + (period->shared_unassigned ? 1 : 0);
 
-    for (unsigned i = 0; i < POOL_COUNT; i++)
-        fines[i] = period->pools[i].fine;
-    if (period->shared_unassigned)
-        fines[POOL_COUNT] = making->shared;
-    if (!round_fines(fines, POOL_COUNT + 1, shares))
+    for (unsigned i = 0; i < count; i++) {
+        fines[i] = i < POOL_COUNT ? period->pools[i].fine : making->shared;
+        fine_add(&sum, &fines[i]);
+    }
+    if (!round_fines(fines, count, fine_mg(&sum), shares))
         return no_memory(making);
-    for (unsigned e = 0; e < ESTIMATES; e++) {
-        for (unsigned i = 0; i < POOL_COUNT; i++)
-            *estimate(&period->pools[i].amount, e) = shares[e * (POOL_COUNT + 1) + i];
-        if (period->shared_unassigned)
-            *estimate(&period->shared, e) = shares[e * (POOL_COUNT + 1) + POOL_COUNT];
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t low = shares[LOW * count + i], central = shares[CENTRAL * count + i];
+        uint64_t high = shares[HIGH * count + i];
+
+        *amount_of(period, i) = (struct range_mg){ low < central ? low : central, central,
+                                                   high > central ? high : central };
     }
     return 0;
 }
@@ -404,8 +414,14 @@ static int round_parts(struct making *making)
     struct embodied_period *period = making->period;
     size_t count = period->n_parts;
     uint64_t *shares = calloc(ESTIMATES * count + 1, sizeof(*shares));
-    bool good = shares && round_fines(making->fines, count, shares);
+    struct range_mg total = { 0 };
+    bool good;
 
+    for (unsigned i = 0; i < POOL_COUNT + (period->shared_unassigned ? 1u : 0u); i++)
+        range_add(&total, amount_of(period, i));
+    good = shares && round_fines(making->fines, count, total, shares);
+    if (good)
+        hold_sides(shares, count);
     for (unsigned e = 0; good && e < ESTIMATES; e++)
         for (size_t i = 0; i < count; i++)
             *estimate(&period->parts[i].amount, e) = shares[e * count + i];
@@ -630,7 +646,7 @@ int embodied_split(const struct pool *pool, enum pool_kind kind, enum embodied_m
         for (size_t i = 0; i < count; i++)
             ret_shares[i] = dealt(&dealing, i);
         *ret_unallocated = dealt(&dealing, count);
-        *ret_recovery_mg = (int64_t)(mode == MODE_PLANNED ? total.central - pool->amount.central : 0);
+        *ret_recovery_mg = (int64_t)(total.central - pool->amount.central); /* but planned: 0 */
     }
     dealing_clear(&dealing);
     return rc == 0 ? 0 : error_set_errno(err, rc, "embodied emissions of %zu jobs", count);

@@ -9,3 +9,11 @@ tests_property_ledger_histories_SOURCES = \
 tests_property_ledger_histories_CPPFLAGS = $(AM_CPPFLAGS) -DDEFAULT_COUNT=3000
 tests_property_ledger_histories_CFLAGS = $(AM_CFLAGS)
 tests_property_ledger_histories_LDADD = libcarbon-ledger.la libcarbon-core.la
+
+# the arithmetic of emissions, on random clusters; about 2 s
+check_PROGRAMS += tests/property/apportionment
+TESTS += tests/property/apportionment
+tests_property_apportionment_SOURCES = tests/property/apportionment.c $(hardware_sources)
+tests_property_apportionment_CPPFLAGS = $(unit_cppflags) -DDEFAULT_COUNT=3000
+tests_property_apportionment_CFLAGS = $(AM_CFLAGS)
+tests_property_apportionment_LDADD = libcarbon-carbon.la libcarbon-core.la
