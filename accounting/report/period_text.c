@@ -351,19 +351,35 @@ static void over_row(struct ptext *page, struct cells *cells, uint64_t ticks, ui
     cells_text(cells, "used more than planned: the jobs carry more than accrued");
 }
 
+/* What the parts show, here and in the balance: of one split. */
+struct shown_parts {
+    uint64_t mg[PART_COUNT], ticks[PART_COUNT];
+    uint64_t total, over_mg, over; /* ticks of the total, and of what is over-recovered */
+};
+
+static struct shown_parts shown_parts_of(const struct ptext *page)
+{
+    const struct period_report *report = page->report;
+    struct shown_parts shown;
+
+    parts_of(report, shown.mg);
+    shown.over_mg = report->recovery_mg > 0 ? (uint64_t)report->recovery_mg : 0;
+    shown.total = scale_ticks(&page->scale, mass_of(report->total_mg));
+    shown.over = scale_ticks(&page->scale, mass_of(shown.over_mg));
+    (void)apportion(shown.total + shown.over, shown.mg, PART_COUNT, shown.ticks);
+    return shown;
+}
+
 static int write_parts(struct ptext *page, struct error *err)
 {
     const struct period_report *report = page->report;
-    uint64_t mg[PART_COUNT], ticks[PART_COUNT], permille[PART_COUNT];
-    uint64_t over_mg = report->recovery_mg > 0 ? (uint64_t)report->recovery_mg : 0;
-    uint64_t total_ticks = scale_ticks(&page->scale, mass_of(report->total_mg));
-    uint64_t over_ticks = scale_ticks(&page->scale, mass_of(over_mg)), over_permille;
+    struct shown_parts shown = shown_parts_of(page);
+    uint64_t permille[PART_COUNT], over_permille = 0;
     struct cells cells = { 0 };
 
-    parts_of(report, mg);
-    over_permille = report->total_mg > 0 ? mul_div(over_mg, PERMILLE, report->total_mg) : 0;
-    (void)apportion(total_ticks + over_ticks, mg, PART_COUNT, ticks);
-    (void)apportion(PERMILLE + over_permille, mg, PART_COUNT, permille);
+    if (report->total_mg > 0)
+        over_permille = mul_div(shown.over_mg, PERMILLE, report->total_mg);
+    (void)apportion(PERMILLE + over_permille, shown.mg, PART_COUNT, permille);
     for (int i = 0; i < 4; i++)
         cells_column(&cells, i == 1 || i == 2);
     cells_text(&cells, "");
@@ -371,13 +387,13 @@ static int write_parts(struct ptext *page, struct error *err)
     cells_text(&cells, "%");
     cells_text(&cells, "");
     for (int i = 0; i < PART_COUNT; i++) {
-        if (shows_part(report, i, mg[i]))
-            part_row(&cells, part_lines[i].name, &page->scale, ticks[i], permille[i], mg[i] > 0,
-                     part_lines[i].words);
+        if (shows_part(report, i, shown.mg[i]))
+            part_row(&cells, part_lines[i].name, &page->scale, shown.ticks[i], permille[i],
+                     shown.mg[i] > 0, part_lines[i].words);
     }
-    if (over_mg > 0)
-        over_row(page, &cells, over_ticks, over_permille);
-    part_row(&cells, "total", &page->scale, total_ticks, report->total_mg > 0 ? PERMILLE : 0,
+    if (shown.over_mg > 0)
+        over_row(page, &cells, shown.over, over_permille);
+    part_row(&cells, "total", &page->scale, shown.total, report->total_mg > 0 ? PERMILLE : 0,
              report->total_mg > 0, "");
     ptext_title(page, "Where it comes from");
     return cells_write(&cells, true, page->style->headings, page->style->colour, page->buf, err);
@@ -411,35 +427,36 @@ static void write_energy_balance(struct ptext *page)
 
 static void write_mass_balance(struct ptext *page)
 {
-    const struct period_report *report = page->report;
-    uint64_t over_mg = report->recovery_mg > 0 ? (uint64_t)report->recovery_mg : 0;
-    uint64_t parts[PART_COUNT], ticks[5], total, over;
-    uint64_t mg[5];
-    static const char *const words[] = { "operation of jobs", "system and unallocated",
-                                         "embodied of jobs", "embodied unused",
-                                         "written off or unrecovered" };
+    static const struct {
+        int first, last; /* of the parts */
+        const char *words;
+    } sums[] = {
+        { PART_ACTIVE, PART_SPREAD, "operation of jobs" },
+        { PART_SYSTEM, PART_UNALLOCATED, "system and unallocated" },
+        { PART_EMBODIED, PART_EMBODIED, "embodied of jobs" },
+        { PART_EMBODIED_UNALLOCATED, PART_EMBODIED_UNALLOCATED, "embodied unused" },
+        { PART_WRITTEN_OFF, PART_UNRECOVERED, "written off or unrecovered" },
+    };
+    struct shown_parts shown = shown_parts_of(page);
 
-    parts_of(report, parts);
-    mg[0] = amounts_operational_mg(&report->jobs);
-    mg[1] = parts[PART_SYSTEM] + parts[PART_UNALLOCATED];
-    mg[2] = parts[PART_EMBODIED];
-    mg[3] = parts[PART_EMBODIED_UNALLOCATED];
-    mg[4] = parts[PART_WRITTEN_OFF] + parts[PART_UNRECOVERED];
-    total = scale_ticks(&page->scale, mass_of(report->total_mg));
-    over = scale_ticks(&page->scale, mass_of(over_mg));
-    (void)apportion(total + over, mg, 5, ticks);
     label(page, page->co2e);
-    write_sum(page, &page->scale, total, report->total_mg > 0, page->scale.unit->name);
-    buf_printf(page->buf, " in all = ");
-    for (int i = 0; i < 5; i++) {
-        if (i >= 3 && mg[i] == 0)
+    write_sum(page, &page->scale, shown.total, page->report->total_mg > 0, page->scale.unit->name);
+    buf_printf(page->buf, " in all");
+    for (size_t i = 0; i < sizeof(sums) / sizeof(*sums); i++) {
+        uint64_t mg = 0, ticks = 0;
+
+        for (int part = sums[i].first; part <= sums[i].last; part++) {
+            mg += shown.mg[part];
+            ticks += shown.ticks[part];
+        }
+        if (i > 0 && mg == 0)
             continue;
-        buf_printf(page->buf, "%s", i > 0 ? " + " : "");
-        write_sum(page, &page->scale, ticks[i], mg[i] > 0, words[i]);
+        buf_printf(page->buf, "%s", i > 0 ? " + " : " = ");
+        write_sum(page, &page->scale, ticks, mg > 0, sums[i].words);
     }
-    if (over_mg > 0) {
+    if (shown.over_mg > 0) {
         buf_printf(page->buf, " - ");
-        write_sum(page, &page->scale, over, true, "over-recovered");
+        write_sum(page, &page->scale, shown.over, true, "over-recovered");
     }
     buf_printf(page->buf, "\n");
 }

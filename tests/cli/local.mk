@@ -22,3 +22,6 @@ TESTS += tests/cli/sacct_profile.bats
 EXTRA_DIST += tests/cli/sacct_profile.bats tests/cli/profile_fixture.sh \
 	tests/golden/profile-200.txt tests/golden/profile-200-n1.txt tests/golden/profile-201.txt \
 	tests/golden/profile-202.txt
+TESTS += tests/cli/sreport_carbon.bats
+EXTRA_DIST += tests/cli/sreport_carbon.bats tests/cli/sreport_fixture.sh \
+	tests/golden/sreport-carbon.txt
