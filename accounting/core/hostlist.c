@@ -188,7 +188,8 @@ static bool same_stem(const char *a, const char *b)
 
 void hostlist_fold(const char **names, size_t count, struct buf *buf)
 {
-    qsort(names, count, sizeof(*names), compare_names);
+    if (count > 1) /* of none, `names` may be NULL, which qsort() must not see */
+        qsort(names, count, sizeof(*names), compare_names);
     for (size_t i = 0; i < count;) {
         size_t stem = number_at(names[i]);
         size_t end = i + 1;

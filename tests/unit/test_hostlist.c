@@ -91,7 +91,7 @@ static void names_are_folded_in_order(void **state)
         while (count < LENGTH(names) && names[count])
             count++;
         buf_init_fixed(&text, room, sizeof(room));
-        hostlist_fold(names, count, &text);
+        hostlist_fold(count > 0 ? names : NULL, count, &text);
         if (strcmp(room, cases[i].text) != 0)
             fail_msg("row %zu: %s", i, room);
     }
