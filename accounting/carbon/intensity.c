@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "core/file.h"
+#include "core/nearest.h"
 #include "core/parse.h"
 
 #define TABLE_SIZE_MAX (4u << 20) /* bytes: a year of every zone on earth is a hundredth of it */
@@ -54,34 +55,6 @@ void intensity_path(char ret_path[PATH_MAX])
 }
 
 /* --- what comes near -------------------------------------------------------------------------- */
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/* Edits (Levenshtein) between two short words, without case. */
-static unsigned edit_distance(const char *a, const char *b)
-{
-    unsigned row[128];
-    size_t n = strnlen(b, sizeof(row) / sizeof(*row) - 1);
-
-    for (size_t j = 0; j <= n; j++)
-        row[j] = (unsigned)j;
-    for (size_t i = 0; a[i] != '\0'; i++) {
-        unsigned diagonal = row[0];
-
-        row[0] = (unsigned)i + 1;
-        for (size_t j = 1; j <= n; j++) {
-            unsigned changed = diagonal + (lower(a[i]) != lower(b[j - 1]));
-            unsigned shortest = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-
-            diagonal = row[j];
-            row[j] = changed < shortest ? changed : shortest;
-        }
-    }
-    return row[n];
-}
 
 /* People write "France" and "fr-par" for FR: a name, or a longer code, counts as very near. */
 static unsigned zone_distance(const char *wanted, const struct intensity *row)

@@ -20,6 +20,7 @@
 #include "core/buf.h"
 #include "core/conf_value.h"
 #include "core/file.h"
+#include "core/nearest.h"
 
 #define CONF_SIZE_MAX (1u << 20) /* bytes of a carbon.conf or slurm.conf; more is a mistake */
 
@@ -188,32 +189,6 @@ static int split_line(char *text, struct line *ret_line, struct error *err)
 }
 
 /* --- keys ------------------------------------------------------------------------------------ */
-
-/* Edits (insert, delete, replace) that turn a into b, without case; Levenshtein 1966. */
-static unsigned edit_distance(const char *a, const char *b)
-{
-    unsigned row[64];
-    size_t width = strlen(b);
-
-    if (width >= sizeof(row) / sizeof(row[0]))
-        return UINT_MAX;
-    for (unsigned k = 0; k <= width; k++)
-        row[k] = k;
-    for (unsigned i = 1; a[i - 1]; i++) {
-        unsigned diagonal = row[0];
-
-        row[0] = i;
-        for (unsigned k = 1; k <= width; k++) {
-            unsigned replace =
-                diagonal + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[k - 1]));
-            unsigned other = (row[k] < row[k - 1] ? row[k] : row[k - 1]) + 1;
-
-            diagonal = row[k];
-            row[k] = replace < other ? replace : other;
-        }
-    }
-    return row[width];
-}
 
 static const char *nearest_key(const char *key)
 {

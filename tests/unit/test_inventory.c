@@ -363,6 +363,35 @@ static void every_mistake_is_told_with_line_field_and_remedy(void **state)
     }
 }
 
+/* An editor that crashed, a full disk: what is left of the file is read or told of, never trusted by
+   half. */
+static void a_file_cut_anywhere_is_an_inventory_or_an_error(void **state)
+{
+    static const char whole[] =
+        "node_type \"t\" { nodes = \"n[1-4]\" gpus = 8 /* eight */ in_service = 2026-01-01\n"
+        "  asset 'a' { class = GPU kg = 10 lifetime_years = 6 source = \"s\" } } # end\n"
+        "pue \"p\" { from = 2026-01-01 value = 1.2 source = \"é\" }\n";
+    size_t fine = 0;
+
+    (void)state;
+    for (size_t len = 0; len < sizeof(whole); len++) {
+        struct inventory inventory;
+        struct error err = { "" };
+        char *text = strndup(whole, len);
+        int rc;
+
+        assert_non_null(text);
+        rc = inventory_parse(text, "inventory.conf", &factors, &inventory, &err);
+        free(text);
+        ROW_HOLDS(len, rc == 0 || (rc == -EINVAL && strncmp(err.text, "inventory.conf:", 15) == 0));
+        if (rc == 0) {
+            fine++;
+            inventory_clear(&inventory);
+        }
+    }
+    assert_true(fine > 0 && fine < sizeof(whole) / 2);
+}
+
 /* --- the tables ------------------------------------------------------------------------------- */
 
 static char *read_shipped(const char *file)
@@ -496,6 +525,7 @@ int main(void)
         cmocka_unit_test(an_empty_file_is_an_empty_inventory),
         cmocka_unit_test(each_of_ten_thousand_nodes_finds_its_type),
         cmocka_unit_test(every_mistake_is_told_with_line_field_and_remedy),
+        cmocka_unit_test(a_file_cut_anywhere_is_an_inventory_or_an_error),
         cmocka_unit_test(the_shipped_factors_are_found_without_case),
         cmocka_unit_test(fifty_tonnes_are_45_60_or_77_flights),
         cmocka_unit_test(a_malformed_table_names_line_and_column),
