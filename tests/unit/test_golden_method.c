@@ -86,7 +86,8 @@ static void case_1_bloom_training(void **state)
     /* (27 + 64) kW for 1 082 990 / 384 hours */
     uint64_t idle_mj = 91000 * WH_MJ / 384 * 1082990 + 91000 * WH_MJ % 384 * 1082990 / 384;
     uint64_t dynamic_mj = 433196000 * WH_MJ;
-    exact dynamic = emissions(dynamic_mj, 0, PPM, 57 * G), idle = emissions(0, idle_mj, PPM, 57 * G);
+    exact dynamic = emissions(dynamic_mj, 0, PPM, 57 * G);
+    exact idle = emissions(0, idle_mj, PPM, 57 * G);
     uint64_t servers_mg = bloom_planned_mg(2500 * KG_MG, 0);
     uint64_t gpus_mg = bloom_planned_mg(0, 150 * KG_MG);
 
