@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define FINE_BITS 32
 #define FINE_PER_MG ((exact)1 << FINE_BITS)
 #define MS_PER_S 1000
 #define MS_PER_HOUR UINT64_C(3600000)
@@ -35,7 +34,7 @@ void range_add(struct range_mg *sum, const struct range_mg *amount)
     sum->high += amount->high;
 }
 
-static void fine_add(struct range_fine *sum, const struct range_fine *amount)
+void range_fine_add(struct range_fine *sum, const struct range_fine *amount)
 {
     for (unsigned i = 0; i < ESTIMATES; i++)
         sum->of[i] += amount->of[i];
@@ -47,7 +46,7 @@ static uint64_t nearest_mg(exact fine)
     return (uint64_t)((fine + FINE_PER_MG / 2) >> FINE_BITS);
 }
 
-static struct range_mg fine_mg(const struct range_fine *amount)
+struct range_mg range_fine_mg(const struct range_fine *amount)
 {
     return (struct range_mg){ nearest_mg(amount->of[LOW]), nearest_mg(amount->of[CENTRAL]),
                               nearest_mg(amount->of[HIGH]) };
@@ -56,6 +55,11 @@ static struct range_mg fine_mg(const struct range_fine *amount)
 static int64_t min_s(int64_t a_s, int64_t b_s)
 {
     return a_s < b_s ? a_s : b_s;
+}
+
+double fine_g(exact fine)
+{
+    return (double)fine / (double)FINE_PER_MG / 1000;
 }
 
 /* Seconds that [begin, end) has within [from, to). */
@@ -127,7 +131,7 @@ static void add_edges(struct asset_part *part, uint64_t pieces, int64_t from_s, 
     if (retired_s >= from_s && retired_s < to_s && retired_s < life_end_s) {
         uint64_t served_s = (uint64_t)(retired_s - asset->in_service_s);
         struct range_fine served = mass_of(asset, pieces, served_s);
-        struct range_mg amortised = fine_mg(&served);
+        struct range_mg amortised = range_fine_mg(&served);
 
         /* a difference, so that both are the whole, however the first was rounded */
         part->written_off = (struct range_mg){ whole.low - amortised.low,
@@ -206,7 +210,7 @@ static int add_type(struct making *making, int index)
 
         rc = add_asset(making, asset, index, (uint64_t)asset->count * n_nodes);
         if (rc == 0 && making->period->n_parts > n_before)
-            fine_add(asset->class == ASSET_SHARED ? &making->shared : &pool->fine,
+            range_fine_add(asset->class == ASSET_SHARED ? &making->shared : &pool->fine,
                      &making->fines[n_before]);
     }
     return rc;
@@ -224,7 +228,7 @@ static int add_assets(struct making *making)
 
         rc = add_asset(making, &inventory->shared[i], -1, inventory->shared[i].count);
         if (rc == 0 && making->period->n_parts > n_before)
-            fine_add(&making->shared, &making->fines[n_before]);
+            range_fine_add(&making->shared, &making->fines[n_before]);
     }
     return rc;
 }
@@ -306,7 +310,7 @@ static void share_out(struct making *making)
     uint64_t gpu_ms = period->pools[POOL_GPU].node_ms, cpu_ms = period->pools[POOL_CPU].node_ms;
     exact node_ms = (exact)gpu_ms + cpu_ms;
 
-    period->shared = fine_mg(&making->shared);
+    period->shared = range_fine_mg(&making->shared);
     period->shared_unassigned = node_ms == 0 && making->shared.of[HIGH] > 0;
     for (unsigned i = 0; node_ms > 0 && i < ESTIMATES; i++) {
         /* in two parts: the product of 2^92 and 2^64 does not fit */
@@ -395,9 +399,9 @@ static int round_pools(struct making *making)
 
     for (unsigned i = 0; i < count; i++) {
         fines[i] = i < POOL_COUNT ? period->pools[i].fine : making->shared;
-        fine_add(&sum, &fines[i]);
+        range_fine_add(&sum, &fines[i]);
     }
-    if (!round_fines(fines, count, fine_mg(&sum), shares))
+    if (!round_fines(fines, count, range_fine_mg(&sum), shares))
         return no_memory(making);
     for (unsigned i = 0; i < count; i++) {
         uint64_t low = shares[LOW * count + i], central = shares[CENTRAL * count + i];
@@ -526,6 +530,29 @@ struct range_mg embodied_of_one(const struct pool *pool, enum embodied_mode mode
     return (struct range_mg){ nearest_part_mg(pool->fine.of[LOW], &quota),
                               nearest_part_mg(pool->fine.of[CENTRAL], &quota),
                               nearest_part_mg(pool->fine.of[HIGH], &quota) };
+}
+
+/* part_mg() of an estimate, with the remainder as a fraction of a milligram. */
+static exact fine_part(exact fine, const struct quota *quota)
+{
+    exact remainder;
+    uint64_t mg;
+
+    if (quota->of == 0)
+        return 0;
+    mg = part_mg(fine, quota, &remainder);
+    return ((exact)mg << FINE_BITS) + remainder / quota->of;
+}
+
+struct range_fine embodied_fine_of_one(const struct pool *pool, enum embodied_mode mode,
+                                       uint64_t utilisation_ppm, uint64_t used_ms,
+                                       uint64_t total_used_ms)
+{
+    struct quota quota = quota_of(pool, mode, utilisation_ppm, used_ms, total_used_ms);
+
+    return (struct range_fine){ { fine_part(pool->fine.of[LOW], &quota),
+                                  fine_part(pool->fine.of[CENTRAL], &quota),
+                                  fine_part(pool->fine.of[HIGH], &quota) } };
 }
 
 static int check_used(const struct pool *pool, enum pool_kind kind, uint64_t used_ms,

@@ -41,9 +41,13 @@ struct range_mg {
 void range_add(struct range_mg *sum, const struct range_mg *amount);
 
 /* The same before rounding: low, central, high in 2^-32 mg. */
+#define FINE_BITS 32
 struct range_fine {
     exact of[3];
 };
+void range_fine_add(struct range_fine *sum, const struct range_fine *amount);
+struct range_mg range_fine_mg(const struct range_fine *amount); /* to the nearest, half up */
+double fine_g(exact fine);
 
 /* A node of the period, as inventory and reports say. */
 struct embodied_node {
@@ -128,5 +132,9 @@ MUST_CHECK int embodied_split(const struct pool *pool, enum pool_kind kind,
 struct range_mg embodied_of_one(const struct pool *pool, enum embodied_mode mode,
                                 uint64_t utilisation_ppm, uint64_t used_ms,
                                 uint64_t total_used_ms);
+/* The same rounded down to 2^-32 mg, so that sums over any cut of the time are the whole's. */
+struct range_fine embodied_fine_of_one(const struct pool *pool, enum embodied_mode mode,
+                                       uint64_t utilisation_ppm, uint64_t used_ms,
+                                       uint64_t total_used_ms);
 
 #endif

@@ -15,6 +15,7 @@
 #include "core/conf.h"
 #include "core/error.h"
 #include "store/factors.h"
+#include "store/period.h"
 
 struct basis {
     struct factor_set set;
@@ -71,40 +72,50 @@ bool basis_differs(const struct basis *basis, const struct conf *conf, char *tex
 
 /*
  * Embodied emissions of single jobs of one cluster: the pools of a calendar month (UTC), worked out
- * when first asked for. Share mode and spread idle energy need what all jobs of the month used, and
- * read it. Texts and numbers of the basis are used until the end; NULL without memory.
+ * when first asked for. The month that goes on ends where the books do, as its report does. Share
+ * mode and spread idle energy need what all jobs of the month used, and read it. Texts and numbers
+ * of the basis are used until the end; NULL without memory.
  */
 struct basis_months; /* a cache, belongs to one store and basis */
 struct basis_months *basis_months_new(struct store *store, const struct basis *basis,
                                       const char *cluster);
 struct basis_months *basis_months_free(struct basis_months *months); /* takes NULL */
 
+/* Masses are in 2^-32 mg, so that parts of a job add up to it: range_fine_mg(). */
 struct job_embodied {
     bool has;                 /* false: no inventory; amount and the two below are 0 */
-    struct range_mg amount;
+    struct range_fine amount;
     uint64_t gpu_ms, core_ms; /* that the pools count */
     bool missing;             /* a part was on nodes of no known type: missing_embodied */
-    uint64_t spread_mg;       /* its part of unallocated idle energy, with IdlePolicy=spread */
+    exact spread;             /* its part of unallocated idle energy, with IdlePolicy=spread */
 };
 
 /* One line of a calculation by hand: what a job held of one pool in one month. */
 struct embodied_line {
-    int64_t from_s, to_s;     /* the month, clipped to what was asked for */
+    int64_t from_s, to_s;     /* the month, up to the end of the books */
     enum pool_kind pool;
-    uint64_t used_ms, available_ms, total_used_ms; /* total in share mode alone */
-    struct range_mg pool_amount, amount;
+    uint64_t used_ms;         /* by the job, that the pool counts */
+    uint64_t total_used_ms;   /* by all jobs: in share mode alone */
+    const struct embodied_period *period; /* pools and assets; all 0 without an inventory */
+    struct range_fine amount;
+    uint64_t held_ms, total_held_ms; /* by the job and by all, on any node: with IdlePolicy=spread */
+    uint64_t idle_mj;         /* unallocated energy of the pool's nodes, and of those in no pool, */
+    uint64_t outside_mj;      /* before the latter is shared out */
+    uint64_t idle_mg, outside_mg; /* their emissions */
+    uint64_t spread_mg;       /* of the pool with its part of what is outside */
+    exact spread;             /* the job's part */
 };
 /*
- * The embodied emissions of what a job held within [from_s, to_s), at full hours (-EINVAL); they
- * need not be full months, and where they are not, the pool is that of the clipped month. So to_s
- * of a month that goes on is where the books end, as in its report; from_s may be 0, months that
- * the job does not touch cost nothing. The job is of the cluster. With IdlePolicy=spread, the basis
- * has the grid's hours of all of these months. `line` may be NULL, and may return a negative errno
- * to stop. As period_report has it, but for a milligram of rounding. -ERANGE when it (in share
- * mode: all jobs) held more than there was, with what to correct.
+ * The embodied emissions of what a job held within [from_s, to_s), at full hours (-EINVAL), each
+ * month's by the pools of the whole month. `uses` are all its allocations, not clipped. from_s may
+ * be 0 and to_s INT64_MAX rounded down; months that the job does not touch cost nothing. The job is
+ * of the cluster. With IdlePolicy=spread, the basis has the grid's hours of all of these months.
+ * `line` may be NULL, and may return a negative errno to stop. As the month's report has it, but
+ * for a milligram of rounding. -ERANGE when it (in share mode: all jobs) held more than there was,
+ * with what to correct.
  */
-MUST_CHECK int basis_job_embodied(struct basis_months *months, int64_t job_key, int64_t from_s,
-                                  int64_t to_s,
+MUST_CHECK int basis_job_embodied(struct basis_months *months, const struct period_use *uses,
+                                  size_t n_uses, int64_t from_s, int64_t to_s,
                                   int (*line)(void *arg, const struct embodied_line *line),
                                   void *arg, struct job_embodied *ret, struct error *err);
 

@@ -15,13 +15,18 @@
 #define NS_PER_MS INT64_C(1000000)
 #define MS_PER_HOUR 3600000
 
-/* A calendar month, clipped to what was asked for. */
+/* A calendar month, or what the books have of it. */
 struct month {
+    int64_t begin_s;                     /* of the calendar's */
     int64_t from_s, to_s;
+    int rc;                              /* why there are no figures, once and for all */
+    struct error err;
     struct embodied_period embodied;     /* with an inventory */
     uint64_t used_ms[POOL_COUNT];        /* by all jobs, that the pools count: in share mode */
     uint64_t held_ms[POOL_COUNT];        /* by all jobs: for spread idle energy */
-    struct operational_exact unallocated[POOL_COUNT];
+    struct operational_exact idle[WORK_IDLE_COUNT];
+    uint64_t idle_mj[WORK_IDLE_COUNT], idle_mg[WORK_IDLE_COUNT];
+    uint64_t spread_mg[WORK_IDLE_COUNT]; /* what is outside shared out */
 };
 
 struct basis_months {
@@ -30,8 +35,9 @@ struct basis_months {
     char cluster[CLUSTER_NAME_SIZE];
     struct period_report report; /* only its period: whose nodes */
     struct work work;            /* only its nodes */
-    bool has_nodes;
-    struct month *months;
+    bool is_ready;               /* nodes and end_s are read */
+    int64_t end_s;               /* of the books */
+    struct month **months;
     size_t n_months;
 };
 
@@ -39,6 +45,7 @@ struct basis_months {
 struct held {
     struct basis_months *months;
     struct month *month;
+    int64_t from_s, to_s;        /* clipped to this */
     uint64_t used_ms[POOL_COUNT], held_ms[POOL_COUNT];
     bool missing;
 };
@@ -67,8 +74,10 @@ struct basis_months *basis_months_free(struct basis_months *months)
 {
     if (!months)
         return NULL;
-    for (size_t i = 0; i < months->n_months; i++)
-        embodied_clear(&months->months[i].embodied);
+    for (size_t i = 0; i < months->n_months; i++) {
+        embodied_clear(&months->months[i]->embodied);
+        free(months->months[i]);
+    }
     for (size_t i = 0; i < months->work.n_nodes; i++)
         free(months->work.nodes[i].name);
     key_map_clear(&months->work.node_of);
@@ -80,15 +89,32 @@ struct basis_months *basis_months_free(struct basis_months *months)
     return NULL;
 }
 
+/* Nodes of the cluster, and up to when there is anything of it. */
+static int make_ready(struct basis_months *months, struct error *err)
+{
+    int64_t first_s, last_s;
+    bool has = false;
+    int rc;
+
+    if (months->is_ready)
+        return 0;
+    rc = work_read_nodes(&months->work, err);
+    if (rc == 0)
+        rc = period_bounds(months->store, months->cluster, &has, &first_s, &last_s, err);
+    months->end_s = has ? last_s + WORK_HOUR_S : INT64_MAX;
+    months->is_ready = rc == 0;
+    return rc;
+}
+
 /* --- what was held ---------------------------------------------------------------------------- */
 
-/* Add a use, clipped to the month. Floors of both ends, so that a job cut in two has its sum. */
+/* Add a use, clipped. Floors of both ends, so that a job cut in two has its sum. */
 static void add_use(struct held *held, const struct period_use *use)
 {
     const struct work *work = &held->months->work;
     size_t at = key_map_find(&work->node_of, use->node_key);
-    int64_t begin_ns = held->month->from_s * (int64_t)NS_PER_S;
-    int64_t end_ns = held->month->to_s * (int64_t)NS_PER_S;
+    int64_t begin_ns = held->from_s * (int64_t)NS_PER_S;
+    int64_t end_ns = held->to_s * (int64_t)NS_PER_S;
     const struct work_node *node;
     uint64_t device_ms;
 
@@ -119,12 +145,15 @@ static int take_node_hour(void *arg, const struct period_energy *energy)
     const struct work *work = &held->months->work;
     size_t at = key_map_find(&work->node_of, energy->key);
     struct grid_hour hour;
+    unsigned place;
 
     if (at == SIZE_MAX)
         return 0; /* of another cluster */
+    place = work_idle_place(work, &work->nodes[at]);
     (void)grid_hour(&held->months->basis->grid, energy->hour_s, &hour); /* 0 where unknown */
-    operational_add(&held->month->unallocated[work->nodes[at].pool], 0, energy->unallocated_mj,
-                    hour.pue_ppm, hour.ug_per_kwh);
+    operational_add(&held->month->idle[place], 0, energy->unallocated_mj, hour.pue_ppm,
+                    hour.ug_per_kwh);
+    held->month->idle_mj[place] += energy->unallocated_mj;
     return 0;
 }
 
@@ -133,7 +162,8 @@ static int take_node_hour(void *arg, const struct period_energy *energy)
 static int read_totals(struct basis_months *months, struct month *month, struct error *err)
 {
     const struct period period = { months->cluster, month->from_s, month->to_s };
-    struct held all = { .months = months, .month = month };
+    struct held all = { .months = months, .month = month, .from_s = month->from_s,
+                        .to_s = month->to_s };
     bool spread = months->basis->spread_idle;
     int rc = 0;
 
@@ -143,6 +173,10 @@ static int read_totals(struct basis_months *months, struct month *month, struct 
         rc = period_node_hours(months->store, &period, take_node_hour, &all, err);
     memcpy(month->used_ms, all.used_ms, sizeof(month->used_ms));
     memcpy(month->held_ms, all.held_ms, sizeof(month->held_ms));
+    for (int i = 0; i < WORK_IDLE_COUNT; i++)
+        month->spread_mg[i] = month->idle_mg[i] = exact_mg(operational_sum(&month->idle[i]));
+    if (spread)
+        work_share_outside(&months->work, month->from_s, month->to_s, month->spread_mg);
     return rc;
 }
 
@@ -183,173 +217,163 @@ static int make_month(struct basis_months *months, struct month *month, struct e
     return rc;
 }
 
-/* The month, from the cache or made; valid until the next call. */
-static int find_month(struct basis_months *months, int64_t from_s, int64_t to_s,
-                      struct month **ret, struct error *err)
+static struct month *add_month(struct basis_months *months, int64_t begin_s)
 {
-    struct month month = { .from_s = from_s, .to_s = to_s }, *place;
-    int rc;
+    struct month *month = calloc(1, sizeof(*month));
+    struct month **place;
 
-    for (size_t i = 0; i < months->n_months; i++) {
-        if (months->months[i].from_s == from_s && months->months[i].to_s == to_s) {
-            *ret = &months->months[i];
-            return 0;
-        }
-    }
-    rc = make_month(months, &month, err);
-    if (rc < 0)
-        return rc;
+    if (!month)
+        return NULL;
     place = work_grow(&months->months, &months->n_months, sizeof(*place));
     if (!place) {
-        embodied_clear(&month.embodied);
-        return no_memory(err);
+        free(month);
+        return NULL;
     }
+    month->begin_s = month->from_s = begin_s;
+    month->to_s = clock_month_next_s(begin_s);
+    if (months->end_s > begin_s && months->end_s < month->to_s)
+        month->to_s = months->end_s;
     *place = month;
-    *ret = place;
-    return 0;
+    return month;
+}
+
+/* The month, from the cache or made; what could not be made is not tried again. */
+static int find_month(struct basis_months *months, int64_t begin_s, struct month **ret,
+                      struct error *err)
+{
+    struct month *month = NULL;
+
+    for (size_t i = 0; !month && i < months->n_months; i++) {
+        if (months->months[i]->begin_s == begin_s)
+            month = months->months[i];
+    }
+    if (!month) {
+        month = add_month(months, begin_s);
+        if (!month)
+            return no_memory(err);
+        month->rc = make_month(months, month, &month->err);
+    }
+    *ret = month;
+    return month->rc < 0 ? error_set(err, month->rc, "%s", month->err.text) : 0;
 }
 
 /* --- one job ---------------------------------------------------------------------------------- */
 
-struct job_uses {
-    struct period_use *items;
-    size_t count;
-};
-
-static int keep_use(void *arg, const struct period_use *use)
+/* part / whole of an amount, in 2^-32 mg. part <= whole. */
+static exact part_of(uint64_t amount_mg, uint64_t part, uint64_t whole)
 {
-    struct job_uses *uses = arg;
-    struct period_use *place = work_grow(&uses->items, &uses->count, sizeof(*place));
+    exact remainder;
+    uint64_t mg;
 
-    if (!place)
-        return -ENOMEM;
-    *place = *use;
-    return 0;
-}
-
-/* part / whole of an amount, to the nearest. whole > 0, part <= whole. */
-static uint64_t part_of(uint64_t amount, uint64_t part, uint64_t whole)
-{
-    return (uint64_t)(((exact)amount * part + whole / 2) / whole);
-}
-
-static void add_spread(const struct held *held, struct job_embodied *job)
-{
-    const struct month *month = held->month;
-
-    for (int pool = 0; pool < POOL_COUNT; pool++) {
-        uint64_t mg = exact_mg(operational_sum(&month->unallocated[pool]));
-
-        if (month->held_ms[pool] > 0)
-            job->spread_mg += part_of(mg, held->held_ms[pool], month->held_ms[pool]);
-    }
+    if (whole == 0)
+        return 0;
+    mg = exact_mul_div(amount_mg, part, whole, &remainder);
+    return ((exact)mg << FINE_BITS) + (remainder << FINE_BITS) / whole;
 }
 
 static struct embodied_line line_of(const struct held *held, enum pool_kind kind)
 {
     const struct basis *basis = held->months->basis;
     const struct month *month = held->month;
-    const struct pool *pool = &month->embodied.pools[kind];
+    bool is_share = basis->mode == MODE_SHARE;
 
     return (struct embodied_line){
         .from_s = month->from_s,
         .to_s = month->to_s,
         .pool = kind,
         .used_ms = held->used_ms[kind],
-        .available_ms = pool->available_ms,
-        .total_used_ms = basis->mode == MODE_SHARE ? month->used_ms[kind] : 0,
-        .pool_amount = pool->amount,
-        .amount = embodied_of_one(pool, basis->mode, basis->utilisation_ppm, held->used_ms[kind],
-                                  month->used_ms[kind]),
+        .total_used_ms = is_share ? month->used_ms[kind] : 0,
+        .period = &month->embodied,
+        .amount = embodied_fine_of_one(&month->embodied.pools[kind], basis->mode,
+                                       basis->utilisation_ppm, held->used_ms[kind],
+                                       month->used_ms[kind]),
+        .held_ms = held->held_ms[kind],
+        .total_held_ms = month->held_ms[kind],
+        .idle_mj = month->idle_mj[kind],
+        .outside_mj = month->idle_mj[WORK_OUTSIDE],
+        .idle_mg = month->idle_mg[kind],
+        .outside_mg = month->idle_mg[WORK_OUTSIDE],
+        .spread_mg = month->spread_mg[kind],
+        .spread = part_of(month->spread_mg[kind], held->held_ms[kind], month->held_ms[kind]),
     };
 }
 
 /* What a job held in a month, into its sum. */
-static int add_month(const struct held *held,
-                     int (*line)(void *arg, const struct embodied_line *line), void *arg,
-                     struct job_embodied *job, struct error *err)
+static int add_held(const struct held *held,
+                    int (*line)(void *arg, const struct embodied_line *line), void *arg,
+                    struct job_embodied *job, struct error *err)
 {
-    int rc = 0;
+    bool has = held->months->basis->has_inventory;
+    int rc = has ? check_used(held->month, held->used_ms, "the job", err) : 0;
 
-    if (held->months->basis->spread_idle)
-        add_spread(held, job);
-    if (!held->months->basis->has_inventory)
-        return 0;
-    rc = check_used(held->month, held->used_ms, "the job", err);
     for (int pool = 0; rc == 0 && pool < POOL_COUNT; pool++) {
         struct embodied_line one = line_of(held, (enum pool_kind)pool);
 
-        if (one.used_ms == 0)
+        if (one.held_ms == 0)
             continue;
-        range_add(&job->amount, &one.amount);
+        range_fine_add(&job->amount, &one.amount);
+        job->spread += one.spread;
         rc = line ? line(arg, &one) : 0;
     }
-    job->gpu_ms += held->used_ms[POOL_GPU];
-    job->core_ms += held->used_ms[POOL_CPU];
-    job->missing |= held->missing;
+    if (has) {
+        job->gpu_ms += held->used_ms[POOL_GPU];
+        job->core_ms += held->used_ms[POOL_CPU];
+        job->missing |= held->missing;
+    }
     return rc;
 }
 
-static bool touches(const struct job_uses *uses, int64_t from_s, int64_t to_s)
+/* Narrow [*from_s, *to_s) to the hours in which the job held anything. */
+static void narrow(const struct period_use *uses, size_t n_uses, int64_t *from_s, int64_t *to_s)
 {
-    for (size_t i = 0; i < uses->count; i++) {
-        if (uses->items[i].begin_ns < to_s * (int64_t)NS_PER_S &&
-            uses->items[i].end_ns > from_s * (int64_t)NS_PER_S)
-            return true;
+    int64_t begin_s = INT64_MAX, end_s = 0;
+
+    for (size_t i = 0; i < n_uses; i++) {
+        int64_t use_end_s = uses[i].end_ns / (int64_t)NS_PER_S + 1;
+
+        if (uses[i].begin_ns / (int64_t)NS_PER_S < begin_s)
+            begin_s = uses[i].begin_ns / (int64_t)NS_PER_S;
+        if (use_end_s > end_s)
+            end_s = use_end_s;
     }
-    return false;
+    if (begin_s > *from_s)
+        *from_s = begin_s;
+    if (end_s < *to_s)
+        *to_s = end_s;
 }
 
-/* Narrow [*first_s, *last_s] to the time in which the job held anything. */
-static void narrow(const struct job_uses *uses, int64_t *first_s, int64_t *last_s)
+static int add_months(struct basis_months *months, const struct period_use *uses, size_t n_uses,
+                      int64_t from_s, int64_t to_s,
+                      int (*line)(void *arg, const struct embodied_line *line), void *arg,
+                      struct job_embodied *job, struct error *err)
 {
-    int64_t begin_ns = INT64_MAX, end_ns = 0;
-
-    for (size_t i = 0; i < uses->count; i++) {
-        if (uses->items[i].begin_ns < begin_ns)
-            begin_ns = uses->items[i].begin_ns;
-        if (uses->items[i].end_ns > end_ns)
-            end_ns = uses->items[i].end_ns;
-    }
-    if (begin_ns / (int64_t)NS_PER_S > *first_s)
-        *first_s = begin_ns / (int64_t)NS_PER_S;
-    if (end_ns / (int64_t)NS_PER_S < *last_s)
-        *last_s = end_ns / (int64_t)NS_PER_S;
-}
-
-static int add_months(struct basis_months *months, const struct job_uses *uses, int64_t from_s,
-                      int64_t to_s, int (*line)(void *arg, const struct embodied_line *line),
-                      void *arg, struct job_embodied *job, struct error *err)
-{
-    int64_t first_s = from_s, last_s = to_s - 1;
+    int64_t first_s = from_s, end_s = to_s;
     int rc = 0;
 
-    narrow(uses, &first_s, &last_s);
-    for (int64_t month_s = clock_month_begin_s(first_s); rc == 0 && month_s <= last_s;
+    narrow(uses, n_uses, &first_s, &end_s);
+    for (int64_t month_s = clock_month_begin_s(first_s); rc == 0 && month_s < end_s;
          month_s = clock_month_next_s(month_s)) {
         struct held held = { .months = months };
-        int64_t next_s = clock_month_next_s(month_s);
-        int64_t begin_s = month_s > from_s ? month_s : from_s;
-        int64_t end_s = next_s < to_s ? next_s : to_s;
 
-        if (!touches(uses, begin_s, end_s))
-            continue;
-        rc = find_month(months, begin_s, end_s, &held.month, err);
-        for (size_t i = 0; rc == 0 && i < uses->count; i++)
-            add_use(&held, &uses->items[i]);
-        if (rc == 0)
-            rc = add_month(&held, line, arg, job, err);
+        rc = find_month(months, month_s, &held.month, err);
+        if (rc < 0)
+            break;
+        held.from_s = from_s > held.month->from_s ? from_s : held.month->from_s;
+        held.to_s = to_s < held.month->to_s ? to_s : held.month->to_s;
+        for (size_t i = 0; i < n_uses; i++)
+            add_use(&held, &uses[i]);
+        rc = add_held(&held, line, arg, job, err);
     }
     return rc;
 }
 
-int basis_job_embodied(struct basis_months *months, int64_t job_key, int64_t from_s, int64_t to_s,
+int basis_job_embodied(struct basis_months *months, const struct period_use *uses, size_t n_uses,
+                       int64_t from_s, int64_t to_s,
                        int (*line)(void *arg, const struct embodied_line *line), void *arg,
                        struct job_embodied *ret, struct error *err)
 {
     struct job_embodied job = { .has = months->basis->has_inventory };
-    struct job_uses uses = { NULL, 0 };
-    int rc = 0;
+    int rc;
 
     if (from_s < 0 || from_s > to_s || from_s % WORK_HOUR_S != 0 || to_s % WORK_HOUR_S != 0)
         return error_set(err, -EINVAL, "embodied emissions are of full hours (UTC)");
@@ -357,16 +381,9 @@ int basis_job_embodied(struct basis_months *months, int64_t job_key, int64_t fro
         *ret = job;
         return 0;
     }
-    if (!months->has_nodes)
-        rc = work_read_nodes(&months->work, err);
-    months->has_nodes = rc == 0;
-    if (rc == 0) {
-        rc = period_uses_of_job(months->store, job_key, keep_use, &uses, err);
-        rc = rc == -ENOMEM ? no_memory(err) : rc;
-    }
-    if (rc == 0 && uses.count > 0)
-        rc = add_months(months, &uses, from_s, to_s, line, arg, &job, err);
-    free(uses.items);
+    rc = make_ready(months, err);
+    if (rc == 0 && n_uses > 0)
+        rc = add_months(months, uses, n_uses, from_s, to_s, line, arg, &job, err);
     if (rc == 0)
         *ret = job;
     return rc;

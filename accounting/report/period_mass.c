@@ -2,8 +2,8 @@
  * period_mass.c - milligrams of everything in a period, such that they add up
  *
  * The cluster's operational total is the exact sum of all hours, to the nearest milligram. Lines
- * (each job, system, unallocated energy of each pool) get their part of it by largest remainder,
- * and then split it into active, idle and overhead in the same way.
+ * (each job, system, unallocated energy of each pool and of nodes that are in none) get their part
+ * of it by largest remainder, and then split it into active, idle and overhead in the same way.
  */
 #include "report/period_work.h"
 
@@ -42,10 +42,10 @@ static void write_shares(struct work *work, const uint64_t *shares)
     split_parts(shares[0], &work->system, parts);
     report->system_mg = parts[1];
     report->system_overhead_mg = parts[2];
-    for (int pool = 0; pool < POOL_COUNT; pool++) {
-        split_parts(shares[1 + pool], &work->unallocated[pool], parts);
-        work->pool_meter_mg[pool] = parts[1];
-        work->pool_overhead_mg[pool] = parts[2];
+    for (int i = 0; i < WORK_IDLE_COUNT; i++) {
+        split_parts(shares[1 + i], &work->unallocated[i], parts);
+        work->idle_meter_mg[i] = parts[1];
+        work->idle_overhead_mg[i] = parts[2];
         report->unallocated_mg += parts[1];
         report->unallocated_overhead_mg += parts[2];
     }
@@ -53,7 +53,7 @@ static void write_shares(struct work *work, const uint64_t *shares)
 
 int work_operational(struct work *work, struct error *err)
 {
-    size_t count = work->n_jobs + 1 + POOL_COUNT;
+    size_t count = work->n_jobs + 1 + WORK_IDLE_COUNT;
     exact *weights = calloc(count, sizeof(*weights)), sum = 0;
     uint64_t *shares = calloc(count, sizeof(*shares));
     bool failed = !weights || !shares;
@@ -84,6 +84,22 @@ static uint64_t held_ms(const struct amounts *amounts, int pool)
     return pool == POOL_GPU ? amounts->gpu_ms : amounts->core_ms;
 }
 
+void work_share_outside(const struct work *work, int64_t from_s, int64_t to_s,
+                        uint64_t idle_mg[WORK_IDLE_COUNT])
+{
+    uint64_t service_s[POOL_COUNT] = { 0 }, shares[POOL_COUNT];
+
+    for (size_t i = 0; i < work->n_nodes; i++) {
+        const struct work_node *node = &work->nodes[i];
+
+        if (node->counts)
+            service_s[node->pool] += (uint64_t)work_service_s(work, node, from_s, to_s);
+    }
+    idle_mg[WORK_OUTSIDE] = apportion(idle_mg[WORK_OUTSIDE], service_s, POOL_COUNT, shares);
+    for (int pool = 0; pool < POOL_COUNT; pool++)
+        idle_mg[pool] += shares[pool];
+}
+
 /* IdlePolicy=spread: over the pool's jobs by device-hours. Without any it stays unallocated. */
 int work_spread(struct work *work, struct error *err)
 {
@@ -92,17 +108,19 @@ int work_spread(struct work *work, struct error *err)
 
     if (!work->basis->spread_idle || work->n_jobs == 0)
         return 0;
+    work_share_outside(work, report->period.from_s, report->period.to_s, work->idle_meter_mg);
+    work_share_outside(work, report->period.from_s, report->period.to_s, work->idle_overhead_mg);
     weights = calloc(work->n_jobs, sizeof(*weights));
     shares = calloc(work->n_jobs, sizeof(*shares));
     for (int pool = 0; weights && shares && pool < POOL_COUNT; pool++) {
-        uint64_t mg = work->pool_meter_mg[pool] + work->pool_overhead_mg[pool];
+        uint64_t mg = work->idle_meter_mg[pool] + work->idle_overhead_mg[pool];
 
         for (size_t i = 0; i < work->n_jobs; i++)
             weights[i] = held_ms(&work->jobs[i].amounts, pool);
         if (apportion(mg, weights, work->n_jobs, shares) == mg)
             continue;
-        report->unallocated_mg -= work->pool_meter_mg[pool];
-        report->unallocated_overhead_mg -= work->pool_overhead_mg[pool];
+        report->unallocated_mg -= work->idle_meter_mg[pool];
+        report->unallocated_overhead_mg -= work->idle_overhead_mg[pool];
         for (size_t i = 0; i < work->n_jobs; i++)
             work->jobs[i].amounts.spread_mg += shares[i];
     }

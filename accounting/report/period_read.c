@@ -271,7 +271,7 @@ static int take_node_hour(void *arg, const struct period_energy *energy)
     add_energy(&line->exact, hour, energy->active_mj,
                energy->idle_mj + energy->system_mj + energy->unallocated_mj);
     add_energy(&work->system, hour, 0, energy->system_mj);
-    add_energy(&work->unallocated[node->pool], hour, 0, energy->unallocated_mj);
+    add_energy(&work->unallocated[work_idle_place(work, node)], hour, 0, energy->unallocated_mj);
     return 0;
 }
 

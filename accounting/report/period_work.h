@@ -12,6 +12,10 @@
 #include "report/period_report.h"
 
 #define WORK_HOUR_S 3600
+/* Whose nodes' idle energy: that of a pool's, or, as the last, of those of no pool (storage, login,
+   of no known type). */
+#define WORK_OUTSIDE POOL_COUNT
+#define WORK_IDLE_COUNT (POOL_COUNT + 1)
 
 /* Numbers to indices, by hash with open addressing. */
 struct key_map {
@@ -83,13 +87,14 @@ struct work {
     struct embodied_node *embodied_nodes;
 
     struct work_line *lines;        /* basis->inventory.n_types + POOL_COUNT */
-    struct operational_exact system, unallocated[POOL_COUNT];
+    struct operational_exact system, unallocated[WORK_IDLE_COUNT];
     exact *day_exact, *day_ug;      /* emissions; millijoules times micrograms per kWh */
     exact energy_ug, energy_pue;    /* millijoules times intensity, and PUE */
     struct operational_exact market;
     bool market_missing;            /* an hour with energy has no market factor */
     uint64_t operational_mg;        /* of the cluster */
-    uint64_t pool_meter_mg[POOL_COUNT], pool_overhead_mg[POOL_COUNT]; /* of unallocated energy */
+    /* of unallocated energy */
+    uint64_t idle_meter_mg[WORK_IDLE_COUNT], idle_overhead_mg[WORK_IDLE_COUNT];
     unsigned percent;               /* told last */
 };
 
@@ -101,6 +106,17 @@ static inline const struct inventory *work_inventory(const struct work *work)
 /* Seconds of a node's service in [from_s, to_s). */
 int64_t work_service_s(const struct work *work, const struct work_node *node, int64_t from_s,
                        int64_t to_s);
+/* Place of a node's unallocated energy. Without an inventory pools are by what nodes reported. */
+static inline unsigned work_idle_place(const struct work *work, const struct work_node *node)
+{
+    return node->counts || !work->basis->has_inventory ? (unsigned)node->pool : WORK_OUTSIDE;
+}
+/*
+ * IdlePolicy=spread: what nodes of no pool drew goes to the pools by their node-time in service in
+ * [from_s, to_s), as shared assets do. Without any in service it stays where it is.
+ */
+void work_share_outside(const struct work *work, int64_t from_s, int64_t to_s,
+                        uint64_t idle_mg[WORK_IDLE_COUNT]);
 void work_progress(struct work *work, unsigned percent);
 int work_no_memory(struct error *err);
 /* An item appended to an array whose room doubles, zeroed; NULL without memory. */

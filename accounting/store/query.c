@@ -387,6 +387,7 @@ static int read_node(sqlite3_stmt *stmt, struct query_job *job)
     node->cores = (uint32_t)sqlite3_column_int64(stmt, 5);
     node->gpus = (uint32_t)sqlite3_column_int64(stmt, 6);
     node->memory_mb = (uint64_t)sqlite3_column_int64(stmt, 7);
+    node->node_key = sqlite3_column_int64(stmt, 8);
     return failed ? -ENOMEM : 0;
 }
 
@@ -594,8 +595,8 @@ struct detail {
 };
 
 static const struct detail nodes_detail = {
-    "SELECT a.job_key, n.name, a.begin_ns, a.end_ns, a.seen_ns, a.cores, a.gpus, a.memory_mb"
-    " FROM allocation a JOIN node n ON n.node_key = a.node_key WHERE a.job_key IN (",
+    "SELECT a.job_key, n.name, a.begin_ns, a.end_ns, a.seen_ns, a.cores, a.gpus, a.memory_mb,"
+    " a.node_key FROM allocation a JOIN node n ON n.node_key = a.node_key WHERE a.job_key IN (",
     NULL, " ORDER BY a.job_key, n.name, a.begin_ns", read_node
 };
 static const struct detail steps_detail = {

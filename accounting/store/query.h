@@ -55,6 +55,7 @@ uint64_t usage_mj(const struct usage *usage); /* both */
 
 /* A job on one node. */
 struct query_node {
+    int64_t node_key;
     char *name;
     int64_t begin_ns, seen_ns; /* wall clock since 1970; booked up to seen_ns */
     struct maybe end_ns;       /* not while open */

@@ -109,14 +109,38 @@ static void load(struct books *books, struct basis *basis)
         fail_msg("%s", err.text);
 }
 
+/* What a job held: one node. */
+static struct period_use use_of(int key)
+{
+    int64_t begin_ns = jobs[key].begin_s * INT64_C(1000000000);
+
+    return (struct period_use){ .job_key = key, .node_key = jobs[key].node, .begin_ns = begin_ns,
+                                .end_ns = begin_ns + jobs[key].length_ms * 1000000,
+                                .cores = (uint32_t)jobs[key].cores,
+                                .gpus = (uint32_t)jobs[key].gpus };
+}
+
 static struct job_embodied ask(struct basis_months *months, int key, int64_t from_s, int64_t to_s)
 {
+    struct period_use use = use_of(key);
     struct job_embodied job = { .has = false };
     struct error err = { "" };
 
-    if (basis_job_embodied(months, key, from_s, to_s, NULL, NULL, &job, &err) < 0)
+    if (basis_job_embodied(months, &use, 1, from_s, to_s, NULL, NULL, &job, &err) < 0)
         fail_msg("job %d: %s", key, err.text);
     return job;
+}
+
+static struct range_mg amount_of(const struct job_embodied *job)
+{
+    return range_fine_mg(&job->amount);
+}
+
+static uint64_t spread_mg(const struct job_embodied *job)
+{
+    struct range_fine spread = { { 0, job->spread, 0 } };
+
+    return range_fine_mg(&spread).central;
 }
 
 static void assert_near(int key, uint64_t expected, uint64_t found)
@@ -146,8 +170,8 @@ static void the_golden_case_holds_for_each_job_alone(void **state)
 
         assert_true(job.has);
         assert_false(job.missing);
-        assert_near(cases[i].key, cases[i].mg, job.amount.central);
-        assert_int_equal(job.spread_mg, 0);
+        assert_near(cases[i].key, cases[i].mg, amount_of(&job).central);
+        assert_true(job.spread == 0);
     }
     assert_int_equal(ask(months, J1, 0, DEC).gpu_ms, 3000 * INT64_C(3600000));
     assert_int_equal(ask(months, K1, 0, DEC).core_ms, 20000 * INT64_C(3600000));
@@ -173,10 +197,10 @@ static void assert_as_report(struct books *books, const struct basis *basis,
         int key = (int)line->job.job_id;
         struct job_embodied job = ask(months, key, from_s, to_s);
 
-        assert_near(key, line->amounts.embodied.central, job.amount.central);
-        assert_near(key, line->amounts.embodied.low, job.amount.low);
-        assert_near(key, line->amounts.embodied.high, job.amount.high);
-        assert_near(key, line->amounts.spread_mg, job.spread_mg);
+        assert_near(key, line->amounts.embodied.central, amount_of(&job).central);
+        assert_near(key, line->amounts.embodied.low, amount_of(&job).low);
+        assert_near(key, line->amounts.embodied.high, amount_of(&job).high);
+        assert_near(key, line->amounts.spread_mg, spread_mg(&job));
         assert_int_equal(job.missing, line->amounts.missing_embodied);
     }
     period_report_clear(&report);
@@ -201,7 +225,6 @@ static void every_mode_is_as_in_the_months_report(void **state)
         months = basis_months_new(books.store, &basis, "c");
         assert_as_report(&books, &basis, months, OCT, NOV);
         assert_as_report(&books, &basis, months, NOV, DEC);
-        assert_as_report(&books, &basis, months, OCT + 86400, OCT + 20 * 86400);
         basis_months_free(months);
         basis_clear(&basis);
         books_close(&books);
@@ -226,16 +249,17 @@ static void a_job_of_two_months_has_a_line_for_each_that_can_be_redone_by_hand(v
 {
     struct lines lines = { .count = 0 };
     struct basis_months *months;
+    struct period_use use = use_of(LONG);
+    struct range_fine sum = { { 0 } };
     struct job_embodied job;
     struct basis basis;
     struct books books;
-    uint64_t sum_mg = 0;
 
     (void)state;
     open_books(&books, "EmbodiedMode=share\n", INVENTORY);
     load(&books, &basis);
     months = basis_months_new(books.store, &basis, "c");
-    assert_int_equal(basis_job_embodied(months, LONG, 0, DEC, take_line, &lines, &job, NULL), 0);
+    assert_int_equal(basis_job_embodied(months, &use, 1, 0, DEC, take_line, &lines, &job, NULL), 0);
     assert_int_equal(lines.count, 2);
     assert_int_equal(lines.lines[0].from_s, OCT);
     assert_int_equal(lines.lines[0].to_s, NOV);
@@ -248,12 +272,13 @@ static void a_job_of_two_months_has_a_line_for_each_that_can_be_redone_by_hand(v
         const struct embodied_line *line = &lines.lines[i];
 
         assert_int_equal(line->pool, POOL_GPU);
-        assert_near(LONG, (uint64_t)((unsigned __int128)line->pool_amount.central *
-                                     line->used_ms / line->total_used_ms), line->amount.central);
-        sum_mg += line->amount.central;
+        assert_near(LONG, (uint64_t)((unsigned __int128)line->period->pools[POOL_GPU].amount.central
+                                     * line->used_ms / line->total_used_ms),
+                    range_fine_mg(&line->amount).central);
+        range_fine_add(&sum, &line->amount);
     }
-    assert_int_equal(sum_mg, job.amount.central);
-    assert_int_equal(ask(months, LONG, OCT, NOV).amount.central, lines.lines[0].amount.central);
+    assert_true(sum.of[1] == job.amount.of[1]);
+    assert_true(ask(months, LONG, OCT, NOV).amount.of[1] == lines.lines[0].amount.of[1]);
     basis_months_free(months);
     basis_clear(&basis);
     books_close(&books);
@@ -273,7 +298,7 @@ static void what_no_inventory_knows_is_missing_and_not_nothing(void **state)
     job = ask(months, UNKNOWN, OCT, NOV);
     assert_true(job.has);
     assert_true(job.missing);
-    assert_int_equal(job.amount.high, 0);
+    assert_true(job.amount.of[2] == 0);
     assert_int_equal(job.core_ms, 0);
     assert_false(ask(months, UNKNOWN, NOV, DEC).missing); /* it did not run then */
     basis_months_free(months);
@@ -285,6 +310,14 @@ static void what_no_inventory_knows_is_missing_and_not_nothing(void **state)
     basis_months_free(months);
     basis_clear(&basis);
     books_close(&books);
+}
+
+static void assert_spread(struct basis_months *months, int key, int64_t from_s, int64_t to_s,
+                          uint64_t expected_mg)
+{
+    struct job_embodied job = ask(months, key, from_s, to_s);
+
+    assert_int_equal(spread_mg(&job), expected_mg);
 }
 
 static void spread_idle_energy_goes_by_the_hours_held_of_its_own_pool(void **state)
@@ -300,9 +333,9 @@ static void spread_idle_energy_goes_by_the_hours_held_of_its_own_pool(void **sta
         " 0), (%d, 5, 3600000000, 0, 0, 0, 3600000000, 0, 0, 0, 0, 0)", OCT, OCT);
     load(&books, &basis);
     months = basis_months_new(books.store, &basis, "c");
-    assert_int_equal(ask(months, J1, OCT, NOV).spread_mg, 53407); /* 120 000 x 3000 / 6740.75 */
-    assert_int_equal(ask(months, K1, OCT, NOV).spread_mg, 0);
-    assert_int_equal(ask(months, LONG, NOV, DEC).spread_mg, 0);
+    assert_spread(months, J1, OCT, NOV, 53407); /* 120 000 x 3000 / 6740.75 */
+    assert_spread(months, K1, OCT, NOV, 0);
+    assert_spread(months, LONG, NOV, DEC, 0);
     basis_months_free(months);
     basis_clear(&basis);
     books_close(&books);
@@ -311,6 +344,7 @@ static void spread_idle_energy_goes_by_the_hours_held_of_its_own_pool(void **sta
 static void more_used_than_there_was_is_an_error(void **state)
 {
     struct basis_months *months;
+    struct period_use use = use_of(J1);
     struct job_embodied job;
     struct error err = { "" };
     struct basis basis;
@@ -322,11 +356,96 @@ static void more_used_than_there_was_is_an_error(void **state)
                " asset \"server\" { class = GPU kg = 1 lifetime_years = 6 source = \"s\" } }\n");
     load(&books, &basis);
     months = basis_months_new(books.store, &basis, "c");
-    assert_int_equal(basis_job_embodied(months, J1, OCT, NOV, NULL, NULL, &job, &err), -ERANGE);
+    assert_int_equal(basis_job_embodied(months, &use, 1, OCT, NOV, NULL, NULL, &job, &err),
+                     -ERANGE);
     assert_non_null(strstr(err.text, "held 3000.0 GPU-hours in the month of 2026-10, and nodes had "
                                      "2112.0 in service: correct nodes"));
-    assert_int_equal(basis_job_embodied(months, J1, OCT + 1, NOV, NULL, NULL, &job, &err),
+    assert_int_equal(basis_job_embodied(months, &use, 1, OCT + 1, NOV, NULL, NULL, &job, &err),
                      -EINVAL);
+    basis_months_free(months);
+    basis_clear(&basis);
+    books_close(&books);
+}
+
+/* Storage and what nobody knows: their idle energy reaches the pools by node-hours, as a switch. */
+static void spread_idle_energy_of_no_pool_reaches_the_pools_by_node_hours(void **state)
+{
+    struct basis_months *months;
+    struct basis basis;
+    struct books books;
+
+    (void)state;
+    open_books(&books, "Zone=XX\nPUE=1.2\nIdlePolicy=spread\n", INVENTORY
+               "node_type \"storage\" { nodes = \"s1\" in_service = \"2024-01-01\" }\n");
+    /* g1 and c1 are in service for 744 h, g2 for 504 h: 1248 and 744 of 1992 node-hours. 3 kWh of
+       s1 and 1 kWh of x1, of no type, are 480 g: 300.723 g for GPU-hours, 179.277 g for cores. */
+    run(&books, "INSERT INTO node VALUES (6, 'c', 's1', 2, 64, 0, 1000)");
+    run(&books, "INSERT INTO node_hour VALUES (%d, 6, 10800000000, 0, 0, 0, 10800000000, 0, 0, 0,"
+        " 0, 0), (%d, 4, 3600000000, 0, 0, 0, 3600000000, 0, 0, 0, 0, 0)", OCT, OCT);
+    run(&books, "INSERT INTO cluster_hour VALUES ('c', %d, 14400000000, 0, 0, 0, 14400000000, 0, 0,"
+        " 0, 0, 0), ('c', %d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)", OCT, DEC - 3600);
+    load(&books, &basis);
+    months = basis_months_new(books.store, &basis, "c");
+    assert_spread(months, J1, OCT, NOV, 133838); /* 300 722 892 x 3000 / 6740.75, in ug */
+    assert_spread(months, K1, OCT, NOV, 119502); /* x1's job has 4 of 30 004 core-hours */
+    assert_as_report(&books, &basis, months, OCT, NOV);
+    assert_spread(months, LONG, NOV, DEC, 0);
+    basis_months_free(months);
+    basis_clear(&basis);
+    books_close(&books);
+}
+
+/* A node added in the month changes what an hour costs: of the month, not of its days. */
+static void parts_of_a_job_add_up_to_it_however_they_are_cut(void **state)
+{
+    static const int64_t cuts_s[] = { 3600, 86400, 7 * 86400, 30 * 86400 };
+    static const char *const settings[] = { "EmbodiedMode=capacity\n", "EmbodiedMode=share\n",
+                                            "EmbodiedMode=planned\nExpectedUtilisation=0.7\n" };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(settings); i++) {
+        struct basis_months *months;
+        struct basis basis;
+        struct books books;
+
+        open_books(&books, settings[i], INVENTORY);
+        load(&books, &basis);
+        months = basis_months_new(books.store, &basis, "c");
+        for (size_t j = 0; j < LENGTH(cuts_s); j++) {
+            struct job_embodied whole = ask(months, LONG, OCT, DEC);
+            exact sum = 0;
+
+            for (int64_t from_s = OCT; from_s < DEC; from_s += cuts_s[j])
+                sum += ask(months, LONG, from_s, from_s + cuts_s[j]).amount.of[1];
+            assert_true(sum <= whole.amount.of[1]);
+            assert_true(sum + 2000 >= whole.amount.of[1]); /* of 2^32 to the milligram */
+        }
+        basis_months_free(months);
+        basis_clear(&basis);
+        books_close(&books);
+    }
+}
+
+static void the_month_that_goes_on_ends_with_the_books(void **state)
+{
+    struct basis_months *months;
+    struct lines lines = { .count = 0 };
+    struct period_use use = use_of(LONG);
+    struct job_embodied job;
+    struct basis basis;
+    struct books books;
+
+    (void)state;
+    open_books(&books, "EmbodiedMode=share\n", INVENTORY);
+    run(&books, "INSERT INTO cluster_hour VALUES ('c', %d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+        NOV + 9 * 3600);
+    load(&books, &basis);
+    months = basis_months_new(books.store, &basis, "c");
+    assert_int_equal(basis_job_embodied(months, &use, 1, 0, DEC, take_line, &lines, &job, NULL), 0);
+    assert_int_equal(lines.count, 2);
+    assert_int_equal(lines.lines[0].to_s, NOV);
+    assert_int_equal(lines.lines[1].to_s, NOV + 10 * 3600);
+    assert_int_equal(lines.lines[1].used_ms, 40 * 3600000);
     basis_months_free(months);
     basis_clear(&basis);
     books_close(&books);
@@ -340,6 +459,9 @@ int main(void)
         cmocka_unit_test(a_job_of_two_months_has_a_line_for_each_that_can_be_redone_by_hand),
         cmocka_unit_test(what_no_inventory_knows_is_missing_and_not_nothing),
         cmocka_unit_test(spread_idle_energy_goes_by_the_hours_held_of_its_own_pool),
+        cmocka_unit_test(spread_idle_energy_of_no_pool_reaches_the_pools_by_node_hours),
+        cmocka_unit_test(parts_of_a_job_add_up_to_it_however_they_are_cut),
+        cmocka_unit_test(the_month_that_goes_on_ends_with_the_books),
         cmocka_unit_test(more_used_than_there_was_is_an_error),
     };
 
