@@ -7,6 +7,7 @@ libcarbon_report_la_SOURCES = \
 	accounting/report/cells.c accounting/report/cells.h \
 	accounting/report/columns.c accounting/report/columns.h \
 	accounting/report/format.c accounting/report/format.h \
+	accounting/report/html.c accounting/report/html.h \
 	accounting/report/json.c accounting/report/json.h \
 	accounting/report/profile.c accounting/report/profile.h \
 	accounting/report/profile_plot.c accounting/report/profile_plot.h \
@@ -24,7 +25,13 @@ libcarbon_report_la_SOURCES = \
 	accounting/report/period_tables.c \
 	accounting/report/period_text.c accounting/report/period_text.h \
 	accounting/report/period_trend.c accounting/report/period_work.h \
+	accounting/report/web.c accounting/report/web.h \
+	accounting/report/web_books.c accounting/report/web_figures.c \
+	accounting/report/web_notes.c accounting/report/web_plots.c \
+	accounting/report/web_style.c accounting/report/web_tables.c \
+	accounting/report/plot.c accounting/report/plot.h \
 	accounting/report/row.c accounting/report/row.h \
+	accounting/report/svg.c accounting/report/svg.h \
 	accounting/report/table.c accounting/report/table.h
 libcarbon_report_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)
 libcarbon_report_la_LIBADD = $(JANSSON_LIBS) $(SMARTCOLS_LIBS) -lm
