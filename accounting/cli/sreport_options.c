@@ -13,7 +13,7 @@
 
 enum {
     OPT_MONTH = 256, OPT_FACTOR_SET, OPT_MODE, OPT_TOP, OPT_DELIMITER, OPT_JSON, OPT_CSV,
-    OPT_SECTION, OPT_STRICT, OPT_USAGE,
+    OPT_HTML, OPT_SECTION, OPT_STRICT, OPT_USAGE,
 };
 
 const struct cli_option sreport_option_table[] = {
@@ -39,6 +39,8 @@ const struct cli_option sreport_option_table[] = {
     { OPT_JSON, "json", NULL, "everything as JSON, units in the keys "
       "(docs/formats/sreport-carbon.schema.json)" },
     { OPT_CSV, "csv", "DIR", "write one CSV file a section into this directory too" },
+    { OPT_HTML, "html", "FILE", "write a page to look at, to send and to print into this file too; "
+      "- for standard output instead of the text" },
     { 'n', "noheader", NULL, "tables without the report's head and without headings" },
     { OPT_STRICT, "strict", NULL, "exit with 3 when something is missing: energy of a node or an "
       "hour, grams, manufacture" },
@@ -115,7 +117,7 @@ static int set_output(struct sreport_options *options, enum sreport_output outpu
                       struct error *err)
 {
     if (options->output != SREPORT_TEXT && options->output != output)
-        return error_set(err, -EINVAL, "-p, -P and --json exclude each other: write one");
+        return error_set(err, -EINVAL, "-p, -P, --json and --html - exclude each other: write one");
     options->output = output;
     return 0;
 }
@@ -144,12 +146,16 @@ static int take_text(struct sreport_options *options, int code, const char *text
     case OPT_DELIMITER:
         options->delimiter = text;
         return *text ? 0 : error_set(err, -EINVAL, "--delimiter: write one character or more");
+    case OPT_HTML:
+        if (strcmp(text, "-") == 0)
+            return set_output(options, SREPORT_HTML, err);
+        break;
     default:
         break;
     }
     *(code == OPT_MONTH ? &options->month : code == 'S' ? &options->start :
       code == 'E' ? &options->end : code == 'M' ? &options->cluster :
-      code == OPT_CSV ? &options->csv_dir :
+      code == OPT_CSV ? &options->csv_dir : code == OPT_HTML ? &options->html_file :
       &options->config) = text;
     return 0;
 }
@@ -196,6 +202,10 @@ static int check(const struct sreport_options *options, struct error *err)
         return error_set(err, -EINVAL, "-E goes with -S: write when the report begins, too");
     if (options->sections[0] && options->output == SREPORT_JSON)
         return error_set(err, -EINVAL, "--json has all sections: leave out --section");
+    if (options->sections[0] && options->output == SREPORT_HTML)
+        return error_set(err, -EINVAL, "--html has all sections: leave out --section");
+    if (options->no_header && options->output == SREPORT_HTML)
+        return error_set(err, -EINVAL, "--html has its header: leave out -n");
     if (options->no_header && options->output == SREPORT_JSON)
         return error_set(err, -EINVAL, "--json has no header: leave out -n");
     return 0;

@@ -17,7 +17,8 @@
 extern const struct cli_option sreport_option_table[]; /* ends with name NULL */
 
 enum sreport_action { SREPORT_REPORT, SREPORT_HELP, SREPORT_USAGE, SREPORT_VERSION };
-enum sreport_output { SREPORT_TEXT, SREPORT_PARSABLE, SREPORT_PARSABLE_BARE, SREPORT_JSON };
+enum sreport_output { SREPORT_TEXT, SREPORT_PARSABLE, SREPORT_PARSABLE_BARE, SREPORT_JSON,
+                      SREPORT_HTML };
 
 #define SREPORT_SECTIONS_MAX 16
 
@@ -28,6 +29,7 @@ struct sreport_options {
     const char *month, *start, *end; /* as written */
     const char *cluster, *config, *delimiter;
     const char *csv_dir;
+    const char *html_file;           /* NULL: none, or standard output */
     const char *sections[SREPORT_SECTIONS_MAX]; /* NULL ends them; none: all */
     int64_t factor_set;              /* 0: the newest */
     bool has_mode;

@@ -25,3 +25,5 @@ EXTRA_DIST += tests/cli/sacct_profile.bats tests/cli/profile_fixture.sh \
 TESTS += tests/cli/sreport_carbon.bats
 EXTRA_DIST += tests/cli/sreport_carbon.bats tests/cli/sreport_fixture.sh \
 	tests/golden/sreport-carbon.txt
+TESTS += tests/cli/report_html.bats
+EXTRA_DIST += tests/cli/report_html.bats tests/cli/page_probe.html
