@@ -36,3 +36,11 @@ tests_unit_test_jobid_LDADD = $(sacct_unit_ldadd)
 tests_unit_test_estimate_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_estimate_CFLAGS = $(unit_cflags)
 tests_unit_test_estimate_LDADD = libcarbon-carbon.la $(unit_ldadd) -lm
+
+# the report of a period, on a database
+check_PROGRAMS += tests/unit/test_period_report
+TESTS += tests/unit/test_period_report
+tests_unit_test_period_report_SOURCES = tests/unit/test_period_report.c $(books_sources)
+tests_unit_test_period_report_CPPFLAGS = $(books_cppflags)
+tests_unit_test_period_report_CFLAGS = $(books_cflags)
+tests_unit_test_period_report_LDADD = libcarbon-report.la libcarbon-carbon.la $(books_ldadd)
