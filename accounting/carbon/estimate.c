@@ -13,15 +13,15 @@ static int find_hours(const struct estimate_input *input, struct estimate *estim
     estimate->hours = input->hours;
     estimate->device_hours = input->device_hours;
     if (input->hours > 0 && input->devices > 0 && input->device_hours > 0)
-        return error_set(err, -EINVAL, "--hours, the number of devices and their hours say the same "
-                         "thing twice: leave one of them out");
+        return error_set(err, -EINVAL, "--hours, the number of devices and their hours say the "
+                         "same thing twice: leave one of them out");
     if (estimate->hours <= 0 && input->devices > 0)
         estimate->hours = input->device_hours / input->devices;
     if (estimate->device_hours <= 0)
         estimate->device_hours = input->devices * input->hours;
     if (needs_duration && estimate->hours <= 0)
-        return error_set(err, -EINVAL, "constant power needs to know for how long: write --hours, or "
-                         "%s beside %s", input->cores ? "--cores" : "--gpus",
+        return error_set(err, -EINVAL, "constant power needs to know for how long: write --hours, "
+                         "or %s beside %s", input->cores ? "--cores" : "--gpus",
                          input->cores ? "--core-hours" : "--gpu-hours");
     estimate->node_hours = input->nodes > 0 ? input->nodes * estimate->hours : 0;
     if (input->devices_per_node > 0 && estimate->node_hours <= 0)
@@ -40,11 +40,11 @@ static int find_energy(const struct estimate_input *input, struct estimate *esti
         return error_set(err, -EINVAL, "--pue %.6g: no building uses less than the machines in it; "
                          "write 1 or more", input->pue);
     if (input->infrastructure_kw > 0 && input->pue > 1)
-        return error_set(err, -EINVAL, "--infrastructure-kw and --pue %.6g count the building twice: "
-                         "with measured infrastructure power write --pue 1", input->pue);
+        return error_set(err, -EINVAL, "--infrastructure-kw and --pue %.6g count the building "
+                         "twice: with measured infrastructure power write --pue 1", input->pue);
     if (input->has_energy && input->device_w > 0)
-        return error_set(err, -EINVAL, "--energy-kwh and --watts say the same thing twice: leave one "
-                         "of them out");
+        return error_set(err, -EINVAL, "--energy-kwh and --watts say the same thing twice: leave "
+                         "one of them out");
     if (!input->has_energy && (input->device_w <= 0 || estimate->device_hours <= 0))
         return error_set(err, -EINVAL, "no energy: write --gpu-hours and --watts, or --core-hours "
                          "and --watts, or --energy-kwh");
@@ -94,11 +94,11 @@ static int find_embodied(const struct estimate_input *input, struct estimate *es
         return error_set(err, -EINVAL, "embodied emissions are spread over a lifetime: write "
                          "--lifetime-years (such as 5)");
     if (input->utilisation <= 0 || input->utilisation > 1)
-        return error_set(err, -EINVAL, "--utilisation %.6g is the share of its life that hardware is "
-                         "used: above 0, at most 1", input->utilisation);
+        return error_set(err, -EINVAL, "--utilisation %.6g is the share of its life that hardware "
+                         "is used: above 0, at most 1", input->utilisation);
     if (of_nodes && estimate->node_hours <= 0)
-        return error_set(err, -EINVAL, "--node-kg needs the nodes' hours: write --devices-per-node, "
-                         "or --nodes with --hours");
+        return error_set(err, -EINVAL, "--node-kg needs the nodes' hours: write "
+                         "--devices-per-node, or --nodes with --hours");
     if (of_devices && estimate->device_hours <= 0)
         return error_set(err, -EINVAL, "--device-kg needs the devices' hours: write --gpu-hours");
     if (of_nodes)

@@ -66,8 +66,8 @@ static int read_number(const char *text, const char *name, double *ret, struct e
     uint64_t units;
 
     if (parse_decimal(text, DIGITS, NUMBER_MAX, &units) < 0)
-        return error_set(err, -EINVAL, "--%s \"%.40s\": write a number such as 2500 or 0.4, with at "
-                         "most %d decimals", name, text, DIGITS);
+        return error_set(err, -EINVAL, "--%s \"%.40s\": write a number such as 2500 or 0.4, "
+                         "with at most %d decimals", name, text, DIGITS);
     *ret = (double)units / UNITS;
     return 0;
 }
@@ -255,7 +255,8 @@ static void print_table(const struct estimate_run *run, bool mass, const double 
         if (part < PART_COUNT && !is_shown(run, (enum estimate_part)part, mass))
             continue;
         buf_init(&text);
-        scale_write(&text, &scale, part < PART_COUNT ? ticks[part] : scale_ticks(&scale, sum), true);
+        scale_write(&text, &scale, part < PART_COUNT ? ticks[part] : scale_ticks(&scale, sum),
+                    true);
         printf("  %-16s%9s %s", part < PART_COUNT ? part_title(run, (enum estimate_part)part)
                                                    : "total", text.data ? text.data : "",
                scale.unit->name);
@@ -301,8 +302,8 @@ static void print_method(const struct estimate_run *run)
     else if (input->has_intensity)
         printf("  intensity       %.10g g/kWh, as given\n", input->intensity_g_per_kwh);
     else
-        printf("  intensity       unknown: write --zone (such as FR) or --gco2 for the emissions of "
-               "running\n");
+        printf("  intensity       unknown: write --zone (such as FR) or --gco2 for the emissions "
+               "of running\n");
     if (run->result.has_embodied)
         printf("  manufacture     planned: kg over %.10g years of 8760 h, used %.10g %% of them\n",
                input->lifetime_years, input->utilisation * 100);
@@ -461,8 +462,8 @@ const struct command command_estimate = {
         "  --infrastructure-kw KW   the building's, where it was measured; then no --pue\n"
         "  --pue N            facility energy over machine energy; default 1\n"
         "  --zone Z           grid zone of the shipped table; or --gco2 N: grams per kWh\n"
-        "  --device-kg KG     manufacture of one GPU or core: kg, low:central:high, or a component\n"
-        "                     of embodied_factors.csv; --node-kg KG: of a node without them\n"
+        "  --device-kg KG     manufacture of one GPU or core: kg, low:central:high, or a\n"
+        "                     component of embodied_factors.csv; --node-kg KG: of a node without them\n"
         "  --lifetime-years Y     over which it is spread\n"
         "  --utilisation U    share of the lifetime that is used, above 0 to 1; default 1\n"
         "  --json             print JSON; full precision\n",

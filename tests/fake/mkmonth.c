@@ -292,7 +292,8 @@ static void add_job_hour(struct batch *batch, const struct node *node, const str
                          uint64_t ref, int64_t hour_s, uint64_t idle_uj[COMPONENT_COUNT])
 {
     const struct job *job = share->job;
-    int64_t span_ns = least(job->end_ns, hour_s * NS + HOUR_NS) - greatest(job->begin_ns, hour_s * NS);
+    int64_t span_ns =
+        least(job->end_ns, hour_s * NS + HOUR_NS) - greatest(job->begin_ns, hour_s * NS);
 
     if (span_ns <= 0)
         return;
