@@ -463,7 +463,8 @@ const struct command command_estimate = {
         "  --pue N            facility energy over machine energy; default 1\n"
         "  --zone Z           grid zone of the shipped table; or --gco2 N: grams per kWh\n"
         "  --device-kg KG     manufacture of one GPU or core: kg, low:central:high, or a\n"
-        "                     component of embodied_factors.csv; --node-kg KG: of a node without them\n"
+        "                     component of embodied_factors.csv; --node-kg KG: of a node\n"
+        "                     without them\n"
         "  --lifetime-years Y     over which it is spread\n"
         "  --utilisation U    share of the lifetime that is used, above 0 to 1; default 1\n"
         "  --json             print JSON; full precision\n",
