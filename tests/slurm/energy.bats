@@ -38,6 +38,21 @@ setup() {
         "$(truth_all 1 "$from" "$to" "${drams[@]}")" 0.5
 }
 
+@test "the profile of that job has its processors and its memory, and all of their energy" {
+    local profile component
+    id=$(site_sql 'SELECT MAX(job_id) FROM job WHERE end_s IS NOT NULL')
+    read -r key _ < <(allocation_of "$id")
+    profile=$(site_tool sacct-carbon --profile=csv "$id")
+    for component in cpu memory; do
+        near "$component, mJ" "$(booked_mj "$key" "$component")" "$(awk -F, -v c="$component" \
+            '$3 == c { sum += $4 * $5 * 1000 } END { printf "%d", sum }' <<< "$profile")" 20
+    done
+    site_tool sacct-carbon --profile "$id" > "$BATS_TEST_TMPDIR/profile"
+    for component in total processors memory; do
+        grep -q "^$component .* average .* W, peak .* W at " "$BATS_TEST_TMPDIR/profile"
+    done
+}
+
 @test "a step of 1 second is within 3 % of the truth" {
     # The step has all cores: what another package draws while the step has no core there is not its.
     id=$(submit --exclusive "srun -n1 -c8 sleep 0.3; srun -n1 -c8 $(bash_script 'burn 1' | sed 's/^exec //')")
