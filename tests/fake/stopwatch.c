@@ -6,7 +6,7 @@
  * For every line on standard input, run COMMAND, wait for it, and print the nanoseconds that took
  * (CLOCK_MONOTONIC, from just before the process is made until it has been waited for) and the most
  * memory that it held, KiB. Ends with the input. A command that fails prints nothing and ends it
- * with 1. scripts/bench-step starts one inside each cluster, so that entering the cluster is no part
+ * with 1. scripts/bench-step starts one inside each cluster, so that entering it is no part
  * of a figure.
  */
 #include <inttypes.h>
