@@ -47,7 +47,8 @@ const struct cli_option sacct_option_table[] = {
     { OPT_DELIMITER, "delimiter", "TEXT", "this instead of | with -p or -P" },
     { OPT_JSON, "json", NULL, "everything as JSON, units in the keys" },
     { OPT_PROFILE, "profile", "[=FORM]", "one job's power over time, by component; -N, -S and -E "
-      "say of which nodes and when; FORM is text (unless you say) or csv, and --json goes too" },
+      "say of which nodes and when; FORM is text (unless you say), csv or svg; "
+      "--json goes too" },
     { OPT_UNITS, "units", "UNIT", "energy in this unit: J, kJ, MJ, Wh, kWh, MWh or GWh" },
     { OPT_NOCONVERT, "noconvert", NULL, "J, W and g, however large" },
     { OPT_FACTOR_SET, "factor-set", "N", "grams by this factor set; else by the newest: carbonctl "
@@ -189,7 +190,7 @@ static int set_factor_set(struct sacct_options *options, const char *text, struc
 
 static int set_profile(struct sacct_options *options, const char *form, struct error *err)
 {
-    static const char *const forms[] = { "text", "csv" };
+    static const char *const forms[] = { "text", "csv", "svg" };
 
     options->profile = form ? SACCT_PROFILE_NONE : SACCT_PROFILE_TEXT;
     for (unsigned i = 0; form && i < sizeof(forms) / sizeof(*forms); i++)
@@ -197,7 +198,7 @@ static int set_profile(struct sacct_options *options, const char *form, struct e
             options->profile = (enum sacct_profile_form)(SACCT_PROFILE_TEXT + i);
     if (options->profile == SACCT_PROFILE_NONE)
         return error_set(err, -EINVAL, "--profile=%.20s: write --profile, --profile=csv or "
-                         "--profile --json", form);
+                         "--profile=svg, or --profile --json", form);
     return 0;
 }
 
@@ -297,8 +298,8 @@ static int check_profile(const struct sacct_options *options, struct error *err)
         return error_set(err, -EINVAL, "-o, -n, -p and -P are of tables of jobs: for a table of "
                          "minutes write --profile=csv");
     if (options->output == SACCT_JSON && options->profile != SACCT_PROFILE_TEXT)
-        return error_set(err, -EINVAL, "--profile=csv and --json exclude each other: write "
-                         "one");
+        return error_set(err, -EINVAL, "--profile=csv, --profile=svg and --json exclude each "
+                         "other: write one");
     if (options->factor_set || options->energy_unit)
         return error_set(err, -EINVAL, "--factor-set is of grams and --units of energy, and a "
                          "profile is of power: leave them out");

@@ -20,7 +20,7 @@ extern const struct cli_option sacct_option_table[]; /* ends with name NULL */
 
 enum sacct_action { SACCT_QUERY, SACCT_HELP, SACCT_USAGE, SACCT_HELPFORMAT, SACCT_VERSION };
 enum sacct_profile_form {
-    SACCT_PROFILE_NONE, SACCT_PROFILE_TEXT, SACCT_PROFILE_CSV
+    SACCT_PROFILE_NONE, SACCT_PROFILE_TEXT, SACCT_PROFILE_CSV, SACCT_PROFILE_SVG
 };
 enum sacct_output { SACCT_TABLE, SACCT_PARSABLE, SACCT_PARSABLE_BARE, SACCT_JSON };
 

@@ -126,6 +126,8 @@ static size_t terminal_width(void)
 int sacct_profile_write(const struct sacct_profile *profile, const struct sacct_options *options,
                         struct buf *buf, struct error *err)
 {
+    if (options->profile == SACCT_PROFILE_SVG)
+        return profile_svg(&profile->view, buf, err);
     if (options->output != SACCT_JSON && options->profile == SACCT_PROFILE_TEXT)
         return profile_draw(&profile->view, terminal_width(), buf, err);
     if (buf_failed(&profile->table))

@@ -11,7 +11,7 @@ libcarbon_report_la_SOURCES = \
 	accounting/report/json.c accounting/report/json.h \
 	accounting/report/profile.c accounting/report/profile.h \
 	accounting/report/profile_plot.c accounting/report/profile_plot.h \
-	accounting/report/profile_text.c \
+	accounting/report/profile_svg.c accounting/report/profile_text.c \
 	accounting/report/json_doc.c accounting/report/json_doc.h \
 	accounting/report/month.c accounting/report/month.h \
 	accounting/report/period_fields.c accounting/report/period_fields.h \

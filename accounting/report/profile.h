@@ -1,5 +1,5 @@
 /*
- * profile.h - a job's power over time: drawn in a terminal, as CSV and as JSON
+ * profile.h - a job's power over time: drawn in a terminal, as SVG, as CSV and as JSON
  *
  * All append to a buf. The same minutes give the same bytes, in one time zone.
  */
@@ -14,6 +14,9 @@
 /* Nothing to draw: -ENODATA, with the reason. Else -ENOMEM. */
 MUST_CHECK int profile_draw(const struct profile_view *view, size_t width, struct buf *buf,
                             struct error *err);
+
+/* One file that needs no other, in the colours that its reader prefers, light or dark. */
+MUST_CHECK int profile_svg(const struct profile_view *view, struct buf *buf, struct error *err);
 
 /* Tables: one row for each minute, node and component. */
 void profile_csv_head(struct buf *buf);

@@ -21,7 +21,7 @@ EXTRA_DIST += tests/cli/docs.bats tests/data/bloom/bloom.spec tests/data/bloom/c
 TESTS += tests/cli/sacct_profile.bats
 EXTRA_DIST += tests/cli/sacct_profile.bats tests/cli/profile_fixture.sh \
 	tests/golden/profile-200.txt tests/golden/profile-200-n1.txt tests/golden/profile-201.txt \
-	tests/golden/profile-202.txt
+	tests/golden/profile-202.txt tests/golden/profile-200.svg
 TESTS += tests/cli/sreport_carbon.bats
 EXTRA_DIST += tests/cli/sreport_carbon.bats tests/cli/sreport_fixture.sh \
 	tests/golden/sreport-carbon.txt

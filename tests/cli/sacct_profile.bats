@@ -91,6 +91,16 @@ same() { # EXPECTED ACTUAL
         diff - <(printf 'n2\nnode\n')
 }
 
+@test 'as SVG it is one picture that says what it shows' {
+    "$top_builddir/sacct-carbon" --profile=svg 200 | golden profile-200.svg
+    "$top_builddir/sacct-carbon" --profile=svg 203 > "$books/203.svg"
+    grep -qF '<title id="title">Power of job 203 (\x1b[31m&lt;b\u202e&amp;)</title>' \
+        "$books/203.svg"
+    same 1 "$(grep -o 'http[s]*:' "$books/203.svg" | wc -l)" # the name space, which is not fetched
+    command -v xmllint >/dev/null || skip "no xmllint: scripts/deps test installs it"
+    xmllint --noout "$books/203.svg" "$top_srcdir/tests/golden/profile-200.svg"
+}
+
 @test 'as JSON too' {
     profile --json 201 | jq -e '.job_id == "201" and .running and (.minutes | length == 3) and
         .minutes[2] == { minute_utc: "2026-11-20T10:02:00Z", node: "n3", component: "cpu",
