@@ -209,6 +209,12 @@ static void place_below(struct report_group *group, const char *parent, struct r
     }
 }
 
+static void sort_group(struct report_group *group)
+{
+    if (group->count > 0)
+        qsort(group->lines, group->count, sizeof(*group->lines), compare_lines);
+}
+
 static int make_tree(const struct inventory *inventory, struct report_group *group)
 {
     struct report_line *sorted;
@@ -219,7 +225,7 @@ static int make_tree(const struct inventory *inventory, struct report_group *gro
     if (add_parents(inventory, group) < 0)
         return -ENOMEM;
     sum_tree(group);
-    qsort(group->lines, group->count, sizeof(*group->lines), compare_lines);
+    sort_group(group);
     sorted = calloc(group->count + 1, sizeof(*sorted));
     if (!sorted)
         return -ENOMEM;
@@ -227,12 +233,6 @@ static int make_tree(const struct inventory *inventory, struct report_group *gro
     free(group->lines);
     group->lines = sorted;
     return 0;
-}
-
-static void sort_group(struct report_group *group)
-{
-    if (group->count > 0)
-        qsort(group->lines, group->count, sizeof(*group->lines), compare_lines);
 }
 
 int work_groups(struct work *work, struct error *err)

@@ -454,6 +454,11 @@ static int write_types(struct ptext *page, struct error *err)
         return error_set(err, -ENOMEM, "no memory for the report");
     ticks = weights + count + 1;
     ptext_title(page, "By node type, with what no job held");
+    if (count == 0) {
+        buf_printf(page->buf, "  no node in this period\n");
+        free(weights);
+        return 0;
+    }
     for (size_t i = 0; i < count; i++)
         weights[i] = report->types[i].counted_mj;
     (void)apportion(scale_ticks(&energy, (double)report->counted_mj), weights, count, ticks);
@@ -700,7 +705,7 @@ static int write_trend(struct ptext *page, struct error *err)
     struct cells cells = { 0 };
     size_t columns = 3u + grams + inventory + (grams && inventory);
 
-    ptext_title(page, "13 months");
+    ptext_title(page, "The last 13 months");
     for (size_t i = 0; i < columns; i++)
         cells_column(&cells, i > 0 && i + 1 < columns);
     cells_text(&cells, "month");

@@ -174,8 +174,7 @@ static void write_grid(struct ptext *page)
 
     label(page, "Grid");
     if (!report->has_grams) {
-        buf_printf(page->buf, "no zone is set: write Zone=FR or another in carbon.conf, then "
-                   "carbonctl factors update; ");
+        buf_printf(page->buf, "no zone is set: Zone in carbon.conf, then carbonctl factors update; ");
         write_pue(page);
         return;
     }
@@ -205,7 +204,7 @@ static void write_grid(struct ptext *page)
 static void write_mode(struct ptext *page)
 {
     static const char *const words[] = {
-        "capacity: jobs carry the hardware by device-hours; hours that nobody held are apart",
+        "capacity: jobs carry hardware by device-hours; hours that nobody held are apart",
         "share: jobs carry all of the hardware, by device-hours",
         "planned: jobs carry the hardware as if it were used as planned",
     };
@@ -431,10 +430,10 @@ static void write_mass_balance(struct ptext *page)
         int first, last; /* of the parts */
         const char *words;
     } sums[] = {
-        { PART_ACTIVE, PART_SPREAD, "operation of jobs" },
+        { PART_ACTIVE, PART_SPREAD, "jobs' operation" },
         { PART_SYSTEM, PART_UNALLOCATED, "system and unallocated" },
-        { PART_EMBODIED, PART_EMBODIED, "embodied of jobs" },
-        { PART_EMBODIED_UNALLOCATED, PART_EMBODIED_UNALLOCATED, "embodied unused" },
+        { PART_EMBODIED, PART_EMBODIED, "embodied used" },
+        { PART_EMBODIED_UNALLOCATED, PART_EMBODIED_UNALLOCATED, "unused" },
         { PART_WRITTEN_OFF, PART_UNRECOVERED, "written off or unrecovered" },
     };
     struct shown_parts shown = shown_parts_of(page);
@@ -502,8 +501,7 @@ static void write_scopes(struct ptext *page)
         return;
     }
     ptext_mass(page, acquired->central);
-    buf_printf(page->buf, " acquired in this period, in full: do not add (the total has it over "
-               "its years)\n");
+    buf_printf(page->buf, " acquired in this period: do not add (the total has it over its years)\n");
 }
 
 /* --- warnings --------------------------------------------------------------------------------- */

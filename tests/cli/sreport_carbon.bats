@@ -166,7 +166,7 @@ golden() { # NAME, then the output on standard input
     same '0 0 24' "$(get '"\(.jobs.jobs) \(.accounts | length) \(.period.hours)"')"
     run -0 sreport-carbon -S 2026-10-31 -E 2026-11-01
     says 'no job in this period'
-    says '0 operation of jobs'
+    says "= 0 jobs' operation"
 }
 
 @test 'a month without any energy says so, with status 2' {
