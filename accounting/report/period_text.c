@@ -174,7 +174,8 @@ static void write_grid(struct ptext *page)
 
     label(page, "Grid");
     if (!report->has_grams) {
-        buf_printf(page->buf, "no zone is set: Zone in carbon.conf, then carbonctl factors update; ");
+        buf_printf(page->buf, "no zone is set: Zone in carbon.conf, then carbonctl factors "
+                   "update; ");
         write_pue(page);
         return;
     }
@@ -501,7 +502,8 @@ static void write_scopes(struct ptext *page)
         return;
     }
     ptext_mass(page, acquired->central);
-    buf_printf(page->buf, " acquired in this period: do not add (the total has it over its years)\n");
+    buf_printf(page->buf, " acquired in this period: do not add (the total has it over its "
+               "years)\n");
 }
 
 /* --- warnings --------------------------------------------------------------------------------- */
