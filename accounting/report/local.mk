@@ -29,6 +29,7 @@ libcarbon_report_la_SOURCES = \
 	accounting/report/web_books.c accounting/report/web_figures.c \
 	accounting/report/web_notes.c accounting/report/web_plots.c \
 	accounting/report/web_style.c accounting/report/web_tables.c \
+	accounting/report/web_times.c \
 	accounting/report/plot.c accounting/report/plot.h \
 	accounting/report/row.c accounting/report/row.h \
 	accounting/report/svg.c accounting/report/svg.h \

@@ -2,8 +2,8 @@
  * web.h - the HTML page of a period report, between its own files
  *
  * web.c puts the page together, web_figures.c decides what is shown (units, rounded amounts that
- * add up), web_plots.c draws, web_tables.c lists, web_notes.c says what the figures rest on,
- * web_style.c holds the style sheet. "Electricity" is operational, "hardware" embodied emissions.
+ * add up), web_plots.c draws, web_tables.c, web_times.c and web_books.c list, web_notes.c says what
+ * the figures rest on, web_style.c holds the style sheet. "Electricity" is operational, "hardware" embodied emissions.
  */
 #ifndef CARBON_REPORT_WEB_H
 #define CARBON_REPORT_WEB_H
@@ -75,10 +75,10 @@ void web_figures(struct web_page *page); /* everything above n_notes, from repor
 uint64_t web_amount_of(const struct web_page *page, const struct amounts *amounts);
 /* Rounded amounts of count lines that are all jobs, by largest remainder. False: no memory. */
 bool web_share_out(const struct web_page *page, const struct report_line *lines, size_t count,
-                    struct web_cells *cells);
+                   struct web_cells *cells);
 /* With everything below, of accounts in tree order. */
 void web_sum_trees(const struct report_line *lines, size_t count, const struct web_cells *own,
-                    struct web_cells *trees);
+                   struct web_cells *trees);
 
 /* "3 October 2026", "1 October 2026, 13:00"; "Oct 2026" */
 void web_day(struct buf *buf, int64_t instant_s);
@@ -87,6 +87,11 @@ void web_month_short(struct buf *buf, int64_t instant_s);
 /* Amount of milligrams with its unit; one of millijoules. */
 void web_mass(struct buf *buf, double mg);
 void web_energy(struct buf *buf, double mj);
+
+#define WEB_UNIT_SIZE 32
+/* "kg CO₂e", as columns are headed */
+void web_mass_unit(char text[WEB_UNIT_SIZE], const struct scale *scale);
+void web_row_end(struct buf *buf); /* of any table */
 
 /* --- the rest --------------------------------------------------------------------------------- */
 
@@ -98,6 +103,8 @@ void web_swatch(struct buf *buf, const char *class);
 
 void web_parts_table(const struct web_page *page);
 void web_tables(const struct web_page *page);
+void web_days_table(const struct web_page *page);
+void web_months_table(const struct web_page *page);
 void web_protocol(const struct web_page *page);
 void web_hardware(const struct web_page *page);
 void web_balance_tables(const struct web_page *page);

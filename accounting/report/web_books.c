@@ -131,8 +131,7 @@ void web_hardware(const struct web_page *page)
     const struct embodied_period *embodied = &page->report->embodied;
     uint64_t most_mg = 0;
     struct scale scale;
-    char unit[32];
-    struct buf room;
+    char unit[WEB_UNIT_SIZE];
 
     if (!page->hardware) {
         buf_printf(page->buf, "<p>Not known: the factor set has no inventory of the machines "
@@ -144,8 +143,7 @@ void web_hardware(const struct web_page *page)
         most_mg = embodied->parts[i].amount.central > most_mg ? embodied->parts[i].amount.central
                                                               : most_mg;
     scale = scale_of(mass_units, NULL, (double)most_mg * UG_PER_MG);
-    buf_init_fixed(&room, unit, sizeof(unit));
-    buf_printf(&room, "%s CO₂e", scale.unit->name);
+    web_mass_unit(unit, &scale);
     const struct html_column columns[] = {
         { "Asset", NULL, false }, { "Counted with", NULL, false }, { "Pieces", NULL, true },
         { "Making one", "CO₂e", true }, { "Lifetime", NULL, true }, { "This period", unit, true },
@@ -217,14 +215,12 @@ static void balance_mass(const struct web_page *page)
 {
     const struct period_report *report = page->report;
     const struct web_balance *balance = &page->balance;
-    char unit[32];
-    struct buf room;
+    char unit[WEB_UNIT_SIZE];
     const struct html_column columns[] = {
         { "Emissions", NULL, false }, { "Amount", unit, true },
     };
 
-    buf_init_fixed(&room, unit, sizeof(unit));
-    buf_printf(&room, "%s CO₂e", page->mass.unit->name);
+    web_mass_unit(unit, &page->mass);
     html_table_begin(page->buf, "balance-emissions", "Where the emissions belong",
                      page->grams ? "Electricity with its part of the building." : NULL, columns, 2,
                      false);

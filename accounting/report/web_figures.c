@@ -77,6 +77,19 @@ uint64_t web_amount_of(const struct web_page *page, const struct amounts *amount
     return page->grams ? amounts_total_mg(amounts) : amounts->active_mj + amounts->idle_mj;
 }
 
+void web_mass_unit(char text[WEB_UNIT_SIZE], const struct scale *scale)
+{
+    struct buf room;
+
+    buf_init_fixed(&room, text, WEB_UNIT_SIZE);
+    buf_printf(&room, "%s CO₂e", scale->unit->name);
+}
+
+void web_row_end(struct buf *buf)
+{
+    buf_printf(buf, "</tr>\n");
+}
+
 /* The leaves of the period's emissions: what is shown is a sum of leaves, and each of its ticks
    belongs to one, so that every sum on the page closes. */
 enum leaf {
@@ -248,7 +261,7 @@ static void jobs_of(struct web_page *page)
 }
 
 bool web_share_out(const struct web_page *page, const struct report_line *lines, size_t count,
-                    struct web_cells *cells)
+                   struct web_cells *cells)
 {
     const struct web_cells *total = &page->jobs.total;
     uint64_t *weights = calloc(2 * count + 1, sizeof(*weights)), *ticks = weights + count;
@@ -275,7 +288,7 @@ bool web_share_out(const struct web_page *page, const struct report_line *lines,
 }
 
 void web_sum_trees(const struct report_line *lines, size_t count, const struct web_cells *own,
-                    struct web_cells *trees)
+                   struct web_cells *trees)
 {
     for (size_t i = 0; i < count; i++) {
         trees[i] = own[i];

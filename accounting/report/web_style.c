@@ -4,16 +4,18 @@
 
 /*
  * Blues are electricity, oranges hardware: told apart by those who see no red or no green as well.
- * Each kind has its own lightness or pattern, so that a greyscale print tells them apart. Text has
- * a contrast of at least 4.5, outlines of 3 (WCAG 2.1, 1.4.3 and 1.4.11). Paper is always light.
+ * Each kind has its own lightness (of grey: active 29 %, idle 49 %, hardware 68 %) or pattern, so
+ * that a greyscale print tells them apart. Text has a contrast of at least 4.5, outlines of 3
+ * (WCAG 2.1, 1.4.3 and 1.4.11). Paper is always light.
  */
 const char web_style[] =
     ":root{color-scheme:light;--bg:#fff;--card:#f3f6fa;--ink:#16202c;--dim:#4d5a69;"
-    "--rule:#c9d2dc;--blue:#0b4f96;--mid:#3d8bd0;--pale:#d6e6f6;--orange:#b04a00;"
-    "--cream:#fde3cb;--line:#16202c;--warn:#8a4b00}\n"
+    "--rule:#c9d2dc;--blue:#0b4f96;--mid:#3d8bd0;--pale:#d6e6f6;--orange:#a34400;"
+    "--amber:#f2a355;--cream:#fde3cb;--line:#16202c;--warn:#8a4b00}\n"
     "@media screen and (prefers-color-scheme:dark){:root{color-scheme:dark;--bg:#10151c;"
     "--card:#1a222d;--ink:#e9eef4;--dim:#a9b6c5;--rule:#39465a;--blue:#86bdf5;--mid:#3f7fbf;"
-    "--pale:#1f3550;--orange:#ff9c4d;--cream:#4a2b12;--line:#fff;--warn:#ffb870}}\n"
+    "--pale:#1f3550;--orange:#ff9c4d;--amber:#ff9c4d;--cream:#4a2b12;"
+    "--line:#fff;--warn:#ffb870}}\n"
     "*{box-sizing:border-box}\n"
     "html{-webkit-text-size-adjust:100%;text-size-adjust:100%}\n"
     "body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"
@@ -57,7 +59,7 @@ const char web_style[] =
     ".p-overhead{fill:url(#f-overhead);stroke:var(--blue)}\n"
     ".p-free{fill:url(#f-free);stroke:var(--blue)}\n"
     ".p-spread{fill:url(#f-spread);stroke:var(--blue)}\n"
-    ".p-used{fill:var(--orange);stroke:var(--orange)}\n"
+    ".p-used{fill:var(--amber);stroke:var(--orange)}\n"
     ".p-unused{fill:url(#f-unused);stroke:var(--orange)}\n"
     ".p-written{fill:url(#f-written);stroke:var(--orange)}\n"
     ".pale{fill:var(--pale)}.cream{fill:var(--cream)}.dot{fill:var(--blue)}\n"

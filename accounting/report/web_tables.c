@@ -7,20 +7,10 @@
 
 #include "core/apportion.h"
 #include "report/html.h"
-#include "report/month.h"
 
 #define UG_PER_MG 1000.0
 #define SHOWN_USERS 50
 #define DEEPEST 6 /* classes d0 to d6 of the style sheet indent names */
-#define MASS_UNIT_SIZE 32
-
-static void mass_unit(char text[MASS_UNIT_SIZE], const struct scale *scale)
-{
-    struct buf room;
-
-    buf_init_fixed(&room, text, MASS_UNIT_SIZE);
-    buf_printf(&room, "%s CO₂e", scale->unit->name);
-}
 
 static void row_head(struct buf *buf, const char *name, unsigned depth)
 {
@@ -36,11 +26,6 @@ static void row_head(struct buf *buf, const char *name, unsigned depth)
 static void row_words(struct buf *buf, const char *words)
 {
     buf_printf(buf, "<tr><th scope=\"row\">%s</th>", words);
-}
-
-static void row_end(struct buf *buf)
-{
-    buf_printf(buf, "</tr>\n");
 }
 
 /* --- parts ------------------------------------------------------------------------------------ */
@@ -60,13 +45,13 @@ static void part_row(const struct web_page *page, const struct web_part *part,
 void web_parts_table(const struct web_page *page)
 {
     const struct scale *scale = page->grams ? &page->mass : &page->energy;
-    char unit[MASS_UNIT_SIZE];
+    char unit[WEB_UNIT_SIZE];
     const struct html_column columns[] = {
         { "Part", NULL, false }, { "Amount", page->grams ? unit : scale->unit->name, true },
         { "Share", NULL, true },
     };
 
-    mass_unit(unit, scale);
+    web_mass_unit(unit, scale);
     html_table_begin(page->buf, "parts", "The parts", NULL, columns, 3, false);
     for (size_t i = 0; i < page->n_parts; i++)
         part_row(page, &page->parts[i], scale);
@@ -101,7 +86,7 @@ static void group_begin(const struct web_page *page, const struct group_table *t
 {
     const char *energy = page->jobs.energy.unit->name;
     bool both = page->grams && page->hardware;
-    char mass[MASS_UNIT_SIZE];
+    char mass[WEB_UNIT_SIZE];
     const struct html_column columns[] = {
         { table->title, NULL, false },
         { "Jobs", NULL, true },
@@ -113,7 +98,7 @@ static void group_begin(const struct web_page *page, const struct group_table *t
         { "Share", NULL, true },
     };
 
-    mass_unit(mass, &page->jobs.mass);
+    web_mass_unit(mass, &page->jobs.mass);
     html_table_begin(page->buf, table->id, table->lead, table->rest, columns,
                      sizeof(columns) / sizeof(*columns), table->group->count > 24);
 }
@@ -142,7 +127,7 @@ static void group_cells(const struct web_page *page, const struct amounts *amoun
                    web_amount_of(page, own_amounts) > 0);
     html_percent(page->buf, web_amount_of(page, amounts),
                  web_amount_of(page, &page->report->jobs));
-    row_end(page->buf);
+    web_row_end(page->buf);
 }
 
 static void add_line(struct amounts *sum, struct web_cells *cells,
@@ -323,12 +308,12 @@ static void type_row(const struct web_page *page, const struct report_type *type
         html_ticks(buf, &page->mass,
                    scale_ticks(&page->mass, (double)type->embodied.central * UG_PER_MG),
                    type->embodied.central > 0);
-    row_end(buf);
+    web_row_end(buf);
 }
 
 static void write_types(const struct web_page *page)
 {
-    char mass[MASS_UNIT_SIZE];
+    char mass[WEB_UNIT_SIZE];
     const struct html_column columns[] = {
         { "Node type", NULL, false }, { "Nodes", NULL, true }, { "Held by jobs", NULL, true },
         { "Energy", page->energy.unit->name, true },
@@ -338,7 +323,7 @@ static void write_types(const struct web_page *page)
 
     if (page->report->n_types == 0)
         return;
-    mass_unit(mass, &page->mass);
+    web_mass_unit(mass, &page->mass);
     html_table_begin(page->buf, "types", "Node types",
                      "Whole machines, held by jobs or not. Hardware is without switches, storage "
                      "and whatever else is shared.",
@@ -390,7 +375,7 @@ static void job_row(const struct web_page *page, const struct report_job *job,
         html_ticks(buf, mass, parts[1], weights[1] > 0);
     if (page->grams && page->hardware)
         html_ticks(buf, mass, parts[0] + parts[1], weights[0] + weights[1] > 0);
-    row_end(buf);
+    web_row_end(buf);
 }
 
 static void write_jobs(const struct web_page *page)
@@ -398,7 +383,7 @@ static void write_jobs(const struct web_page *page)
     const struct period_report *report = page->report;
     double most_mj = 0, most_mg = 0;
     struct scale energy, mass;
-    char unit[MASS_UNIT_SIZE];
+    char unit[WEB_UNIT_SIZE];
 
     if (report->n_top == 0)
         return;
@@ -412,7 +397,7 @@ static void write_jobs(const struct web_page *page)
     }
     energy = scale_of(energy_units, NULL, most_mj);
     mass = scale_of(mass_units, NULL, most_mg * UG_PER_MG);
-    mass_unit(unit, &mass);
+    web_mass_unit(unit, &mass);
     const struct html_column columns[] = {
         { "Job", NULL, false }, { "User", NULL, false },
         { "Account", NULL, false }, { "State", NULL, false }, { "Energy", energy.unit->name, true },
@@ -428,159 +413,13 @@ static void write_jobs(const struct web_page *page)
     html_table_end(page->buf, false);
 }
 
-/* --- days and months -------------------------------------------------------------------------- */
-
-static void day_row(const struct web_page *page, const struct report_day *day,
-                    const struct scale *energy, const struct scale *mass)
-{
-    struct buf *buf = page->buf;
-
-    int year, month, number;
-
-    month_parts(day->day_s, &year, &month, &number);
-    buf_printf(buf, "<tr><th scope=\"row\" class=\"when\">%d %.3s %d</th>", number,
-               month_names[month], year);
-    html_ticks(buf, energy, scale_ticks(energy, (double)day->counted_mj), day->counted_mj > 0);
-    if (page->grams) {
-        html_ticks(buf, mass, scale_ticks(mass, (double)day->operational_mg * UG_PER_MG),
-                   day->operational_mg > 0);
-        buf_printf(buf, "<td class=\"n\">");
-        if (day->ug_per_kwh > 0)
-            format_number(buf, (double)day->ug_per_kwh / 1e6);
-        else
-            buf_printf(buf, "–");
-        buf_printf(buf, "</td>");
-        html_count(buf, day->annual_hours);
-    }
-    html_count(buf, day->hours);
-    row_end(buf);
-}
-
-static void write_days(const struct web_page *page)
-{
-    const struct period_report *report = page->report;
-    double most_mj = 0, most_mg = 0;
-    struct scale energy, mass;
-    char unit[MASS_UNIT_SIZE];
-
-    if (report->n_days == 0)
-        return;
-    for (size_t i = 0; i < report->n_days; i++) {
-        double mj = (double)report->days[i].counted_mj;
-        double mg = (double)report->days[i].operational_mg;
-
-        most_mj = mj > most_mj ? mj : most_mj;
-        most_mg = mg > most_mg ? mg : most_mg;
-    }
-    energy = scale_of(energy_units, NULL, most_mj);
-    mass = scale_of(mass_units, NULL, most_mg * UG_PER_MG);
-    mass_unit(unit, &mass);
-    const struct html_column columns[] = {
-        { "Day (UTC)", NULL, false }, { "Energy", energy.unit->name, true },
-        { page->grams ? "Electricity" : NULL, unit, true },
-        { page->grams ? "Grid intensity" : NULL, "g CO₂e/kWh", true },
-        { page->grams ? "Hours at annual value" : NULL, NULL, true },
-        { "Hours with energy", NULL, true },
-    };
-
-    html_table_begin(page->buf, "days", "Days",
-                     page->grams ? "Grid intensity is the mean over the day’s energy." : NULL,
-                     columns, sizeof(columns) / sizeof(*columns), report->n_days > 31);
-    for (size_t i = 0; i < report->n_days; i++)
-        day_row(page, &report->days[i], &energy, &mass);
-    html_table_end(page->buf, false);
-}
-
-/* The page has rounded this one's parts already: they are the same to the last digit. */
-static bool is_this_month(const struct web_page *page, const struct report_month *month,
-                          const struct scale *mass)
-{
-    return page->is_month && month->month_s == page->report->period.from_s &&
-           month->total_mg == page->report->total_mg && page->report->jobs.spread_mg == 0 &&
-           mass->unit == page->mass.unit && mass->decimals == page->mass.decimals;
-}
-
-static void month_masses(const struct web_page *page, const struct report_month *month,
-                         const struct scale *mass)
-{
-    uint64_t weights[] = { month->active_mg + month->idle_mg,
-                           month->system_mg + month->unallocated_mg, month->overhead_mg,
-                           month->embodied.central };
-    uint64_t ticks = scale_ticks(mass, (double)month->total_mg * UG_PER_MG), parts[4];
-    size_t count = page->hardware ? 4 : 3;
-
-    if (is_this_month(page, month, mass))
-        memcpy(parts, page->month, sizeof(parts));
-    else
-        (void)apportion(ticks, weights, count, parts);
-    for (size_t i = 0; i < count; i++)
-        html_ticks(page->buf, mass, parts[i], weights[i] > 0);
-    html_ticks(page->buf, mass, ticks, month->total_mg > 0);
-}
-
-static void month_row(const struct web_page *page, const struct report_month *month,
-                      const struct scale *energy, const struct scale *mass)
-{
-    struct buf *buf = page->buf;
-
-    buf_printf(buf, "<tr><th scope=\"row\" class=\"when\">");
-    web_month_short(buf, month->month_s);
-    buf_printf(buf, "</th>");
-    if (!month->has) {
-        buf_printf(buf, "<td colspan=\"%d\">no figures</td>",
-                   page->grams ? (page->hardware ? 7 : 6) : 2);
-        row_end(buf);
-        return;
-    }
-    html_ticks(buf, energy, scale_ticks(energy, (double)month->counted_mj),
-               month->counted_mj > 0);
-    html_percent(buf, month->measured_mj, month->counted_mj);
-    if (page->grams)
-        month_masses(page, month, mass);
-    row_end(buf);
-}
-
-static void write_months(const struct web_page *page)
-{
-    const struct period_report *report = page->report;
-    double most_mj = 0, most_mg = 0;
-    struct scale energy, mass;
-    char unit[MASS_UNIT_SIZE];
-
-    if (report->n_trend == 0)
-        return;
-    for (size_t i = 0; i < report->n_trend; i++) {
-        double mj = (double)report->trend[i].counted_mj;
-        double mg = (double)report->trend[i].total_mg;
-
-        most_mj = mj > most_mj ? mj : most_mj;
-        most_mg = mg > most_mg ? mg : most_mg;
-    }
-    energy = scale_of(energy_units, NULL, most_mj);
-    mass = scale_of(mass_units, NULL, most_mg * UG_PER_MG);
-    mass_unit(unit, &mass);
-    const struct html_column columns[] = {
-        { "Month (UTC)", NULL, false }, { "Energy", energy.unit->name, true },
-        { "Measured", NULL, true },
-        { page->grams ? "Electricity of jobs" : NULL, unit, true },
-        { page->grams ? "Free machines, system" : NULL, unit, true },
-        { page->grams ? "Cooling and power supply" : NULL, unit, true },
-        { page->grams && page->hardware ? "Hardware" : NULL, unit, true },
-        { page->grams ? "Total" : NULL, unit, true },
-    };
-
-    html_table_begin(page->buf, "months", "Months", NULL, columns,
-                     sizeof(columns) / sizeof(*columns), false);
-    for (size_t i = 0; i < report->n_trend; i++)
-        month_row(page, &report->trend[i], &energy, &mass);
-    html_table_end(page->buf, false);
-}
+/* --- all of them ------------------------------------------------------------------------------ */
 
 void web_tables(const struct web_page *page)
 {
     write_groups(page);
     write_types(page);
     write_jobs(page);
-    write_days(page);
-    write_months(page);
+    web_days_table(page);
+    web_months_table(page);
 }
