@@ -3,7 +3,8 @@
  *
  * web.c puts the page together, web_figures.c decides what is shown (units, rounded amounts that
  * add up), web_plots.c draws, web_tables.c, web_times.c and web_books.c list, web_notes.c says what
- * the figures rest on, web_style.c holds the style sheet. "Electricity" is operational, "hardware" embodied emissions.
+ * the figures rest on, web_style.c holds the style sheet. "Electricity" is operational, "hardware"
+ * embodied emissions.
  */
 #ifndef CARBON_REPORT_WEB_H
 #define CARBON_REPORT_WEB_H
