@@ -289,13 +289,20 @@ static void sum_assets(const struct work *work, int type, struct range_mg *sum)
     }
 }
 
-static enum pool_kind pool_of_line(const struct work *work, size_t line)
+/* POOL_COUNT: a type whose time is part of no pool, such as storage. */
+static unsigned pool_of_line(const struct work *work, size_t line)
 {
+    const struct inventory *inventory = work_inventory(work);
     struct embodied_node node = { .name = "", .type = (int)line };
-    size_t n_types = work_inventory(work)->n_types;
 
-    return line < n_types ? embodied_pool_of(work_inventory(work), &node)
-                          : (enum pool_kind)(line - n_types);
+    if (line >= inventory->n_types)
+        return (unsigned)(line - inventory->n_types);
+    return embodied_counts(inventory, &node) ? embodied_pool_of(inventory, &node) : POOL_COUNT;
+}
+
+const char *report_pool_name(unsigned pool)
+{
+    return pool < POOL_COUNT ? pool_names[pool] : "none";
 }
 
 static int add_type(struct work *work, size_t at, uint64_t operational_mg)

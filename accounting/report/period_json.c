@@ -274,7 +274,7 @@ static json_t *types_of(struct json_doc *doc, const struct period_report *report
         json_t *object = json_object();
 
         json_put(doc, object, "name", text_or_null(doc, type->name));
-        json_put_text(doc, object, "pool", pool_names[type->pool]);
+        json_put_text(doc, object, "pool", report_pool_name(type->pool));
         json_put_integer(doc, object, "nodes", type->nodes);
         json_put_integer(doc, object, "counted_mj", type->counted_mj);
         json_put_integer(doc, object, "jobs_active_mj", type->active_mj);

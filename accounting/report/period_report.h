@@ -54,13 +54,15 @@ struct report_group {
 /* A node type's side: nodes, not jobs. */
 struct report_type {
     char *name;                   /* "" : nodes of no known type */
-    unsigned pool;                /* enum pool_kind */
+    unsigned pool;                /* enum pool_kind; POOL_COUNT: of none, as storage or login */
     uint64_t nodes;
     uint64_t counted_mj, active_mj, idle_mj, system_mj, unallocated_mj;
     uint64_t operational_mg;      /* of all four, with overhead */
     uint64_t used_ms, available_ms; /* device-milliseconds of its pool */
     struct range_mg embodied;     /* its own assets' amount, without shared ones */
 };
+
+const char *report_pool_name(unsigned pool); /* "GPU", "CPU", "none" */
 
 struct report_job {
     struct period_job job;        /* texts owned by the report */

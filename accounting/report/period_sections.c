@@ -243,7 +243,7 @@ static void write_type(struct sheet *sheet, size_t i)
     bool embodied = sheet->report->basis->has_inventory;
 
     put_text(sheet, "node_type", type->name);
-    put_text(sheet, "pool", pool_names[type->pool]);
+    put_text(sheet, "pool", report_pool_name(type->pool));
     put_number(sheet, "nodes", type->nodes);
     put_number(sheet, "active_mj", type->active_mj);
     put_number(sheet, "idle_mj", type->idle_mj);

@@ -469,7 +469,7 @@ static int write_types(struct ptext *page, struct error *err)
         name_cell(&cells, *type->name != '\0' ? type->name
                           : report->basis->has_inventory ? "(of no type)" : "(all)", 0,
                   page->style->utf8);
-        cells_text(&cells, pool_names[type->pool]);
+        cells_text(&cells, report_pool_name(type->pool));
         count_cell(&cells, type->nodes);
         ptext_ticks(&cells, &energy, ticks[i], type->counted_mj > 0);
         if (report->has_grams)
