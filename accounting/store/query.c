@@ -210,16 +210,26 @@ void query_keep(struct query_result *result, bool (*keep)(const struct query_job
     result->n_jobs = kept;
 }
 
+/* Alternatives begin with "(" and go on with "OR": a constant among them, such as 1 = 0, would keep
+   SQLite from using an index for each. */
+static const char *glue_of(bool *any)
+{
+    const char *glue = *any ? "OR " : "AND (";
+
+    *any = true;
+    return glue;
+}
+
 static void add_users(struct sql *sql, const struct query_filter *filter)
 {
-    if (filter->users.count == 0 && filter->n_uids == 0)
-        return;
-    buf_printf(&sql->text, " AND (1 = 0");
+    bool any = false;
+
     if (filter->users.count > 0)
-        sql_names(sql, "OR ", "user_name", filter->users);
+        sql_names(sql, glue_of(&any), "user_name", filter->users);
     if (filter->n_uids > 0)
-        sql_ids(sql, "OR ", "uid", filter->uids, filter->n_uids);
-    buf_printf(&sql->text, ")");
+        sql_ids(sql, glue_of(&any), "uid", filter->uids, filter->n_uids);
+    if (any)
+        buf_printf(&sql->text, ")");
 }
 
 /* The ids from `first` on, at most CHUNK of them; the SLUIDs go with the first. */
@@ -227,15 +237,14 @@ static void add_ids(struct sql *sql, const struct query_filter *filter, size_t f
 {
     static const char *const columns[] = { "job_id", "array_job_id", "het_job_id" };
     size_t count = filter->n_job_ids - first < CHUNK ? filter->n_job_ids - first : CHUNK;
+    bool any = false;
 
-    if (filter->n_job_ids == 0 && filter->sluids.count == 0)
-        return;
-    buf_printf(&sql->text, " AND (1 = 0");
     for (size_t i = 0; count > 0 && i < sizeof(columns) / sizeof(*columns); i++)
-        sql_ids(sql, "OR ", columns[i], filter->job_ids + first, count);
+        sql_ids(sql, glue_of(&any), columns[i], filter->job_ids + first, count);
     if (first == 0 && filter->sluids.count > 0)
-        sql_names(sql, "OR ", "sluid", filter->sluids);
-    buf_printf(&sql->text, ")");
+        sql_names(sql, glue_of(&any), "sluid", filter->sluids);
+    if (any)
+        buf_printf(&sql->text, ")");
 }
 
 static void add_conditions(struct sql *sql, const struct query_filter *filter)

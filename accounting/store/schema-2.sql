@@ -98,6 +98,15 @@ CREATE TABLE cluster_hour (
     PRIMARY KEY (cluster, hour_s)
 );  -- clustered
 
+-- Most jobs are of no array and no heterogeneous job, and have no SLUID: indexes without them stay
+-- small, and are never taken for useless by a planner that has statistics.
+DROP INDEX job_by_array;
+DROP INDEX job_by_het;
+DROP INDEX job_by_sluid;
+CREATE INDEX job_by_array ON job (array_job_id) WHERE array_job_id IS NOT NULL;
+CREATE INDEX job_by_het ON job (het_job_id) WHERE het_job_id IS NOT NULL;
+CREATE INDEX job_by_sluid ON job (sluid) WHERE sluid IS NOT NULL;
+
 -- Highest one-minute mean power of a job over all its nodes, kept when its minutes are pruned.
 ALTER TABLE job ADD COLUMN peak_mw BIGINT;
 ALTER TABLE job ADD COLUMN peak_minute_s BIGINT;
