@@ -116,7 +116,9 @@ static uint64_t chance_lifetime_h(const struct world *world, int64_t in_service_
 {
     uint64_t lifetime_h = percent(80) ? (3 + below(5)) * YEAR_H : 1 + below(9 * YEAR_H);
 
-    return world->steady ? lifetime_h + (uint64_t)(world->to_s - in_service_s) / HOUR_S : lifetime_h;
+    if (world->steady)
+        lifetime_h += (uint64_t)(world->to_s - in_service_s) / HOUR_S;
+    return lifetime_h;
 }
 
 static void chance_type(struct world *world, unsigned index)
@@ -460,7 +462,8 @@ static void check_cut_user(const struct pool *pool, enum pool_kind kind, enum em
     cut_ms[count - 1] -= cut_ms[count];
     cut = split(pool, kind, mode, cut_ms, count + 1);
     sum_mg = cut.shares[count - 1].central + cut.shares[count].central;
-    if (apart(sum_mg, whole.shares[count - 1].central) > 2 || cut.recovery_mg != whole.recovery_mg ||
+    if (apart(sum_mg, whole.shares[count - 1].central) > 2 ||
+        cut.recovery_mg != whole.recovery_mg ||
         apart(cut.unallocated.central, whole.unallocated.central) > 1)
         fail("f: %" PRIu64 " mg cut in two are %" PRIu64 " mg", whole.shares[count - 1].central,
              sum_mg);

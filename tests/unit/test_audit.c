@@ -41,83 +41,84 @@ static void fill(struct books *books)
     assert_int_equal(store_exec(books->store, "PRAGMA foreign_keys = OFF", NULL), 0);
 }
 
+/* What someone may have done to the books, and the rule that must find it. */
+static const struct {
+    const char *rule, *sql;
+} rows[] = {
+    { "A1", "UPDATE energy SET active_mj = active_mj + 1 WHERE rowid = 5" },
+    { "A1", "UPDATE energy SET idle_mj = idle_mj - 1 WHERE idle_mj > 0 AND rowid < 40" },
+    { "A1", "DELETE FROM energy WHERE active_mj > 0 AND job_key > 0 AND step_id >= 0"
+            " AND node_key = 1" },
+    { "A1", "UPDATE node_total SET counted_mj = counted_mj - 1 WHERE rowid = 2" },
+    { "A1", "DELETE FROM node_total WHERE rowid = 1" },
+    { "A1", "INSERT INTO node_total VALUES (1, 0, 'cpu', 1)" },
+    { "A1", "UPDATE energy SET job_key = 0, step_id = -3 WHERE rowid = (SELECT MIN(rowid)"
+            " FROM energy WHERE active_mj > 0)" },
+    { "A2", "DELETE FROM batch_component WHERE seq = 7 AND stream LIKE '%1' AND component ="
+            " 'cpu'" },
+    { "A2", "UPDATE batch_component SET begin_uj = begin_uj + 1 WHERE seq = 7" },
+    { "A2", "UPDATE batch_component SET end_uj = end_uj + 1 WHERE seq = 7" },
+    { "A2", "DELETE FROM batch_component WHERE seq = 7; DELETE FROM batch WHERE seq = 7" },
+    { "A2", "DELETE FROM batch_component WHERE seq = 1; DELETE FROM batch WHERE seq = 1" },
+    { "A3", "UPDATE node_total SET counted_mj = counted_mj + 1 WHERE rowid = 2" },
+    { "A3", "DELETE FROM batch_component WHERE seq = 20 AND component = 'gpu'" },
+    { "A4", "DELETE FROM job WHERE job_key = 2" },
+    { "A4", "DELETE FROM step WHERE job_key = 2" },
+    { "A4", "UPDATE energy SET step_id = 99 WHERE job_key = 2 AND step_id = 0" },
+    { "A4", "UPDATE energy SET step_id = -2 WHERE job_key = 2 AND step_id = -1" },
+    { "A4", "UPDATE energy SET step_id = -7 WHERE job_key = 0 AND step_id = -2" },
+    { "A4", "DELETE FROM node WHERE node_key = 1" },
+    { "A5", "UPDATE energy SET active_mj = -1 WHERE rowid = 5" },
+    { "A5", "UPDATE energy SET metered_ms = elapsed_ms + 1 WHERE rowid = 5" },
+    { "A5", "UPDATE energy SET active_mj = active_mj + 0.5 WHERE rowid = 5" },
+    { "A5", "UPDATE node_total SET counted_mj = -1 WHERE rowid = 1" },
+    { "A5", "UPDATE power SET energy_mj = -1 WHERE minute_s = (SELECT MIN(minute_s) FROM"
+            " power)" },
+    { "A5", "UPDATE batch_component SET begin_uj = end_uj + 1 WHERE seq = 3" },
+    { "A6", "UPDATE job_hour SET active_mj = active_mj + 1 WHERE job_key = 2" },
+    { "A6", "UPDATE job_hour SET gap_ms = gap_ms + 1 WHERE job_key = 2" },
+    { "A6", "UPDATE job_hour SET active_mj = active_mj + 1, idle_mj = idle_mj - 1" },
+    { "A6", "DELETE FROM job_hour WHERE job_key = 2" },
+    { "A6", "INSERT INTO job_hour VALUES (3600, 2, 0, 0, 0, 0, 0, 0, 0)" },
+    { "A6", "UPDATE node_hour SET counted_mj = counted_mj - 1 WHERE node_key = 1" },
+    { "A6", "UPDATE node_hour SET system_mj = system_mj - 1,"
+            " unallocated_mj = unallocated_mj + 1" },
+    { "A6", "UPDATE node_hour SET measured_mj = measured_mj + 1" },
+    { "A6", "DELETE FROM node_hour WHERE node_key = 2" },
+    { "A6", "INSERT INTO node_hour VALUES (3600, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)" },
+    { "A6", "UPDATE cluster_hour SET modelled_mj = modelled_mj + 1" },
+    { "A6", "DELETE FROM cluster_hour" },
+    { "A6", "INSERT INTO cluster_hour VALUES ('x', 3600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)" },
+    { "A6", "UPDATE energy SET metered_ms = metered_ms - 1 WHERE metered_ms > 0" },
+    { "A6", "UPDATE OR IGNORE energy SET quality = 'gap' WHERE quality = 'measured'" },
+    { "A7", "DELETE FROM allocation_month WHERE allocation_key = 1" },
+    { "A7", "DELETE FROM allocation_month" },
+    { "A7", "INSERT INTO allocation_month VALUES (0, 1)" },
+    { "A7", "INSERT INTO allocation_month VALUES (1790812800, 1)" }, /* the month after */
+    { "A7", "INSERT INTO allocation_month SELECT month_s + 1, 1 FROM allocation_month"
+            " WHERE allocation_key = 1" },
+    { "A7", "INSERT INTO allocation_month SELECT MIN(month_s), 9999 FROM allocation_month" },
+    { "A7", "UPDATE allocation SET begin_ns = 0 WHERE allocation_key = 3" },
+    { "A8", "UPDATE factor_document SET since_set = 9 WHERE name = 'a' AND since_set = 2" },
+    { "A8", "UPDATE factor_document SET until_set = 9 WHERE name = 'a' AND since_set = 2" },
+    { "A8", "UPDATE factor_document SET until_set = NULL WHERE name = 'a'" },
+    { "A8", "UPDATE factor_document SET until_set = 3 WHERE name = 'a' AND since_set = 1" },
+    { "A8", "UPDATE factor_document SET until_set = 1 WHERE name = 'a' AND since_set = 1" },
+    { "A8", "UPDATE grid_intensity SET since_set = 0 WHERE begin_s = 0 AND since_set = 1" },
+    { "A8", "UPDATE grid_intensity SET until_set = NULL" },
+    { "A8", "UPDATE grid_intensity SET end_s = end_s + 1 WHERE begin_s = 3600" },
+    { "A8", "UPDATE grid_intensity SET end_s = 8000 WHERE begin_s = 0 AND since_set = 2" },
+    { "A8", "UPDATE grid_intensity SET begin_s = 7199 WHERE begin_s = 7200" },
+    { "A8", "UPDATE grid_intensity SET end_s = begin_s WHERE begin_s = 7200" },
+    { "A8", "UPDATE grid_intensity SET ug_per_kwh = -1 WHERE begin_s = 7200" },
+    { "A8", "UPDATE grid_intensity SET series_key = 77 WHERE begin_s = 7200" },
+    { "A8", "DELETE FROM grid_series WHERE series_key = 2" },
+    { "A8", "DELETE FROM factor_set WHERE factor_set = 2" },
+    { "DB", "DELETE FROM allocation" },
+};
+
 static void every_altered_row_is_found(void **state)
 {
-    static const struct {
-        const char *rule, *sql;
-    } rows[] = {
-        { "A1", "UPDATE energy SET active_mj = active_mj + 1 WHERE rowid = 5" },
-        { "A1", "UPDATE energy SET idle_mj = idle_mj - 1 WHERE idle_mj > 0 AND rowid < 40" },
-        { "A1", "DELETE FROM energy WHERE active_mj > 0 AND job_key > 0 AND step_id >= 0"
-                " AND node_key = 1" },
-        { "A1", "UPDATE node_total SET counted_mj = counted_mj - 1 WHERE rowid = 2" },
-        { "A1", "DELETE FROM node_total WHERE rowid = 1" },
-        { "A1", "INSERT INTO node_total VALUES (1, 0, 'cpu', 1)" },
-        { "A1", "UPDATE energy SET job_key = 0, step_id = -3 WHERE rowid = (SELECT MIN(rowid)"
-                " FROM energy WHERE active_mj > 0)" },
-        { "A2", "DELETE FROM batch_component WHERE seq = 7 AND stream LIKE '%1' AND component ="
-                " 'cpu'" },
-        { "A2", "UPDATE batch_component SET begin_uj = begin_uj + 1 WHERE seq = 7" },
-        { "A2", "UPDATE batch_component SET end_uj = end_uj + 1 WHERE seq = 7" },
-        { "A2", "DELETE FROM batch_component WHERE seq = 7; DELETE FROM batch WHERE seq = 7" },
-        { "A2", "DELETE FROM batch_component WHERE seq = 1; DELETE FROM batch WHERE seq = 1" },
-        { "A3", "UPDATE node_total SET counted_mj = counted_mj + 1 WHERE rowid = 2" },
-        { "A3", "DELETE FROM batch_component WHERE seq = 20 AND component = 'gpu'" },
-        { "A4", "DELETE FROM job WHERE job_key = 2" },
-        { "A4", "DELETE FROM step WHERE job_key = 2" },
-        { "A4", "UPDATE energy SET step_id = 99 WHERE job_key = 2 AND step_id = 0" },
-        { "A4", "UPDATE energy SET step_id = -2 WHERE job_key = 2 AND step_id = -1" },
-        { "A4", "UPDATE energy SET step_id = -7 WHERE job_key = 0 AND step_id = -2" },
-        { "A4", "DELETE FROM node WHERE node_key = 1" },
-        { "A5", "UPDATE energy SET active_mj = -1 WHERE rowid = 5" },
-        { "A5", "UPDATE energy SET metered_ms = elapsed_ms + 1 WHERE rowid = 5" },
-        { "A5", "UPDATE energy SET active_mj = active_mj + 0.5 WHERE rowid = 5" },
-        { "A5", "UPDATE node_total SET counted_mj = -1 WHERE rowid = 1" },
-        { "A5", "UPDATE power SET energy_mj = -1 WHERE minute_s = (SELECT MIN(minute_s) FROM"
-                " power)" },
-        { "A5", "UPDATE batch_component SET begin_uj = end_uj + 1 WHERE seq = 3" },
-        { "A6", "UPDATE job_hour SET active_mj = active_mj + 1 WHERE job_key = 2" },
-        { "A6", "UPDATE job_hour SET gap_ms = gap_ms + 1 WHERE job_key = 2" },
-        { "A6", "UPDATE job_hour SET active_mj = active_mj + 1, idle_mj = idle_mj - 1" },
-        { "A6", "DELETE FROM job_hour WHERE job_key = 2" },
-        { "A6", "INSERT INTO job_hour VALUES (3600, 2, 0, 0, 0, 0, 0, 0, 0)" },
-        { "A6", "UPDATE node_hour SET counted_mj = counted_mj - 1 WHERE node_key = 1" },
-        { "A6", "UPDATE node_hour SET system_mj = system_mj - 1,"
-                " unallocated_mj = unallocated_mj + 1" },
-        { "A6", "UPDATE node_hour SET measured_mj = measured_mj + 1" },
-        { "A6", "DELETE FROM node_hour WHERE node_key = 2" },
-        { "A6", "INSERT INTO node_hour VALUES (3600, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)" },
-        { "A6", "UPDATE cluster_hour SET modelled_mj = modelled_mj + 1" },
-        { "A6", "DELETE FROM cluster_hour" },
-        { "A6", "INSERT INTO cluster_hour VALUES ('x', 3600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)" },
-        { "A6", "UPDATE energy SET metered_ms = metered_ms - 1 WHERE metered_ms > 0" },
-        { "A6", "UPDATE OR IGNORE energy SET quality = 'gap' WHERE quality = 'measured'" },
-        { "A7", "DELETE FROM allocation_month WHERE allocation_key = 1" },
-        { "A7", "DELETE FROM allocation_month" },
-        { "A7", "INSERT INTO allocation_month VALUES (0, 1)" },
-        { "A7", "INSERT INTO allocation_month VALUES (1790812800, 1)" }, /* the month after */
-        { "A7", "INSERT INTO allocation_month SELECT month_s + 1, 1 FROM allocation_month"
-                " WHERE allocation_key = 1" },
-        { "A7", "INSERT INTO allocation_month SELECT MIN(month_s), 9999 FROM allocation_month" },
-        { "A7", "UPDATE allocation SET begin_ns = 0 WHERE allocation_key = 3" },
-        { "A8", "UPDATE factor_document SET since_set = 9 WHERE name = 'a' AND since_set = 2" },
-        { "A8", "UPDATE factor_document SET until_set = 9 WHERE name = 'a' AND since_set = 2" },
-        { "A8", "UPDATE factor_document SET until_set = NULL WHERE name = 'a'" },
-        { "A8", "UPDATE factor_document SET until_set = 3 WHERE name = 'a' AND since_set = 1" },
-        { "A8", "UPDATE factor_document SET until_set = 1 WHERE name = 'a' AND since_set = 1" },
-        { "A8", "UPDATE grid_intensity SET since_set = 0 WHERE begin_s = 0 AND since_set = 1" },
-        { "A8", "UPDATE grid_intensity SET until_set = NULL" },
-        { "A8", "UPDATE grid_intensity SET end_s = end_s + 1 WHERE begin_s = 3600" },
-        { "A8", "UPDATE grid_intensity SET end_s = 8000 WHERE begin_s = 0 AND since_set = 2" },
-        { "A8", "UPDATE grid_intensity SET begin_s = 7199 WHERE begin_s = 7200" },
-        { "A8", "UPDATE grid_intensity SET end_s = begin_s WHERE begin_s = 7200" },
-        { "A8", "UPDATE grid_intensity SET ug_per_kwh = -1 WHERE begin_s = 7200" },
-        { "A8", "UPDATE grid_intensity SET series_key = 77 WHERE begin_s = 7200" },
-        { "A8", "DELETE FROM grid_series WHERE series_key = 2" },
-        { "A8", "DELETE FROM factor_set WHERE factor_set = 2" },
-        { "DB", "DELETE FROM allocation" },
-    };
-
     (void)state;
     for (size_t i = 0; i < LENGTH(rows); i++) {
         struct books books;

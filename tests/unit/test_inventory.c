@@ -363,8 +363,8 @@ static void every_mistake_is_told_with_line_field_and_remedy(void **state)
     }
 }
 
-/* An editor that crashed, a full disk: what is left of the file is read or told of, never trusted by
-   half. */
+/* An editor that crashed, a full disk: what is left of the file is read or told of, never trusted
+   by half. */
 static void a_file_cut_anywhere_is_an_inventory_or_an_error(void **state)
 {
     static const char whole[] =

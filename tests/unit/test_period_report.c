@@ -78,7 +78,9 @@ static void test_cells_are_as_wide_as_their_column_must_be(void **state)
     cells_text(&cells, "2");
     cells_text(&cells, "x");
     assert_int_equal(cells_write(&cells, true, true, false, &buf, &err), 0);
-    assert_string_equal(buf.data, "  name    kg  why\n  \xc3\xa9t\xc3\xa9   1000\n           2  x\n");
+    assert_string_equal(buf.data, "  name    kg  why\n"
+                                  "  \xc3\xa9t\xc3\xa9   1000\n"
+                                  "           2  x\n");
     buf_free(&buf);
 }
 
@@ -175,8 +177,8 @@ static void add_job(struct world *world, int key, const char *account, int gpus)
         " exit_status) VALUES (%d, 'c', %d, 0, '%s', %lld, %lld, 0)", key, 100 + key, account,
         (long long)TEN, (long long)TEN + 3600);
     sql(world, "INSERT INTO allocation (allocation_key, job_key, node_key, stream, ref, begin_ns,"
-        " end_ns, seen_ns, seen_seq, cores, core_list, gpus, gpu_list, memory_mb) VALUES (%d, %d, 1,"
-        " 'a', %d, %lld000000000, %lld000000000, 0, 1, 8, '', %d, '', 0)", key, key, key,
+        " end_ns, seen_ns, seen_seq, cores, core_list, gpus, gpu_list, memory_mb) VALUES (%d, %d,"
+        " 1, 'a', %d, %lld000000000, %lld000000000, 0, 1, 8, '', %d, '', 0)", key, key, key,
         (long long)TEN, (long long)TEN + 3600, gpus);
     sql(world, "INSERT INTO allocation_month VALUES (1790812800, %d)", key);
 }
