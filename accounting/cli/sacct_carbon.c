@@ -20,12 +20,14 @@
 #include "cli/jobid.h"
 #include "cli/sacct_options.h"
 #include "cli/sacct_profile.h"
+#include "cli/sacct_rows.h"
 #include "core/clock.h"
 #include "core/conf.h"
 #include "core/timespec.h"
 #include "report/basis.h"
 #include "report/card.h"
 #include "report/columns.h"
+#include "report/explain.h"
 #include "report/json.h"
 #include "report/table.h"
 #include "store/query.h"
@@ -42,7 +44,7 @@ struct run {
     char conf_path[PATH_MAX];
     struct basis basis;
     struct report_method method;
-    char remedy[PATH_MAX + 128];
+    char remedy[PATH_MAX + 128], what_if[192];
     struct report_style style;
     struct column_choices choices;
     int64_t from_s, to_s;
@@ -53,6 +55,7 @@ struct run {
     struct row *rows;
     size_t n_rows;
     struct sacct_profile profile;
+    struct sacct_rows embodied; /* and parts, of each job */
 };
 
 static void say(const struct run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -90,7 +93,7 @@ static int choose_columns(struct run *run, struct error *err)
         return columns_choose(run->options.format.data, &run->choices, err);
     if (format && *format)
         return error_prefix(err, columns_choose(format, &run->choices, err), "SACCT_CARBON_FORMAT");
-    return columns_choose(COLUMNS_DEFAULT, &run->choices, err);
+    return columns_choose(run->options.by ? COLUMNS_BY : COLUMNS_DEFAULT, &run->choices, err);
 }
 
 static void choose_style(struct run *run)
@@ -354,25 +357,48 @@ static void say_method(const struct run *run)
         say(run, "grid: %s, %zu hours of its own", basis->grid.zone, basis->grid.n_intervals);
 }
 
+/* --grid is in the basis already. */
+static int suppose(struct run *run, struct error *err)
+{
+    const struct sacct_options *options = &run->options;
+    struct buf what_if;
+    int rc = 0;
+
+    if (!options->grid && !options->has_gco2)
+        return 0;
+    if (options->has_gco2)
+        rc = sacct_what_if_gco2(&run->basis, options->gco2_ug_per_kwh, err);
+    buf_init_fixed(&what_if, run->what_if, sizeof(run->what_if));
+    sacct_what_if(options, &run->basis.grid, run->style.utf8, &what_if);
+    run->method.what_if = run->what_if;
+    if (options->no_header || options->output == SACCT_PARSABLE ||
+        options->output == SACCT_PARSABLE_BARE || options->format.len > 0)
+        fprintf(stderr, "sacct-carbon: WHAT IF %s: not what was emitted\n", run->what_if);
+    return rc;
+}
+
 static int choose_method(struct run *run, struct store *store, struct error *err)
 {
     int64_t from_s, to_s;
+    bool what_if = run->options.grid || run->options.has_gco2;
     int rc;
 
     span_hours(&run->result, &from_s, &to_s);
-    rc = basis_load(store, run->options.factor_set, NULL, from_s, to_s, &run->basis, err);
-    if (rc < 0 && (rc != -ENODATA || run->options.factor_set > 0))
+    rc = basis_load(store, run->options.factor_set, run->options.grid, from_s, to_s, &run->basis,
+                    err);
+    if (rc < 0 && run->options.grid)
+        return error_prefix(err, rc, "--grid");
+    if (rc < 0 && (rc != -ENODATA || run->options.factor_set > 0 || what_if))
         return rc;
     name_remedy(run, rc == 0);
+    run->method.basis = &run->basis;
     run->method.grid = &run->basis.grid;
     if (rc < 0) {
         say(run, "%s", err->text);
         return 0;
     }
-    run->method.factor_set = run->basis.set.number;
-    run->method.made_s = run->basis.set.made_s;
     say_method(run);
-    return 0;
+    return suppose(run, err);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -380,10 +406,11 @@ static int choose_method(struct run *run, struct store *store, struct error *err
 static unsigned wanted_details(const struct run *run)
 {
     bool one = run->result.n_jobs == 1;
+    unsigned hourly = run->options.by != PARTS_NONE ? QUERY_HOURLY : 0;
 
     if (one || run->options.output == SACCT_JSON)
-        return QUERY_PEAK;
-    return columns_need(&run->choices);
+        return QUERY_PEAK | hourly;
+    return columns_need(&run->choices) | hourly;
 }
 
 /* Of the job, or of the step that is named. */
@@ -394,12 +421,13 @@ static int read_profile(struct run *run, struct store *store, struct error *err)
     const struct query_step *step = NULL;
     struct row row = { .job = NULL };
 
-    run->method.grid = &run->basis.grid; /* empty: power needs no factor */
+    run->method.basis = &run->basis; /* empty: power needs no factor */
+    run->method.grid = &run->basis.grid;
     for (size_t i = 0; id->has_step && result->n_jobs > 0 && i < result->jobs[0].n_steps; i++)
         if (result->jobs[0].steps[i].step_id == id->step_id)
             step = &result->jobs[0].steps[i];
     if (result->n_jobs > 0)
-        row = row_of(&result->jobs[0], step, &run->method, &run->style);
+        row = row_of(&result->jobs[0], step, NULL, &run->method, &run->style);
     return sacct_profile_read(store, result, &row, &run->options, run->from_s, run->to_s,
                               &run->profile, err);
 }
@@ -425,7 +453,10 @@ static int read_store(struct run *run, struct store *store, struct query_filter 
                        run->style.clipped && run->to_s < FAR_S ? run->to_s : FAR_S, err);
     if (rc == 0 && run->options.profile)
         return read_profile(run, store, err);
-    return rc == 0 ? choose_method(run, store, err) : rc;
+    if (rc == 0)
+        rc = choose_method(run, store, err);
+    return rc == 0 ? sacct_rows_read(store, &run->basis, &run->result, &run->options, &run->style,
+                                     &run->embodied, err) : rc;
 }
 
 /* Everything that is read is of one instant. */
@@ -499,8 +530,7 @@ static bool is_asked(const struct run *run, const struct query_job *job,
     return false;
 }
 
-static int add_row(struct run *run, const struct query_job *job, const struct query_step *step,
-                   struct error *err)
+static int add_row(struct run *run, struct row row, struct error *err)
 {
     if ((run->n_rows & (run->n_rows - 1)) == 0) {
         struct row *rows = realloc(run->rows, (run->n_rows ? run->n_rows * 2 : 1) * sizeof(*rows));
@@ -509,24 +539,50 @@ static int add_row(struct run *run, const struct query_job *job, const struct qu
             return error_set(err, -ENOMEM, "no memory for the report");
         run->rows = rows;
     }
-    run->rows[run->n_rows++] = row_of(job, step, &run->method, &run->style);
+    run->rows[run->n_rows++] = row;
     return 0;
 }
 
-static int build_rows(struct run *run, struct error *err)
+/* A job and its steps. */
+static int add_job(struct run *run, const struct query_job *job, const struct job_carbon *carbon,
+                   struct error *err)
 {
     const struct query_step *step;
     int rc = 0;
 
+    if (is_asked(run, job, NULL))
+        rc = add_row(run, row_of(job, NULL, carbon, &run->method, &run->style), err);
+    for (size_t i = 0; rc == 0 && (step = row_step(job, i)) != NULL; i++) {
+        if (is_asked(run, job, step))
+            rc = add_row(run, row_of(job, step, carbon, &run->method, &run->style), err);
+    }
+    return rc;
+}
+
+/* The parts of a job's time; as JSON after the job itself. */
+static int add_parts(struct run *run, const struct query_job *job, const struct sacct_job *read,
+                     struct error *err)
+{
+    int rc = 0;
+
+    if (run->options.output == SACCT_JSON)
+        rc = add_row(run, row_of(job, NULL, &read->carbon, &run->method, &run->style), err);
+    for (size_t i = 0; rc == 0 && i < read->n_parts; i++)
+        rc = add_row(run, row_of_part(job, &read->parts[i], &run->method), err);
+    return rc;
+}
+
+static int build_rows(struct run *run, struct error *err)
+{
+    bool by = run->options.by != PARTS_NONE && !run->options.explain;
+    int rc = 0;
+
     for (size_t i = 0; rc == 0 && i < run->result.n_jobs; i++) {
         const struct query_job *job = &run->result.jobs[i];
+        const struct sacct_job *read = run->options.profile ? NULL : &run->embodied.jobs[i];
 
-        if (is_asked(run, job, NULL))
-            rc = add_row(run, job, NULL, err);
-        for (size_t j = 0; rc == 0 && (step = row_step(job, j)) != NULL; j++) {
-            if (is_asked(run, job, step))
-                rc = add_row(run, job, step, err);
-        }
+        rc = by ? add_parts(run, job, read, err)
+                : add_job(run, job, read ? &read->carbon : NULL, err);
     }
     return rc;
 }
@@ -584,29 +640,48 @@ static bool wants_card(const struct run *run)
     const struct sacct_options *options = &run->options;
 
     return options->jobs.count > 0 && options->output == SACCT_TABLE &&
-           options->format.len == 0 && !options->no_header && run->result.n_jobs == 1 &&
-           run->n_rows > 0 && !run->rows[0].step;
+           options->by == PARTS_NONE && options->format.len == 0 && !options->no_header &&
+           run->result.n_jobs == 1 && run->n_rows > 0 && !run->rows[0].step;
+}
+
+/* Every job that was found, with a blank line between. */
+static int write_explained(struct run *run, struct buf *out, struct error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < run->result.n_jobs; i++) {
+        struct row row = row_of(&run->result.jobs[i], NULL, &run->embodied.jobs[i].carbon,
+                                &run->method, &run->style);
+
+        buf_printf(out, "%s", i > 0 ? "\n" : "");
+        rc = explain_write(&row, run->options.by, out, err);
+    }
+    return rc;
 }
 
 static int write_report(struct run *run, struct buf *out, struct error *err)
 {
     const struct sacct_options *options = &run->options;
+    const struct json_options json = { options->by, options->compare };
     bool header = !options->no_header;
     int rc;
+
+    if (options->explain)
+        return write_explained(run, out, err);
 
     if (options->profile && run->result.n_jobs > 0)
         return sacct_profile_write(&run->profile, options, out, err);
     if (options->output == SACCT_JSON)
-        return json_write(run->rows, run->n_rows, &run->method, out, err);
+        return json_write(run->rows, run->n_rows, &json, &run->method, out, err);
     if (options->output != SACCT_TABLE)
         return table_write_parsable(run->rows, run->n_rows, &run->choices, header,
                                     options->delimiter ? options->delimiter : "|",
                                     options->output == SACCT_PARSABLE, out, err);
     if (wants_card(run))
-        return card_write(&run->rows[0], !options->allocations, out, err);
+        return card_write(&run->rows[0], !options->allocations, options->compare, out, err);
     rc = table_write(run->rows, run->n_rows, &run->choices, header, out, err);
     if (rc == 0 && header && options->format.len == 0)
-        table_write_summary(run->rows, run->n_rows, out);
+        table_write_summary(run->rows, run->n_rows, options->compare, out);
     return rc;
 }
 
@@ -696,11 +771,12 @@ static void clear(struct run *run)
     sacct_options_clear(&run->options);
     columns_clear(&run->choices);
     query_clear(&run->result);
-    basis_clear(&run->basis);
     free(run->known);
     free(run->newest);
     free(run->rows);
     sacct_profile_clear(&run->profile);
+    sacct_rows_clear(&run->embodied);
+    basis_clear(&run->basis);
 }
 
 int main(int argc, char **argv)

@@ -9,11 +9,12 @@
 #include "core/parse.h"
 #include "report/columns.h"
 
-#define FIELD_COLUMN 18
+#define FIELD_COLUMN 21
 
 enum {
     OPT_DELIMITER = 256, OPT_UNITS, OPT_NOCONVERT, OPT_JSON, OPT_STRICT, OPT_CONFIG, OPT_USAGE,
     OPT_UID, OPT_FACTOR_SET, OPT_PROFILE,
+    OPT_BY, OPT_GRID, OPT_GCO2, OPT_COMPARE, OPT_EXPLAIN,
 };
 
 const struct cli_option sacct_option_table[] = {
@@ -49,6 +50,13 @@ const struct cli_option sacct_option_table[] = {
     { OPT_PROFILE, "profile", "[=FORM]", "one job's power over time, by component; -N, -S and -E "
       "say of which nodes and when; FORM is text (unless you say), csv or svg; "
       "--json goes too" },
+    { OPT_BY, "by", "PERIOD", "a row for each hour (UTC), day (local time) or month (UTC) of each "
+      "job" },
+    { OPT_EXPLAIN, "explain", NULL, "the whole calculation of a job's emissions, line by line, "
+      "with every factor and its source; --by hour or --by day says how fine" },
+    { OPT_COMPARE, "compare", NULL, "what else emits as much: flights, kilometres by car" },
+    { OPT_GRID, "grid", "ZONE", "what if the grid were this zone's: carbonctl grid list" },
+    { OPT_GCO2, "gco2", "N", "what if the grid emitted N grams of CO2e per kWh" },
     { OPT_UNITS, "units", "UNIT", "energy in this unit: J, kJ, MJ, Wh, kWh, MWh or GWh" },
     { OPT_NOCONVERT, "noconvert", NULL, "J, W and g, however large" },
     { OPT_FACTOR_SET, "factor-set", "N", "grams by this factor set; else by the newest: carbonctl "
@@ -188,6 +196,26 @@ static int set_factor_set(struct sacct_options *options, const char *text, struc
     return 0;
 }
 
+static int set_by(struct sacct_options *options, const char *text, struct error *err)
+{
+    for (unsigned i = PARTS_HOUR; parts_by_names[i]; i++) {
+        if (strcasecmp(text, parts_by_names[i]) == 0) {
+            options->by = (enum parts_by)i;
+            return 0;
+        }
+    }
+    return error_set(err, -EINVAL, "--by: \"%.20s\": write hour, day or month", text);
+}
+
+static int set_gco2(struct sacct_options *options, const char *text, struct error *err)
+{
+    if (parse_decimal(text, 6, UG_PER_KWH_MAX, &options->gco2_ug_per_kwh) < 0)
+        return error_set(err, -EINVAL, "--gco2: \"%.20s\": write grams of CO2e per kWh, 0 to 2000, "
+                         "such as 57", text);
+    options->has_gco2 = true;
+    return 0;
+}
+
 static int set_profile(struct sacct_options *options, const char *form, struct error *err)
 {
     static const char *const forms[] = { "text", "csv", "svg" };
@@ -236,6 +264,8 @@ static void take_flag(struct sacct_options *options, int code)
     options->no_header |= code == 'n';
     options->base_units |= code == OPT_NOCONVERT;
     options->strict |= code == OPT_STRICT;
+    options->compare |= code == OPT_COMPARE;
+    options->explain |= code == OPT_EXPLAIN;
     options->verbose += code == 'v';
 }
 
@@ -268,6 +298,13 @@ static int take(struct sacct_options *options, int code, const char *text, struc
     case OPT_CONFIG:
         options->config = text;
         return 0;
+    case OPT_BY:
+        return set_by(options, text, err);
+    case OPT_GRID:
+        options->grid = text;
+        return 0;
+    case OPT_GCO2:
+        return set_gco2(options, text, err);
     case 'e':
         options->action = SACCT_HELPFORMAT;
         return 0;
@@ -309,8 +346,42 @@ static int check_profile(const struct sacct_options *options, struct error *err)
     return 0;
 }
 
+static int check_explain(const struct sacct_options *options, struct error *err)
+{
+    if (options->jobs.count == 0)
+        return error_set(err, -EINVAL, "--explain: name the job: sacct-carbon --explain 123");
+    if (options->format.len > 0 || options->output != SACCT_TABLE)
+        return error_set(err, -EINVAL, "--explain is text for reading: leave out -o, -p, -P and "
+                         "--json; --json --by hour has its figures for programs");
+    if (options->by == PARTS_MONTH)
+        return error_set(err, -EINVAL, "--explain: write --by hour or --by day");
+    return 0;
+}
+
+/* Of the options that this version of sacct has not. */
+static int check_carbon(const struct sacct_options *options, struct error *err)
+{
+    bool parsable = options->output == SACCT_PARSABLE || options->output == SACCT_PARSABLE_BARE;
+
+    if (options->profile != SACCT_PROFILE_NONE &&
+        (options->by || options->grid || options->has_gco2 || options->compare || options->explain))
+        return error_set(err, -EINVAL, "--by, --grid, --gco2, --compare and --explain are of "
+                         "emissions, and a profile is of power: leave them out");
+    if (options->grid && options->has_gco2)
+        return error_set(err, -EINVAL, "--grid and --gco2 exclude each other: write one");
+    if (options->compare && (parsable || options->no_header || options->format.len > 0))
+        return error_set(err, -EINVAL, "--compare goes with a card, the default table or --json: "
+                         "leave out -o, -n, -p and -P");
+    for (size_t i = 0; options->by && !options->explain && i < options->jobs.count; i++)
+        if (options->jobs.ids[i].has_step)
+            return error_set(err, -EINVAL, "--by has rows of whole jobs: name no step");
+    return options->explain ? check_explain(options, err) : 0;
+}
+
 static int check(const struct sacct_options *options, struct error *err)
 {
+    if (check_carbon(options, err) < 0)
+        return -EINVAL;
     if (options->profile != SACCT_PROFILE_NONE && check_profile(options, err) < 0)
         return -EINVAL;
     if (options->delimiter && options->output != SACCT_PARSABLE &&

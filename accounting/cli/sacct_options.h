@@ -13,6 +13,7 @@
 #include "core/buf.h"
 #include "core/error.h"
 #include "core/hostlist.h"
+#include "report/parts.h"
 #include "report/row.h"
 
 /* The master copy: parser, --help, --usage and the tests read this table. */
@@ -37,6 +38,11 @@ struct sacct_options {
     struct buf format;       /* all -o, with commas between; data NULL: none */
     const char *delimiter, *config;
     int64_t factor_set;      /* 0: the newest */
+    enum parts_by by;
+    const char *grid;        /* --grid: what if the zone were this; NULL: it is as it was */
+    bool has_gco2;           /* --gco2: what if the intensity were this */
+    uint64_t gco2_ug_per_kwh;
+    bool compare, explain;
     const struct unit *energy_unit;
     enum sacct_output output;
     enum sacct_profile_form profile; /* with SACCT_JSON: the profile as JSON */

@@ -22,6 +22,7 @@ struct month {
     int rc;                              /* why there are no figures, once and for all */
     struct error err;
     struct embodied_period embodied;     /* with an inventory */
+    uint64_t *available_ms;              /* of each node type, in devices of its pool */
     uint64_t used_ms[POOL_COUNT];        /* by all jobs, that the pools count: in share mode */
     uint64_t held_ms[POOL_COUNT];        /* by all jobs: for spread idle energy */
     struct operational_exact idle[WORK_IDLE_COUNT];
@@ -46,7 +47,7 @@ struct held {
     struct basis_months *months;
     struct month *month;
     int64_t from_s, to_s;        /* clipped to this */
-    uint64_t used_ms[POOL_COUNT], held_ms[POOL_COUNT];
+    uint64_t used_ms[POOL_COUNT], held_ms[POOL_COUNT]; /* and of each type, in work.lines */
     bool missing;
 };
 
@@ -76,6 +77,7 @@ struct basis_months *basis_months_free(struct basis_months *months)
         return NULL;
     for (size_t i = 0; i < months->n_months; i++) {
         embodied_clear(&months->months[i]->embodied);
+        free(months->months[i]->available_ms);
         free(months->months[i]);
     }
     for (size_t i = 0; i < months->work.n_nodes; i++)
@@ -111,7 +113,7 @@ static int make_ready(struct basis_months *months, struct error *err)
 /* Add a use, clipped. Floors of both ends, so that a job cut in two has its sum. */
 static void add_use(struct held *held, const struct period_use *use)
 {
-    const struct work *work = &held->months->work;
+    struct work *work = &held->months->work;
     size_t at = key_map_find(&work->node_of, use->node_key);
     int64_t begin_ns = held->from_s * (int64_t)NS_PER_S;
     int64_t end_ns = held->to_s * (int64_t)NS_PER_S;
@@ -128,8 +130,10 @@ static void add_use(struct held *held, const struct period_use *use)
     device_ms = (uint64_t)(end_ns / NS_PER_MS - begin_ns / NS_PER_MS) *
                 (node->pool == POOL_GPU ? use->gpus : use->cores);
     held->held_ms[node->pool] += device_ms;
-    if (node->counts)
+    if (node->counts) {
         held->used_ms[node->pool] += device_ms;
+        work->lines[node->line].used_ms += device_ms;
+    }
     held->missing |= !node->counts || (node->pool == POOL_CPU && use->cores == 0);
 }
 
@@ -157,7 +161,62 @@ static int take_node_hour(void *arg, const struct period_energy *energy)
     return 0;
 }
 
+/* The types' sums are of one month, and of one job or all. */
+static void begin_held(struct held *held)
+{
+    struct work *work = &held->months->work;
+
+    for (size_t i = 0; i < work_inventory(work)->n_types; i++)
+        work->lines[i].used_ms = 0;
+}
+
 /* --- months ----------------------------------------------------------------------------------- */
+
+/* As the month's report: no type has given more than its nodes had. */
+static int check_used(const struct held *held, const char *who, struct error *err)
+{
+    const struct work *work = &held->months->work;
+    const struct month *month = held->month;
+
+    for (size_t i = 0; i < work->n_nodes; i++) {
+        const struct work_node *node = &work->nodes[i];
+        uint64_t used_ms = node->counts ? work->lines[node->line].used_ms : 0;
+        const struct node_type *type;
+        char from[CLOCK_TEXT_SIZE];
+
+        if (used_ms == 0 || used_ms <= month->available_ms[node->line])
+            continue;
+        type = &work_inventory(work)->types[node->type];
+        clock_format_utc(month->from_s, from);
+        return error_set(err, -ERANGE, "%s held %.1f %s-hours of node_type \"%s\" in the month of "
+                         "%.7s, and its nodes had %.1f in service: correct its nodes, %s, "
+                         "in_service or retired in inventory.conf, and run carbonctl factors "
+                         "update", who, (double)used_ms / MS_PER_HOUR,
+                         node->pool == POOL_GPU ? "GPU" : "core", type->name, from,
+                         (double)month->available_ms[node->line] / MS_PER_HOUR,
+                         node->pool == POOL_GPU ? "gpus" : "cores");
+    }
+    return 0;
+}
+
+static int count_available(const struct basis_months *months, struct month *month,
+                           struct error *err)
+{
+    const struct work *work = &months->work;
+
+    month->available_ms = calloc(work_inventory(work)->n_types + 1, sizeof(*month->available_ms));
+    if (!month->available_ms)
+        return no_memory(err);
+    for (size_t i = 0; i < work->n_nodes; i++) {
+        const struct work_node *node = &work->nodes[i];
+        int64_t service_s = work_service_s(work, node, month->from_s, month->to_s);
+
+        if (node->counts)
+            month->available_ms[node->line] += (uint64_t)service_s * 1000 *
+                                               (node->pool == POOL_GPU ? node->gpus : node->cores);
+    }
+    return 0;
+}
 
 static int read_totals(struct basis_months *months, struct month *month, struct error *err)
 {
@@ -167,10 +226,13 @@ static int read_totals(struct basis_months *months, struct month *month, struct 
     bool spread = months->basis->spread_idle;
     int rc = 0;
 
+    begin_held(&all);
     if (spread || months->basis->mode == MODE_SHARE)
         rc = period_uses(months->store, &period, take_use, &all, err);
     if (rc == 0 && spread)
         rc = period_node_hours(months->store, &period, take_node_hour, &all, err);
+    if (rc == 0 && months->basis->has_inventory && months->basis->mode == MODE_SHARE)
+        rc = check_used(&all, "all jobs", err);
     memcpy(month->used_ms, all.used_ms, sizeof(month->used_ms));
     memcpy(month->held_ms, all.held_ms, sizeof(month->held_ms));
     for (int i = 0; i < WORK_IDLE_COUNT; i++)
@@ -178,25 +240,6 @@ static int read_totals(struct basis_months *months, struct month *month, struct 
     if (spread)
         work_share_outside(&months->work, month->from_s, month->to_s, month->spread_mg);
     return rc;
-}
-
-static int check_used(const struct month *month, const uint64_t *used_ms, const char *who,
-                      struct error *err)
-{
-    for (int pool = 0; pool < POOL_COUNT; pool++) {
-        uint64_t available_ms = month->embodied.pools[pool].available_ms;
-        char from[CLOCK_TEXT_SIZE];
-
-        if (used_ms[pool] <= available_ms)
-            continue;
-        clock_format_utc(month->from_s, from);
-        return error_set(err, -ERANGE, "%s held %.1f %s-hours in the month of %.7s, and nodes had "
-                         "%.1f in service: correct nodes, gpus, cores, in_service or retired in "
-                         "inventory.conf, and run carbonctl factors update", who,
-                         (double)used_ms[pool] / MS_PER_HOUR, pool == POOL_GPU ? "GPU" : "core",
-                         from, (double)available_ms / MS_PER_HOUR);
-    }
-    return 0;
 }
 
 static int make_month(struct basis_months *months, struct month *month, struct error *err)
@@ -208,10 +251,10 @@ static int make_month(struct basis_months *months, struct month *month, struct e
         rc = embodied_period_of(&basis->inventory, months->work.embodied_nodes,
                                 months->work.n_nodes, month->from_s, month->to_s,
                                 &month->embodied, err);
+    if (rc == 0 && basis->has_inventory)
+        rc = count_available(months, month, err);
     if (rc == 0)
         rc = read_totals(months, month, err);
-    if (rc == 0 && basis->has_inventory && basis->mode == MODE_SHARE)
-        rc = check_used(month, month->used_ms, "all jobs", err);
     if (rc < 0)
         embodied_clear(&month->embodied);
     return rc;
@@ -304,7 +347,7 @@ static int add_held(const struct held *held,
                     struct job_embodied *job, struct error *err)
 {
     bool has = held->months->basis->has_inventory;
-    int rc = has ? check_used(held->month, held->used_ms, "the job", err) : 0;
+    int rc = has ? check_used(held, "the job", err) : 0;
 
     for (int pool = 0; rc == 0 && pool < POOL_COUNT; pool++) {
         struct embodied_line one = line_of(held, (enum pool_kind)pool);
@@ -360,6 +403,7 @@ static int add_months(struct basis_months *months, const struct period_use *uses
             break;
         held.from_s = from_s > held.month->from_s ? from_s : held.month->from_s;
         held.to_s = to_s < held.month->to_s ? to_s : held.month->to_s;
+        begin_held(&held);
         for (size_t i = 0; i < n_uses; i++)
             add_use(&held, &uses[i]);
         rc = add_held(&held, line, arg, job, err);

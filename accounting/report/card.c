@@ -23,6 +23,7 @@ struct card {
     const struct report_style *style;
     struct buf *buf;
     const char *co2e; /* as the locale can write it */
+    bool compare;
 };
 
 static void bold(struct card *card, const char *text)
@@ -270,10 +271,16 @@ static uint64_t micrograms(double mass_g)
     return (uint64_t)(mass_g * 1e6 + 0.5);
 }
 
+/* The scale of the total, or of what is known of it. */
+static double known_g(const struct row *row)
+{
+    return row->has_total ? row->total.central : row->operational_g;
+}
+
 static struct scale mass_scale(const struct card *card)
 {
     return scale_of(mass_units, card->style->base_units ? &mass_units[1] : NULL,
-                    card->row->grams.total_g * 1e6);
+                    known_g(card->row) * 1e6);
 }
 
 static void carbon_line(struct card *card, const char *title, const struct scale *scale,
@@ -284,43 +291,159 @@ static void carbon_line(struct card *card, const char *title, const struct scale
     buf_printf(card->buf, *words ? " %-3s  %s\n" : " %s%s\n", scale->unit->name, words);
 }
 
-static void write_parts(struct card *card)
+/* Parts of the total, in the order of the card. */
+enum { PART_ACTIVE, PART_IDLE, PART_SPREAD, PART_OVERHEAD, PART_EMBODIED, PARTS };
+
+/* What the card shows: ticks that add up. */
+struct mass_ticks {
+    struct scale scale;
+    bool something[PARTS];
+    uint64_t parts[PARTS], operational, total;
+    struct {
+        uint64_t low, high;
+    } embodied; /* never on the wrong side of the part */
+};
+
+static struct mass_ticks mass_ticks_of(const struct card *card)
 {
-    const struct operational *grams = &card->row->grams;
-    struct scale scale = mass_scale(card);
-    uint64_t weights[] = { micrograms(grams->active_g), micrograms(grams->idle_g),
-                           micrograms(grams->overhead_g) };
-    uint64_t ticks = scale_ticks(&scale, grams->total_g * 1e6), parts[3];
+    const struct row *row = card->row;
+    struct mass_ticks ticks = { .scale = mass_scale(card) };
+    const double grams[PARTS] = { row->grams.active_g, row->grams.idle_g, row->spread_g,
+                                  row->grams.overhead_g,
+                                  row->has_embodied ? row->embodied.central : 0 };
+    uint64_t weights[PARTS], low, high;
+
+    for (int i = 0; i < PARTS; i++) {
+        weights[i] = micrograms(grams[i]);
+        ticks.something[i] = weights[i] > 0;
+    }
+    ticks.total = scale_ticks(&ticks.scale, known_g(row) * 1e6);
+    (void)apportion(ticks.total, weights, PARTS, ticks.parts);
+    ticks.operational = ticks.total - ticks.parts[PART_EMBODIED];
+    low = scale_ticks(&ticks.scale, row->embodied.low * 1e6);
+    high = scale_ticks(&ticks.scale, row->embodied.high * 1e6);
+    if (row->embodied.low >= row->embodied.central || low > ticks.parts[PART_EMBODIED])
+        low = ticks.parts[PART_EMBODIED];
+    if (row->embodied.high <= row->embodied.central || high < ticks.parts[PART_EMBODIED])
+        high = ticks.parts[PART_EMBODIED];
+    ticks.embodied.low = low;
+    ticks.embodied.high = high;
+    return ticks;
+}
+
+/* "61.2 to 67.2 g", or nothing where there is no range */
+static void write_range(const struct mass_ticks *ticks, uint64_t above, struct buf *buf)
+{
+    if (ticks->embodied.low == ticks->embodied.high)
+        return;
+    scale_write(buf, &ticks->scale, above + ticks->embodied.low, true);
+    buf_printf(buf, " to ");
+    scale_write(buf, &ticks->scale, above + ticks->embodied.high, true);
+    buf_printf(buf, " %s", ticks->scale.unit->name);
+}
+
+static void write_operational(struct card *card, const struct mass_ticks *ticks)
+{
+    static const char *const titles[] = { "active", "idle", "spread", "overhead" };
+    static const char *const words[] = {
+        "what the work drew above idle", "idle draw of what the job held",
+        "its part of idle energy that no job held", NULL,
+    };
     char overhead[64];
 
-    (void)apportion(ticks, weights, 3, parts);
     snprintf(overhead, sizeof(overhead), "cooling and losses of the building (PUE %.7g)",
              (double)card->row->pue_ppm / (double)PPM);
-    carbon_line(card, "active", &scale, parts[0], weights[0] > 0, "what the work drew");
-    carbon_line(card, "idle", &scale, parts[1], weights[1] > 0, "idle draw of what the job held");
-    carbon_line(card, "overhead", &scale, parts[2], weights[2] > 0, overhead);
-    carbon_line(card, "total", &scale, ticks, grams->total_g > 0, "");
+    for (int i = PART_ACTIVE; i <= PART_OVERHEAD; i++) {
+        if (i == PART_SPREAD && !card->row->method->basis->spread_idle)
+            continue;
+        carbon_line(card, titles[i], &ticks->scale, ticks->parts[i], ticks->something[i],
+                    words[i] ? words[i] : overhead);
+    }
+    carbon_line(card, "operational", &ticks->scale, ticks->operational,
+                card->row->operational_g > 0, "all of running it: the lines above");
+}
+
+static void write_embodied(struct card *card, const struct mass_ticks *ticks)
+{
+    const struct job_embodied *embodied = &card->row->carbon->embodied;
+    char text[160];
+    struct buf words;
+
+    buf_init_fixed(&words, text, sizeof(text));
+    if (embodied->gpu_ms + embodied->core_ms == 0)
+        buf_printf(&words, "GPU nodes are shared by GPU-hours, and it held no GPU");
+    else
+        buf_printf(&words, "its part of making the hardware, by %s",
+                   embodied->core_ms == 0 ? "GPU-hours" : embodied->gpu_ms == 0 ? "core-hours"
+                   : "GPU- and core-hours");
+    if (ticks->embodied.low < ticks->embodied.high) {
+        buf_printf(&words, " (");
+        write_range(ticks, 0, &words);
+        buf_printf(&words, ")");
+    }
+    carbon_line(card, "embodied", &ticks->scale, ticks->parts[PART_EMBODIED],
+                ticks->something[PART_EMBODIED], text);
+    text[0] = '\0';
+    buf_init_fixed(&words, text, sizeof(text));
+    write_range(ticks, ticks->operational, &words);
+    buf_printf(&words, "%s", words.len > 0 ? ", by the estimates of embodied" : "");
+    carbon_line(card, "total", &ticks->scale, ticks->total, ticks->total > 0, text);
+}
+
+static void write_embodied_unknown(struct card *card)
+{
+    struct buf why;
+
+    buf_init(&why);
+    row_write_embodied_unknown(card->row, &why);
+    buf_printf(card->buf, "  %-*s%*s      ", LABEL_WIDTH + 4, "embodied", CELL_WIDTH, "unknown");
+    foreign(card, why.data);
+    buf_printf(card->buf, "\n  %-*s%*s      more than the operational emissions alone\n",
+               LABEL_WIDTH + 4, "total", CELL_WIDTH, "unknown");
+    card->buf->failed |= buf_failed(&why);
+    buf_free(&why);
 }
 
 static void write_how(struct card *card)
 {
-    const struct report_method *method = card->row->method;
-    char made[CLOCK_TEXT_SIZE];
+    const struct row *row = card->row;
+    const struct report_method *method = row->method;
 
-    label(card, "computed");
+    label(card, "running");
     buf_printf(card->buf, "energy x PUE ");
     method_write_pue(method, card->buf);
     buf_printf(card->buf, " x grid intensity%s\n",
-               method_figure(method) ? "" : ", summed over UTC hours");
+               method_figure(method, &row->hours) ? "" : ", summed over UTC hours");
     label(card, "grid");
-    method_write(method, card->row->ug_per_kwh, card->style->utf8, card->buf);
+    method_write_grid(method, &row->hours, row->ug_per_kwh, card->style->utf8, card->buf);
     buf_printf(card->buf, "\n");
     label(card, "source");
-    method_write_source(method, card->style->utf8, card->buf);
+    method_write_source(method, &row->hours, card->style->utf8, card->buf);
     buf_printf(card->buf, "\n");
-    label(card, "factors");
-    clock_format_utc(method->made_s, made);
-    buf_printf(card->buf, "set %lld of %.10s\n", (long long)method->factor_set, made);
+}
+
+static void write_hardware(struct card *card)
+{
+    const struct row *row = card->row;
+    const char *words[NOT_INCLUDED_MAX];
+
+    if (row->method->basis->has_inventory) {
+        label(card, "hardware");
+        buf_printf(card->buf, "inventory.conf of the factor set; ");
+        method_write_mode(row->method, card->buf);
+        buf_printf(card->buf, "\n");
+    }
+    if (row->has_embodied && row->carbon->embodied.missing) {
+        label(card, "MISSING");
+        buf_printf(card->buf, "the making of ");
+        row_write_missing_nodes(row, card->buf);
+        buf_printf(card->buf, ", which no node_type with assets in inventory.conf has\n");
+    }
+    if (method_not_included(row->method, words) == 0)
+        return;
+    buf_printf(card->buf, "  not included: ");
+    method_write_not_included(row->method, card->buf);
+    buf_printf(card->buf, "\n");
 }
 
 static void write_unknown(struct card *card)
@@ -336,19 +459,55 @@ static void write_unknown(struct card *card)
                    "`carbonctl grid import` adds them\n", method->grid->zone);
 }
 
+static void write_compared(struct card *card)
+{
+    const struct row *row = card->row;
+    const struct unit *unit = card->style->base_units ? &mass_units[1] : NULL;
+
+    buf_printf(card->buf, "\n");
+    bold(card, "Compared");
+    if (row->method->basis->equivalences.count == 0) {
+        buf_printf(card->buf, "    factor set %lld has no equivalences.csv\n",
+                   (long long)row->method->basis->set.number);
+        return;
+    }
+    buf_printf(card->buf, "    the %s ", row->has_total ? "total" : "operational");
+    format_amount(card->buf, known_g(row) * 1e6, mass_units, unit);
+    buf_printf(card->buf, " %s is as much as any one of\n", card->co2e);
+    method_write_compared(row->method, known_g(row), 2, card->style->utf8, card->buf);
+}
+
 static void write_carbon(struct card *card)
 {
+    const struct report_method *method = card->row->method;
+    struct mass_ticks ticks;
+
     buf_printf(card->buf, "\n");
     bold(card, "Carbon");
     if (!card->row->has_grams) {
         write_unknown(card);
         return;
     }
-    buf_printf(card->buf, " (%s)\n", card->co2e);
-    write_parts(card);
+    buf_printf(card->buf, " (%s)  by ", card->co2e);
+    method_write_set(method, card->buf);
+    if (card->row->has_embodied)
+        buf_printf(card->buf, ", embodied in %s mode", embodied_mode_names[method->basis->mode]);
+    buf_printf(card->buf, "\n");
+    if (method->what_if) {
+        buf_printf(card->buf, "  ");
+        bold(card, "WHAT IF");
+        buf_printf(card->buf, " %s: not what the job emitted\n", method->what_if);
+    }
+    ticks = mass_ticks_of(card);
+    write_operational(card, &ticks);
+    if (card->row->has_embodied)
+        write_embodied(card, &ticks);
+    else
+        write_embodied_unknown(card);
     write_how(card);
-    buf_printf(card->buf, "  not included: embodied (manufacture) and the cluster's unallocated "
-               "idle energy\n");
+    write_hardware(card);
+    if (card->compare)
+        write_compared(card);
 }
 
 /* --- quality ---------------------------------------------------------------------------------- */
@@ -452,10 +611,10 @@ struct shown {
 static int share_out(const struct card *card, size_t count, struct shown *shown)
 {
     uint64_t *weights = calloc(count + 1, sizeof(*weights));
-    double mass_ug = card->row->grams.total_g * 1e6;
+    struct mass_ticks mass = mass_ticks_of(card);
 
     shown->energy = energy_scale(card);
-    shown->mass = mass_scale(card);
+    shown->mass = mass.scale;
     shown->energy_ticks = calloc(count + 1, sizeof(*shown->energy_ticks));
     shown->mass_ticks = calloc(count + 1, sizeof(*shown->mass_ticks));
     if (!weights || !shown->energy_ticks || !shown->mass_ticks) {
@@ -466,7 +625,7 @@ static int share_out(const struct card *card, size_t count, struct shown *shown)
         weights[i] = usage_mj(&row_step(card->row->job, i)->usage);
     (void)apportion(scale_ticks(&shown->energy, (double)usage_mj(card->row->usage)), weights, count,
                     shown->energy_ticks);
-    (void)apportion(scale_ticks(&shown->mass, mass_ug), weights, count, shown->mass_ticks);
+    (void)apportion(mass.operational - mass.parts[PART_SPREAD], weights, count, shown->mass_ticks);
     free(weights);
     return 0;
 }
@@ -483,7 +642,7 @@ static void step_texts(const struct card *card, const struct shown *shown, size_
                        struct buf texts[STEP_COLUMNS])
 {
     const struct query_step *step = row_step(card->row->job, place);
-    struct row row = row_of(card->row->job, step, card->row->method, card->style);
+    struct row row = row_of(card->row->job, step, NULL, card->row->method, card->style);
     const struct state *state = row_state(&row);
     bool something = usage_mj(&step->usage) > 0;
 
@@ -517,7 +676,8 @@ static int add_step(struct libscols_table *table, const struct card *card,
 
 static int write_steps(struct card *card, size_t count)
 {
-    const char *const titles[STEP_COLUMNS] = { "Steps", "elapsed", "energy", card->co2e, "state" };
+    const char *const titles[STEP_COLUMNS] = { "Steps", "elapsed", "energy", "operational",
+                                                "state" };
     struct libscols_table *table = scols_new_table();
     struct shown shown = { .energy_ticks = NULL };
     char *text = NULL;
@@ -545,10 +705,11 @@ static int write_steps(struct card *card, size_t count)
     return rc;
 }
 
-int card_write(const struct row *job_row, bool steps, struct buf *buf, struct error *err)
+int card_write(const struct row *job_row, bool steps, bool compare, struct buf *buf,
+               struct error *err)
 {
     struct card card = { job_row, job_row->style, buf,
-                         job_row->style->utf8 ? "CO\u2082e" : "CO2e" };
+                         job_row->style->utf8 ? "CO\u2082e" : "CO2e", compare };
     size_t count = 0;
     int rc = 0;
 

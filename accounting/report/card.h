@@ -10,8 +10,9 @@
 #include "core/error.h"
 #include "report/row.h"
 
-/* Append the card of the row's job, with its steps below where `steps`. -ENOMEM. */
-MUST_CHECK int card_write(const struct row *job_row, bool steps, struct buf *buf,
+/* Append the card of the row's job, with its steps below where `steps`, and with equivalences of
+   its total where `compare`. -ENOMEM. */
+MUST_CHECK int card_write(const struct row *job_row, bool steps, bool compare, struct buf *buf,
                           struct error *err);
 
 #endif

@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/parse.h"
 #include "core/timespec.h"
+#include "report/parts.h"
 
 #define NS_PER_S_SIGNED ((int64_t)NS_PER_S)
 #define WIDTH_MAX 1000
@@ -100,6 +101,12 @@ static void write_restarts(const struct row *row, struct buf *buf)
 {
     if (!row->step)
         buf_printf(buf, "%u", row->job->restart_count);
+}
+
+static void write_period(const struct row *row, struct buf *buf)
+{
+    if (row->part)
+        buf_printf(buf, "%s", row->part->label);
 }
 
 /* --- where ------------------------------------------------------------------------------------ */
@@ -239,13 +246,13 @@ static uint64_t cpu_ns(const struct row *row)
 
 static void write_total_cpu(const struct row *row, struct buf *buf)
 {
-    if (row_has_times(row))
+    if (row_has_times(row) && !row->part)
         format_elapsed(buf, cpu_ns(row) / 1000000);
 }
 
 static void write_total_cpu_raw(const struct row *row, struct buf *buf)
 {
-    if (row_has_times(row))
+    if (row_has_times(row) && !row->part)
         buf_printf(buf, "%" PRIu64 ".%03u", cpu_ns(row) / NS_PER_S,
                    (unsigned)(cpu_ns(row) / 1000000 % 1000));
 }
@@ -441,45 +448,65 @@ static void write_peak_power_raw(const struct row *row, struct buf *buf)
 
 /* --- grams ------------------------------------------------------------------------------------ */
 
-static void write_mass(const struct row *row, struct buf *buf, double mass_g)
+static void write_mass(const struct row *row, struct buf *buf, bool known, double mass_g)
 {
     const struct unit *unit = row->style->base_units ? &mass_units[1] : NULL;
 
-    if (row->has_grams)
+    if (known)
         format_amount(buf, mass_g * 1e6, mass_units, unit);
     else
         buf_printf(buf, UNKNOWN);
 }
 
-static void write_mass_raw(const struct row *row, struct buf *buf, double mass_g)
+static void write_mass_raw(struct buf *buf, bool known, double mass_g)
 {
-    if (row->has_grams)
+    if (known)
         buf_printf(buf, "%.15g", mass_g);
     else
         buf_printf(buf, UNKNOWN);
 }
 
-#define MASS_WRITERS(name, member)                                   \
-    static void write_##name(const struct row *row, struct buf *buf) \
-    {                                                                \
-        write_mass(row, buf, row->grams.member);                     \
-    }                                                                \
-    static void write_##name##_raw(const struct row *row, struct buf *buf) \
-    {                                                                \
-        write_mass_raw(row, buf, row->grams.member);                 \
-    }
-MASS_WRITERS(co2e, total_g)
-MASS_WRITERS(co2e_active, active_g)
-MASS_WRITERS(co2e_idle, idle_g)
-MASS_WRITERS(co2e_overhead, overhead_g)
-
-static void write_co2e_grams(const struct row *row, struct buf *buf)
+static void write_mass_g(struct buf *buf, bool known, double mass_g)
 {
-    if (row->has_grams)
-        format_number(buf, row->grams.total_g);
+    if (known)
+        format_number(buf, mass_g);
     else
         buf_printf(buf, UNKNOWN);
 }
+
+/* Forms of each mass: in the unit that fits, in grams in full, and of some in grams rounded.
+   `applies`: else nothing is written. */
+#define MASS_WRITERS(name, applies, known, mass_g)                         \
+    static void write_##name(const struct row *row, struct buf *buf)       \
+    {                                                                      \
+        if (applies)                                                       \
+            write_mass(row, buf, known, mass_g);                           \
+    }                                                                      \
+    static void write_##name##_raw(const struct row *row, struct buf *buf) \
+    {                                                                      \
+        if (applies)                                                       \
+            write_mass_raw(buf, known, mass_g);                            \
+    }
+#define GRAM_WRITER(name, applies, known, mass_g)                        \
+    static void write_##name##_g(const struct row *row, struct buf *buf) \
+    {                                                                    \
+        if (applies)                                                     \
+            write_mass_g(buf, known, mass_g);                            \
+    }
+MASS_WRITERS(operational, true, row->has_grams, row->operational_g)
+GRAM_WRITER(operational, true, row->has_grams, row->operational_g)
+MASS_WRITERS(co2e_active, true, row->has_grams, row->grams.active_g)
+MASS_WRITERS(co2e_idle, true, row->has_grams, row->grams.idle_g)
+MASS_WRITERS(co2e_overhead, true, row->has_grams, row->grams.overhead_g)
+MASS_WRITERS(spread, !row->step, row->has_grams, row->spread_g)
+MASS_WRITERS(embodied, !row->step, row->has_embodied, row->embodied.central)
+GRAM_WRITER(embodied, !row->step, row->has_embodied, row->embodied.central)
+MASS_WRITERS(embodied_low, !row->step, row->has_embodied, row->embodied.low)
+MASS_WRITERS(embodied_high, !row->step, row->has_embodied, row->embodied.high)
+MASS_WRITERS(total, !row->step, row->has_total, row->total.central)
+GRAM_WRITER(total, !row->step, row->has_total, row->total.central)
+MASS_WRITERS(total_low, !row->step, row->has_total, row->total.low)
+MASS_WRITERS(total_high, !row->step, row->has_total, row->total.high)
 
 static void write_zone(const struct row *row, struct buf *buf)
 {
@@ -489,11 +516,20 @@ static void write_zone(const struct row *row, struct buf *buf)
 static void write_intensity(const struct row *row, struct buf *buf)
 {
     const struct grid *grid = row->method->grid;
-    const struct intensity *figure = grid->has_intensity ? method_figure(row->method) : NULL;
+    const struct intensity *figure = grid->has_intensity ? method_figure(row->method, &row->hours)
+                                                         : NULL;
 
     if (row->has_grams || figure)
         buf_printf(buf, "%.15g",
                    (double)(row->has_grams ? row->ug_per_kwh : figure->ug_per_kwh) / 1e6);
+    else
+        buf_printf(buf, UNKNOWN);
+}
+
+static void write_annual_hours(const struct row *row, struct buf *buf)
+{
+    if (row->has_grams)
+        buf_printf(buf, "%zu/%zu", row->hours.annual, row->hours.hours);
     else
         buf_printf(buf, UNKNOWN);
 }
@@ -560,6 +596,10 @@ static void write_flags(const struct row *row, struct buf *buf)
             glue = ",";
         }
     }
+    for (size_t i = 0; row_carbon_flag(row, i); i++) {
+        buf_printf(buf, "%s%s", glue, row_carbon_flag(row, i));
+        glue = ",";
+    }
 }
 
 static void write_complete(const struct row *row, struct buf *buf)
@@ -577,6 +617,8 @@ const struct column columns[] = {
       false },
     { "JobName", 16, false, "the job's name; batch, extern, interactive or remainder of such a "
       "step", write_job_name, 0, true },
+    { "Period", 0, false, "with --by: the hour (UTC), day (local time) or month (UTC) that the row "
+      "is of", write_period, 0, false },
     { "SLUID", 0, false, "Slurm's unique id of the job, where Slurm has one", write_sluid, 0,
       true },
     { "Cluster", 12, false, "cluster", write_cluster, 0, true },
@@ -634,19 +676,53 @@ const struct column columns[] = {
       QUERY_PEAK, false },
     { "PeakPowerW", 0, false, "the same in watts", write_peak_power_w, QUERY_PEAK, false },
     { "PeakPowerRaw", 0, false, "the same in milliwatts", write_peak_power_raw, QUERY_PEAK, false },
-    { "CO2e", 0, false, "operational emissions: energy x PUE x grid intensity; embodied not "
-      "included", write_co2e, 0, false },
-    { "CO2eGrams", 0, false, "the same in grams, rounded", write_co2e_grams, 0, false },
-    { "CO2eRaw", 0, false, "the same in grams, in full", write_co2e_raw, 0, false },
-    { "CO2eActive", 0, false, "of active energy, without overhead", write_co2e_active, 0, false },
-    { "CO2eActiveRaw", 0, false, "the same in grams", write_co2e_active_raw, 0, false },
-    { "CO2eIdle", 0, false, "of idle energy, without overhead", write_co2e_idle, 0, false },
-    { "CO2eIdleRaw", 0, false, "the same in grams", write_co2e_idle_raw, 0, false },
-    { "CO2eOverhead", 0, false, "of the facility beyond the machines: (PUE - 1) x energy",
+    { "CO2eTotal", 0, false, "all that is attributed to the job: operational and embodied; of "
+      "jobs, not of steps", write_total, 0, false },
+    { "CO2eTotalG", 0, false, "the same in grams, rounded", write_total_g, 0, false },
+    { "CO2eTotalRaw", 0, false, "the same in grams, in full", write_total_raw, 0, false },
+    { "CO2eTotalLow", 0, false, "total with the low estimate of embodied", write_total_low, 0,
+      false },
+    { "CO2eTotalLowRaw", 0, false, "the same in grams, in full", write_total_low_raw, 0, false },
+    { "CO2eTotalHigh", 0, false, "total with the high estimate of embodied", write_total_high, 0,
+      false },
+    { "CO2eTotalHighRaw", 0, false, "the same in grams, in full", write_total_high_raw, 0, false },
+    { "CO2eOperational", 0, false, "emissions of running: energy x PUE x grid intensity, hour by "
+      "hour, and CO2eSpread; embodied is not in it", write_operational, 0, false },
+    { "CO2eOperationalG", 0, false, "the same in grams, rounded", write_operational_g, 0, false },
+    { "CO2eOperationalRaw", 0, false, "the same in grams, in full", write_operational_raw, 0,
+      false },
+    { "CO2eActive", 0, false, "of it: active energy, without overhead", write_co2e_active, 0,
+      false },
+    { "CO2eActiveRaw", 0, false, "the same in grams, in full", write_co2e_active_raw, 0, false },
+    { "CO2eIdle", 0, false, "of it: idle energy of what the job held, without overhead",
+      write_co2e_idle, 0, false },
+    { "CO2eIdleRaw", 0, false, "the same in grams, in full", write_co2e_idle_raw, 0, false },
+    { "CO2eOverhead", 0, false, "of it: the facility beyond the machines, (PUE - 1) x energy",
       write_co2e_overhead, 0, false },
-    { "CO2eOverheadRaw", 0, false, "the same in grams", write_co2e_overhead_raw, 0, false },
+    { "CO2eOverheadRaw", 0, false, "the same in grams, in full", write_co2e_overhead_raw, 0,
+      false },
+    { "CO2eSpread", 0, false, "of it: the job's part of idle energy that no job held, with its "
+      "overhead (IdlePolicy=spread, else 0); of jobs, not of steps", write_spread, 0, false },
+    { "CO2eSpreadRaw", 0, false, "the same in grams, in full", write_spread_raw, 0, false },
+    { "CO2eEmbodied", 0, false, "the job's part of making the hardware, by GPU-hours or "
+      "core-hours; of jobs, not of steps", write_embodied, 0, false },
+    { "CO2eEmbodiedG", 0, false, "the same in grams, rounded", write_embodied_g, 0, false },
+    { "CO2eEmbodiedRaw", 0, false, "the same in grams, in full", write_embodied_raw, 0, false },
+    { "CO2eEmbodiedLow", 0, false, "its low estimate", write_embodied_low, 0, false },
+    { "CO2eEmbodiedLowRaw", 0, false, "the same in grams, in full", write_embodied_low_raw, 0,
+      false },
+    { "CO2eEmbodiedHigh", 0, false, "its high estimate", write_embodied_high, 0, false },
+    { "CO2eEmbodiedHighRaw", 0, false, "the same in grams, in full", write_embodied_high_raw, 0,
+      false },
+    { "CO2e", 0, false, "another name of CO2eOperational: WITHOUT embodied", write_operational, 0,
+      false },
+    { "CO2eGrams", 0, false, "another name of CO2eOperationalG", write_operational_g, 0, false },
+    { "CO2eRaw", 0, false, "another name of CO2eOperationalRaw", write_operational_raw, 0, false },
     { "Zone", 0, false, "grid zone of the intensity", write_zone, 0, false },
-    { "Intensity", 0, false, "grid intensity, grams CO2e per kWh: mean by energy", write_intensity, 0, false },
+    { "Intensity", 0, false, "grid intensity, grams CO2e per kWh: mean by energy", write_intensity,
+      0, false },
+    { "AnnualHours", 0, false, "hours with energy whose intensity is the zone's annual value, of "
+      "all: 12/30", write_annual_hours, 0, false },
     { "PUE", 0, false, "facility energy over machine energy: mean by energy", write_pue, 0, false },
     { "Coverage", 0, false, "share of the time that was metered", write_coverage, 0, false },
     { "Measured", 0, false, "share of the energy that was measured", write_measured, 0, false },
@@ -655,7 +731,8 @@ const struct column columns[] = {
     { "Sensors", 0, false, "what it was read with", write_sensors, 0, true },
     { "Complete", 0, false, "yes: all nodes reported, coverage 100 %, nothing lost (--strict)",
       write_complete, 0, false },
-    { "Flags", 0, false, "what a reader must know, as the database names it", write_flags, 0,
+    { "Flags", 0, false, "what a reader must know: end_late and the like of the job, and of its "
+      "grams missing_embodied, annual_intensity, estimated_intensity, other_basis", write_flags, 0,
       false },
     { NULL, 0, false, NULL, NULL, 0, false },
 };

@@ -25,7 +25,12 @@ struct column {
 extern const struct column columns[]; /* ends with name NULL */
 
 #define COLUMNS_DEFAULT \
-    "JobID,JobName,User,Account,Elapsed,State,EnergyWh,AvgPowerW,CO2eGrams,Coverage"
+    "JobID,JobName,User,Account,Elapsed,State,EnergyWh,AvgPowerW,CO2eOperationalG,CO2eEmbodiedG," \
+    "CO2eTotalG,Coverage"
+/* With --by. */
+#define COLUMNS_BY \
+    "JobID,Period,Energy,AvgPower,CO2eActive,CO2eIdle,CO2eOverhead,CO2eSpread,CO2eEmbodied," \
+    "CO2eTotal,Coverage"
 
 /* A column as chosen. */
 struct column_choice {

@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "report/json_doc.h"
+#include "report/parts.h"
 
 #define NS_PER_S_SIGNED ((int64_t)NS_PER_S)
 
@@ -40,6 +41,17 @@ static json_t *energy_of(struct json_doc *doc, const struct usage *usage)
     return object;
 }
 
+static json_t *hours_of(struct json_doc *doc, const struct hour_counts *hours)
+{
+    json_t *object = json_object();
+
+    json_put_integer(doc, object, "with_energy", hours->hours);
+    json_put_integer(doc, object, "at_annual_value", hours->annual);
+    json_put_integer(doc, object, "estimated", hours->estimated);
+    json_put_integer(doc, object, "of_another_basis", hours->other_basis);
+    return object;
+}
+
 static json_t *grams_of(struct json_doc *doc, const struct row *row)
 {
     json_t *object;
@@ -50,10 +62,45 @@ static json_t *grams_of(struct json_doc *doc, const struct row *row)
     json_put(doc, object, "active_g", json_real(row->grams.active_g));
     json_put(doc, object, "idle_g", json_real(row->grams.idle_g));
     json_put(doc, object, "overhead_g", json_real(row->grams.overhead_g));
-    json_put(doc, object, "total_g", json_real(row->grams.total_g));
+    if (!row->step)
+        json_put(doc, object, "spread_g", json_real(row->spread_g));
+    json_put(doc, object, "total_g", json_real(row->operational_g));
     json_put(doc, object, "mean_intensity_g_per_kwh", json_real((double)row->ug_per_kwh / 1e6));
     json_put(doc, object, "mean_pue", json_real((double)row->pue_ppm / (double)PPM));
+    json_put(doc, object, "hours", hours_of(doc, &row->hours));
     return object;
+}
+
+static json_t *range_of(struct json_doc *doc, bool known, const struct range_g *range)
+{
+    json_t *object;
+
+    if (!known)
+        return json_null();
+    object = json_object();
+    json_put(doc, object, "low_g", json_real(range->low));
+    json_put(doc, object, "central_g", json_real(range->central));
+    json_put(doc, object, "high_g", json_real(range->high));
+    return object;
+}
+
+/* Of jobs and parts of them. */
+static void put_embodied(struct json_doc *doc, json_t *object, const struct row *row)
+{
+    json_t *embodied = range_of(doc, row->has_embodied, &row->embodied);
+    struct buf why;
+
+    buf_init(&why);
+    if (row->has_embodied) {
+        json_put_integer(doc, embodied, "gpu_ms", row->carbon->embodied.gpu_ms);
+        json_put_integer(doc, embodied, "core_ms", row->carbon->embodied.core_ms);
+    } else {
+        row_write_embodied_unknown(row, &why);
+    }
+    json_put(doc, object, "embodied_co2e", embodied);
+    json_put_text(doc, object, "embodied_unknown_because", why.data);
+    buf_free(&why);
+    json_put(doc, object, "total_co2e", range_of(doc, row->has_total, &row->total));
 }
 
 static json_t *sensors_of(struct json_doc *doc, const char *sensors)
@@ -96,7 +143,7 @@ static json_t *power_of(struct json_doc *doc, const struct row *row)
 
     json_put(doc, object, "average_mw", row_average_mw(row, &mw) ? json_integer((json_int_t)mw)
              : json_null());
-    if (row->step)
+    if (row->step || row->part)
         return object;
     json_put(doc, object, "peak_mw", row_peak_mw(row, &mw) ? json_integer((json_int_t)mw)
              : json_null());
@@ -107,14 +154,17 @@ static json_t *power_of(struct json_doc *doc, const struct row *row)
     return object;
 }
 
-static json_t *flags_of(struct json_doc *doc, uint32_t flags)
+static json_t *flags_of(struct json_doc *doc, const struct row *row)
 {
     json_t *array = json_array();
+    uint32_t flags = row_flags(row);
 
     for (unsigned bit = 0; flag_names[bit]; bit++) {
         if ((flags & 1u << bit) && json_array_append_new(array, json_string(flag_names[bit])) != 0)
             doc->failed = true;
     }
+    for (size_t i = 0; row_carbon_flag(row, i); i++)
+        json_add(doc, array, json_string(row_carbon_flag(row, i)));
     return array;
 }
 
@@ -141,8 +191,10 @@ static void put_common(struct json_doc *doc, json_t *object, const struct row *r
     json_put(doc, object, "energy", energy_of(doc, row->usage));
     json_put(doc, object, "power", power_of(doc, row));
     json_put(doc, object, "operational_co2e", grams_of(doc, row));
+    if (!row->step)
+        put_embodied(doc, object, row);
     json_put(doc, object, "quality", quality_of(doc, row->usage));
-    json_put(doc, object, "flags", flags_of(doc, row_flags(row)));
+    json_put(doc, object, "flags", flags_of(doc, row));
 }
 
 static json_t *step_of(struct json_doc *doc, const struct row *row)
@@ -222,67 +274,150 @@ static json_t *job_of(struct json_doc *doc, const struct row *row)
     return object;
 }
 
-static void put_set(struct json_doc *doc, json_t *object, const struct report_method *method)
+static void put_set(struct json_doc *doc, json_t *object, const struct basis *basis)
 {
-    if (method->factor_set > 0) {
-        json_put(doc, object, "factor_set", json_integer(method->factor_set));
-        json_put_instant(doc, object, "factor_set_made_utc", method->made_s);
-    } else {
-        json_put(doc, object, "factor_set", json_null());
+    bool has = basis->set.number > 0;
+
+    json_put(doc, object, "factor_set", has ? json_integer(basis->set.number) : json_null());
+    if (has)
+        json_put_instant(doc, object, "factor_set_made_utc", basis->set.made_s);
+    else
         json_put(doc, object, "factor_set_made_utc", json_null());
-    }
+    json_put_text(doc, object, "idle_policy", !has ? NULL : basis->spread_idle ? "spread"
+                  : "separate");
+    json_put_text(doc, object, "embodied_mode",
+                  basis->has_inventory ? embodied_mode_names[basis->mode] : NULL);
+    json_put(doc, object, "expected_utilisation",
+             basis->has_inventory && basis->mode == MODE_PLANNED
+                 ? json_real((double)basis->utilisation_ppm / (double)PPM) : json_null());
+}
+
+static json_t *not_included(struct json_doc *doc, const struct report_method *method)
+{
+    const char *words[NOT_INCLUDED_MAX];
+    size_t count = method_not_included(method, words);
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_add(doc, array, json_string(words[i]));
+    return array;
 }
 
 /* What is the same for all hours, else null: each row has its means. */
-static json_t *method_of(struct json_doc *doc, const struct report_method *method)
+static void put_grid(struct json_doc *doc, json_t *object, const struct report_method *method)
 {
     const struct grid *grid = method->grid;
+    const struct hour_counts any = { 0 };
     bool known = grid->has_intensity;
-    const struct intensity *figure = known ? method_figure(method) : NULL;
-    json_t *object = json_object();
+    const struct intensity *figure = known ? method_figure(method, &any) : NULL;
     struct buf source;
 
-    json_put(doc, object, "formula", json_string("energy_kwh x pue x intensity_g_per_kwh"));
-    put_set(doc, object, method);
     json_put(doc, object, "pue", grid->n_pues > 0 || grid->pue_ppm == 0
              ? json_null() : json_real((double)grid->pue_ppm / (double)PPM));
-    json_put_text(doc, object, "zone", known ? grid->zone : NULL);
-    json_put_text(doc, object, "zone_name", known ? grid->name : NULL);
+    json_put_text(doc, object, "zone", known && grid->name[0] ? grid->zone : NULL);
+    json_put_text(doc, object, "zone_name", known && grid->name[0] ? grid->name : NULL);
     json_put(doc, object, "intensity_g_per_kwh",
              figure ? json_real((double)figure->ug_per_kwh / 1e6) : json_null());
-    json_put(doc, object, "intensity_year", figure ? json_integer(figure->year) : json_null());
+    json_put(doc, object, "intensity_year", figure && figure->year
+             ? json_integer(figure->year) : json_null());
     json_put_text(doc, object, "intensity_basis",
                   figure ? figure->basis : known ? grid->basis : NULL);
+    json_put_text(doc, object, "intensity_scope", grid->scope[0] ? grid->scope : NULL);
     buf_init(&source);
     if (known)
-        method_write_source(method, true, &source);
+        method_write_source(method, &any, true, &source);
     json_put_text(doc, object, "intensity_source", source.data);
     buf_free(&source);
-    json_put(doc, object, "not_included",
-             json_pack("[ss]", "embodied emissions", "unallocated idle energy of the cluster"));
+}
+
+static json_t *method_of(struct json_doc *doc, const struct report_method *method)
+{
+    json_t *object = json_object();
+
+    json_put(doc, object, "formula", json_string("energy_kwh x pue x intensity_g_per_kwh"));
+    json_put_text(doc, object, "what_if", method->what_if);
+    put_set(doc, object, method->basis);
+    put_grid(doc, object, method);
+    json_put(doc, object, "not_included", not_included(doc, method));
+    return object;
+}
+
+/* --- compared --------------------------------------------------------------------------------- */
+
+/* How many of each thing emit as much as the job's total, or as its operational part. */
+static json_t *compared_of(struct json_doc *doc, const struct row *row)
+{
+    const struct equivalences *all = &row->method->basis->equivalences;
+    double mass_g = row->has_total ? row->total.central : row->operational_g;
+    json_t *object, *array;
+
+    if (!row->has_grams)
+        return json_null();
+    object = json_object();
+    array = json_array();
+    json_put_text(doc, object, "of", row->has_total ? "total" : "operational");
+    for (size_t i = 0; i < all->count; i++) {
+        const struct equivalence *one = &all->rows[i];
+        json_t *item = json_object();
+
+        json_put_text(doc, item, "name", one->name);
+        json_put(doc, item, "count", one->mg > 0 ? json_real(mass_g * 1000 / (double)one->mg)
+                 : json_null());
+        json_put(doc, item, "each_kg", json_real((double)one->mg / 1e6));
+        json_put_integer(doc, item, "year", one->year);
+        json_put_text(doc, item, "source", one->source);
+        json_add(doc, array, item);
+    }
+    json_put(doc, object, "as_much_as", array);
     return object;
 }
 
 /* --- the document ----------------------------------------------------------------------------- */
 
-/* A job's object when the row is of another job than the one before. */
-static json_t *steps_for(struct json_doc *doc, json_t *jobs, const struct row *row)
+static json_t *part_of(struct json_doc *doc, const struct row *row)
 {
-    struct row job_row = row_of(row->job, NULL, row->method, row->style);
-    json_t *job = job_of(doc, &job_row);
-    json_t *steps = json_array();
+    json_t *object = json_object();
 
-    json_put(doc, job, "steps", steps);
-    if (json_array_append_new(jobs, job) != 0)
-        doc->failed = true;
-    return steps;
+    json_put_text(doc, object, "period", row->part->label);
+    json_put_instant(doc, object, "from_utc", row->part->from_s);
+    json_put_instant(doc, object, "to_utc", row->part->to_s);
+    json_put(doc, object, "energy", energy_of(doc, row->usage));
+    json_put(doc, object, "power", power_of(doc, row));
+    json_put(doc, object, "operational_co2e", grams_of(doc, row));
+    put_embodied(doc, object, row);
+    json_put(doc, object, "quality", quality_of(doc, row->usage));
+    return object;
 }
 
-int json_write(const struct row *rows, size_t count, const struct report_method *method,
-               struct buf *buf, struct error *err)
+/* Where rows of the job's steps or parts go. */
+struct place {
+    json_t *steps, *parts;
+};
+
+/* A job's object when the row is of another job than the one before. */
+static struct place job_for(struct json_doc *doc, const struct json_options *options, json_t *jobs,
+                            const struct row *row)
+{
+    struct row job_row = row_of(row->job, NULL, row->carbon, row->method, row->style);
+    json_t *job = job_of(doc, &job_row);
+    struct place place = { NULL, NULL };
+
+    if (options->compare)
+        json_put(doc, job, "compared", compared_of(doc, &job_row));
+    if (options->by != PARTS_NONE)
+        json_put(doc, job, "parts", place.parts = json_array());
+    else
+        json_put(doc, job, "steps", place.steps = json_array());
+    json_add(doc, jobs, job);
+    return place;
+}
+
+int json_write(const struct row *rows, size_t count, const struct json_options *options,
+               const struct report_method *method, struct buf *buf, struct error *err)
 {
     struct json_doc doc = { false };
-    json_t *root = json_object(), *jobs = json_array(), *steps = NULL;
+    json_t *root = json_object(), *jobs = json_array();
+    struct place place = { NULL, NULL };
 
     json_put(&doc, root, "format", json_string("sacct-carbon-1"));
     json_put(&doc, root, "method", method_of(&doc, method));
@@ -290,12 +425,16 @@ int json_write(const struct row *rows, size_t count, const struct report_method 
         json_put_instant(&doc, root, "clipped_from_utc", rows[0].style->from_s);
         json_put_instant(&doc, root, "clipped_to_utc", rows[0].style->to_s);
     }
+    if (options->by != PARTS_NONE)
+        json_put_text(&doc, root, "by", parts_by_names[options->by]);
     json_put(&doc, root, "jobs", jobs);
     for (size_t i = 0; i < count && !doc.failed; i++) {
         if (i == 0 || rows[i].job != rows[i - 1].job)
-            steps = steps_for(&doc, jobs, &rows[i]);
-        if (rows[i].step && json_array_append_new(steps, step_of(&doc, &rows[i])) != 0)
-            doc.failed = true;
+            place = job_for(&doc, options, jobs, &rows[i]);
+        if (rows[i].step)
+            json_add(&doc, place.steps, step_of(&doc, &rows[i]));
+        if (rows[i].part)
+            json_add(&doc, place.parts, part_of(&doc, &rows[i]));
     }
     json_doc_write(&doc, root, buf);
     return doc.failed || buf_failed(buf) ? error_set(err, -ENOMEM, "no memory for the JSON") : 0;

@@ -8,12 +8,16 @@ libcarbon_report_la_SOURCES = \
 	accounting/report/columns.c accounting/report/columns.h \
 	accounting/report/format.c accounting/report/format.h \
 	accounting/report/html.c accounting/report/html.h \
+	accounting/report/explain.c accounting/report/explain.h \
+	accounting/report/job_carbon.c accounting/report/job_carbon.h \
 	accounting/report/json.c accounting/report/json.h \
 	accounting/report/profile.c accounting/report/profile.h \
 	accounting/report/profile_plot.c accounting/report/profile_plot.h \
 	accounting/report/profile_svg.c accounting/report/profile_text.c \
 	accounting/report/json_doc.c accounting/report/json_doc.h \
 	accounting/report/month.c accounting/report/month.h \
+	accounting/report/method.c accounting/report/method.h \
+	accounting/report/parts.c accounting/report/parts.h \
 	accounting/report/period_fields.c accounting/report/period_fields.h \
 	accounting/report/period_groups.c \
 	accounting/report/period_json.c \

@@ -17,7 +17,7 @@ struct hours {
     struct operational_exact emitted;
     wide mj_ug, mj_ppm; /* energy x intensity, energy x PUE */
     uint64_t mj;
-    unsigned flags;
+    struct hour_counts counts; /* of hours with energy */
     bool known; /* the intensity of every hour with energy */
 };
 
@@ -33,7 +33,8 @@ static void add_hour(struct hours *hours, const struct usage_hour *hour, const s
     hours->mj_ug += (wide)mj * factors.ug_per_kwh;
     hours->mj_ppm += (wide)mj * factors.pue_ppm;
     hours->mj += mj;
-    hours->flags |= factors.flags;
+    if (mj > 0)
+        hour_counts_note(&hours->counts, factors.flags);
 }
 
 /* Means are weighted by energy; of a row without any, they are those of its first hour. */
@@ -66,19 +67,57 @@ static void take_grams(struct row *row)
         .overhead_g = exact_g(hours.emitted.overhead),
         .total_g = exact_g(operational_sum(&hours.emitted)),
     };
-    row->hour_flags = hours.flags;
+    row->hours = hours.counts;
+    row->operational_g = row->grams.total_g;
     row->has_grams = true;
     take_means(row, &hours);
 }
 
+/* Of a job or a part of it: what nobody else's steps can have. */
+static void take_embodied(struct row *row)
+{
+    const struct job_embodied *embodied = &row->carbon->embodied;
+    bool counted = embodied->gpu_ms + embodied->core_ms > 0;
+
+    row->spread_g = fine_g(embodied->spread);
+    row->operational_g += row->spread_g;
+    row->has_embodied = embodied->has && row->job->n_nodes > 0 && !row->carbon->refusal &&
+                        (counted || !embodied->missing);
+    row->has_total = row->has_grams && row->has_embodied;
+    if (!row->has_embodied)
+        return;
+    row->embodied = (struct range_g){ fine_g(embodied->amount.of[0]),
+                                      fine_g(embodied->amount.of[1]),
+                                      fine_g(embodied->amount.of[2]) };
+    row->total = (struct range_g){ row->operational_g + row->embodied.low,
+                                   row->operational_g + row->embodied.central,
+                                   row->operational_g + row->embodied.high };
+}
+
 struct row row_of(const struct query_job *job, const struct query_step *step,
-                  const struct report_method *method, const struct report_style *style)
+                  const struct job_carbon *carbon, const struct report_method *method,
+                  const struct report_style *style)
 {
     struct row row = { .job = job, .step = step, .method = method, .style = style,
-                       .usage = step ? &step->usage : &job->usage };
+                       .usage = step ? &step->usage : &job->usage, .carbon = carbon };
 
     if (row.usage->has && method->grid->has_intensity)
         take_grams(&row);
+    if (carbon && !step)
+        take_embodied(&row);
+    return row;
+}
+
+struct row row_of_usage(const struct query_job *job, const struct part *part,
+                        const struct usage *usage, const struct job_carbon *carbon,
+                        const struct report_method *method, const struct report_style *style)
+{
+    struct row row = { .job = job, .part = part, .method = method, .style = style, .usage = usage,
+                       .carbon = carbon };
+
+    if (usage->has && method->grid->has_intensity)
+        take_grams(&row);
+    take_embodied(&row);
     return row;
 }
 
@@ -269,7 +308,7 @@ bool row_average_mw(const struct row *row, uint64_t *ret_mw)
 
 bool row_peak_mw(const struct row *row, uint64_t *ret_mw)
 {
-    if (row->step || !row->job->peak_mw.has)
+    if (row->step || row->part || !row->job->peak_mw.has)
         return false;
     *ret_mw = (uint64_t)row->job->peak_mw.value;
     return true;
@@ -284,6 +323,25 @@ uint32_t row_flags(const struct row *row)
     for (size_t i = 0; i < row->job->n_steps; i++)
         flags |= row->job->steps[i].flags;
     return flags;
+}
+
+const char *row_carbon_flag(const struct row *row, size_t place)
+{
+    const struct {
+        bool has;
+        const char *name;
+    } flags[] = {
+        { !row->step && row->carbon && row->carbon->embodied.missing, "missing_embodied" },
+        { row->hours.annual > 0, "annual_intensity" },
+        { row->hours.estimated > 0, "estimated_intensity" },
+        { row->hours.other_basis > 0, "other_basis" },
+    };
+
+    for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+        if (flags[i].has && place-- == 0)
+            return flags[i].name;
+    }
+    return NULL;
 }
 
 const char *flag_words(unsigned bit)
@@ -371,52 +429,50 @@ void row_node_list(const struct row *row, struct buf *buf)
     free(names);
 }
 
-const struct intensity *method_figure(const struct report_method *method)
+/* --- embodied --------------------------------------------------------------------------------- */
+
+void row_write_missing_nodes(const struct row *row, struct buf *buf)
 {
-    const struct grid *grid = method->grid;
+    const struct inventory *inventory = &row->method->basis->inventory;
+    const struct query_job *job = row->job;
+    const char **names = calloc(job->n_nodes + 1, sizeof(*names));
+    size_t count = 0;
 
-    return grid->n_intervals == 0 && grid->n_annual == 1 ? &grid->annual[0] : NULL;
-}
-
-void method_write(const struct report_method *method, uint64_t mean_ug_per_kwh, bool utf8,
-                  struct buf *buf)
-{
-    const struct intensity *figure = method_figure(method);
-    const struct grid *grid = method->grid;
-
-    buf_printf(buf, "zone %s (", grid->zone);
-    format_text(buf, grid->name, utf8, NULL);
-    buf_printf(buf, "), ");
-    if (figure) {
-        format_number(buf, (double)figure->ug_per_kwh / 1e6);
-        buf_printf(buf, " g/kWh, %u, %s", figure->year, figure->basis);
+    if (!names) {
+        buf->failed = true;
         return;
     }
-    if (mean_ug_per_kwh > 0) {
-        format_number(buf, (double)mean_ug_per_kwh / 1e6);
-        buf_printf(buf, " g/kWh in the mean of ");
+    for (size_t i = 0; i < job->n_nodes; i++) {
+        const char *name = job->nodes[i].name ? job->nodes[i].name : "";
+        const struct embodied_node node = { name, inventory_type_of(inventory, name), 0, 0 };
+
+        if (!embodied_counts(inventory, &node))
+            names[count++] = name;
     }
-    buf_printf(buf, "%s, %s", grid->n_intervals > 0 ? "each hour's own" : "each year's own",
-               grid->n_intervals > 0 || grid->n_annual == 0 ? grid->basis : grid->annual[0].basis);
-    if (grid->scope[0])
-        buf_printf(buf, ", %s", grid->scope);
+    hostlist_fold(names, count, buf);
+    free(names);
 }
 
-void method_write_source(const struct report_method *method, bool utf8, struct buf *buf)
+void row_write_embodied_unknown(const struct row *row, struct buf *buf)
 {
-    const struct grid *grid = method->grid;
+    const struct basis *basis = row->method->basis;
+    struct buf nodes;
 
-    format_text(buf, grid->source, utf8, NULL);
-    if (grid->n_annual == 0)
-        return;
-    buf_printf(buf, "%s", grid->source[0] ? "; where an hour has no figure: " : "");
-    format_text(buf, grid->annual[grid->n_annual - 1].source, utf8, NULL);
-}
-
-void method_write_pue(const struct report_method *method, struct buf *buf)
-{
-    if (method->grid->n_pues > 0)
-        buf_printf(buf, "of each hour");
+    buf_init(&nodes);
+    if (!row->carbon || basis->set.number == 0)
+        buf_printf(buf, "no factor set in the database");
+    else if (!basis->has_inventory)
+        buf_printf(buf, "no inventory (inventory.conf) in factor set %lld",
+                   (long long)basis->set.number);
+    else if (row->carbon->refusal)
+        buf_printf(buf, "%s", row->carbon->refusal);
+    else if (row->job->n_nodes == 0)
+        buf_printf(buf, "none of its nodes has reported");
     else
-        buf_printf(buf, "%.7g", (double)method->grid->pue_ppm / (double)PPM);
+        row_write_missing_nodes(row, &nodes);
+    if (nodes.data)
+        buf_printf(buf, "no node_type with assets in inventory.conf has %s (factor set %lld)",
+                   nodes.data, (long long)basis->set.number);
+    buf->failed |= buf_failed(&nodes);
+    buf_free(&nodes);
 }

@@ -1,8 +1,8 @@
 /*
  * row.h - what a line of a report is about, and what is worked out for it
  *
- * A row is a job, one of its steps, or its remainder. Steps are parts of their job: whoever adds
- * rows up adds jobs only.
+ * A row is a job, one of its steps, its remainder, or what it was in an hour, day or month. Steps
+ * are parts of their job: whoever adds rows up adds jobs (or the parts of their time) only.
  */
 #ifndef CARBON_REPORT_ROW_H
 #define CARBON_REPORT_ROW_H
@@ -14,14 +14,11 @@
 #include "carbon/operational.h"
 #include "core/buf.h"
 #include "report/format.h"
+#include "report/job_carbon.h"
+#include "report/method.h"
 #include "store/query.h"
 
-/* How energy becomes grams in this report: hour by hour, by the grid of one factor set. */
-struct report_method {
-    const struct grid *grid; /* without has_intensity no grams are known */
-    int64_t factor_set, made_s; /* factor_set 0: there is none */
-    const char *remedy;      /* without intensity: what to do, "set Zone in carbon.conf" */
-};
+struct part;
 
 /* How things are written. */
 struct report_style {
@@ -34,21 +31,36 @@ struct report_style {
     int64_t from_s, to_s;
 };
 
+struct range_g {
+    double low, central, high;
+};
+
 struct row {
     const struct query_job *job;
-    const struct query_step *step; /* NULL: the row is the job's */
+    const struct query_step *step; /* NULL: the row is the job's, or a part's */
+    const struct part *part;       /* of its time; NULL: it is whole */
     const struct usage *usage;
-    bool has_grams;
-    struct operational grams;
+    const struct job_carbon *carbon; /* of the job or part, of a step its job's; NULL: not read */
+    bool has_grams;               /* operational ones */
+    struct operational grams;     /* of its own energy */
+    double spread_g;              /* its part of idle energy that no job held, IdlePolicy=spread */
+    double operational_g;         /* grams.total_g and spread_g */
+    bool has_embodied, has_total; /* of jobs and parts alone */
+    struct range_g embodied, total;
     uint64_t ug_per_kwh, pue_ppm; /* means of its hours, weighted by energy */
-    unsigned hour_flags;          /* HOUR_* of any of its hours */
+    struct hour_counts hours;     /* with energy */
     const struct report_method *method;
     const struct report_style *style;
 };
 
 /* A job's row (step NULL) or a step's. */
 struct row row_of(const struct query_job *job, const struct query_step *step,
-                  const struct report_method *method, const struct report_style *style);
+                  const struct job_carbon *carbon, const struct report_method *method,
+                  const struct report_style *style);
+/* That of a part of a job's time: row_of_part() of parts.h. */
+struct row row_of_usage(const struct query_job *job, const struct part *part,
+                        const struct usage *usage, const struct job_carbon *carbon,
+                        const struct report_method *method, const struct report_style *style);
 
 /* Steps as reports list them: batch, extern, interactive, 0, 1, …, remainder (when it has energy).
    `place` counts from 0; NULL after the last. */
@@ -90,6 +102,8 @@ bool row_peak_mw(const struct row *row, uint64_t *ret_mw); /* of jobs only */
 
 /* FLAG_* of the row; of a job, those of its steps too. */
 uint32_t row_flags(const struct row *row);
+/* Flags of its grams: "missing_embodied", "annual_intensity", …; by place, NULL at the end. */
+const char *row_carbon_flag(const struct row *row, size_t place);
 /* The flag's meaning for its reader, in words. */
 const char *flag_words(unsigned bit);
 /* Is everything there: all nodes, full coverage, no gap, nothing lost? */
@@ -102,18 +116,9 @@ void step_name(int64_t step_id, struct buf *buf);
 /* "n[1-2]" */
 void row_node_list(const struct row *row, struct buf *buf);
 
-/*
- * Of a method that has an intensity: "zone FR (France), 44.2 g/kWh, 2024, lifecycle", or, where
- * hours differ, "zone FR (France), each hour its own, lifecycle, consumption". mean_ug_per_kwh is
- * named in front of the latter, unless it is 0.
- */
-void method_write(const struct report_method *method, uint64_t mean_ug_per_kwh, bool utf8,
-                  struct buf *buf);
-/* Whose figures they are, of the hours and of the years that stand in for missing ones. */
-void method_write_source(const struct report_method *method, bool utf8, struct buf *buf);
-/* The single figure of the zone that serves for all hours; NULL where hours differ. */
-const struct intensity *method_figure(const struct report_method *method);
-/* "1.2", or "of each hour" where it differs in time. */
-void method_write_pue(const struct report_method *method, struct buf *buf);
+/* Why the embodied emissions of a job are unknown, in words that follow "unknown: ". */
+void row_write_embodied_unknown(const struct row *row, struct buf *buf);
+/* "n[1-2]": the job's nodes that are in no pool of the inventory. */
+void row_write_missing_nodes(const struct row *row, struct buf *buf);
 
 #endif

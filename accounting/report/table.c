@@ -137,9 +137,23 @@ int table_write_parsable(const struct row *rows, size_t count, const struct colu
 /* What a sum over jobs must carry along. */
 struct total {
     size_t jobs, running, incomplete, unknown;
+    size_t no_embodied, missing; /* unknown altogether, or of some nodes */
     uint64_t mj;
-    double mass_g;
+    double operational_g;
+    struct range_g embodied;
+    struct hour_counts hours;
 };
+
+/* Rows of one job, the parts of its time, come one after another. */
+static void count_job(struct total *total, const struct row *row)
+{
+    total->jobs++;
+    total->running += row_is_open(&(struct row){ .job = row->job });
+    total->unknown += !row->job->usage.has;
+    total->incomplete += row->job->usage.has && !job_is_complete(row->job);
+    total->no_embodied += !row->has_embodied;
+    total->missing += row->has_embodied && row->carbon->embodied.missing;
+}
 
 static struct total total_of(const struct row *rows, size_t count)
 {
@@ -148,17 +162,19 @@ static struct total total_of(const struct row *rows, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (rows[i].step)
             continue;
-        total.jobs++;
-        total.running += row_is_open(&rows[i]);
-        total.unknown += !rows[i].usage->has;
-        total.incomplete += rows[i].usage->has && !job_is_complete(rows[i].job);
+        if (i == 0 || rows[i].job != rows[i - 1].job)
+            count_job(&total, &rows[i]);
         total.mj += usage_mj(rows[i].usage);
-        total.mass_g += rows[i].has_grams ? rows[i].grams.total_g : 0;
+        total.operational_g += rows[i].has_grams ? rows[i].operational_g : 0;
+        total.embodied.low += rows[i].embodied.low;
+        total.embodied.central += rows[i].embodied.central;
+        total.embodied.high += rows[i].embodied.high;
+        hour_counts_add(&total.hours, &rows[i].hours);
     }
     return total;
 }
 
-static void write_doubts(const struct total *total, struct buf *buf)
+static void write_doubts(const struct total *total, bool has_inventory, struct buf *buf)
 {
     const struct {
         size_t count;
@@ -167,6 +183,8 @@ static void write_doubts(const struct total *total, struct buf *buf)
         { total->running, "still running" },
         { total->incomplete, "with incomplete data" },
         { total->unknown, "of unknown energy, not in the sum" },
+        { has_inventory ? total->no_embodied : 0, "of unknown embodied emissions, not in the sum" },
+        { total->missing, "partly on nodes of unknown embodied emissions" },
     };
 
     for (size_t i = 0; i < sizeof(doubts) / sizeof(*doubts); i++) {
@@ -176,10 +194,85 @@ static void write_doubts(const struct total *total, struct buf *buf)
     buf_printf(buf, "\n");
 }
 
-void table_write_summary(const struct row *rows, size_t count, struct buf *buf)
+static void write_mass(double mass_g, struct buf *buf)
+{
+    format_amount(buf, mass_g * 1e6, mass_units, NULL);
+}
+
+/* ", 53.0 g operational + 11.2 g embodied = 64.2 g CO2e (61.2 g to 67.2 g)" */
+static void write_sum(const struct total *total, bool has_inventory, struct buf *buf)
+{
+    double total_g = total->operational_g + total->embodied.central;
+
+    buf_printf(buf, ", ");
+    write_mass(total->operational_g, buf);
+    if (!has_inventory || total->no_embodied == total->jobs) {
+        buf_printf(buf, " CO2e operational");
+        return;
+    }
+    buf_printf(buf, " operational + ");
+    write_mass(total->embodied.central, buf);
+    buf_printf(buf, " embodied = ");
+    write_mass(total_g, buf);
+    buf_printf(buf, " CO2e");
+    if (total->embodied.low >= total->embodied.high)
+        return;
+    buf_printf(buf, " (");
+    write_mass(total->operational_g + total->embodied.low, buf);
+    buf_printf(buf, " to ");
+    write_mass(total->operational_g + total->embodied.high, buf);
+    buf_printf(buf, ")");
+}
+
+/* How grams were computed. */
+static void write_method(const struct row *row, const struct total *total, struct buf *buf)
+{
+    const struct report_method *method = row->method;
+    const char *words[NOT_INCLUDED_MAX];
+
+    if (!method->grid->has_intensity) {
+        buf_printf(buf, "CO2e unknown: %s\n", method->remedy);
+        return;
+    }
+    buf_printf(buf, "Operational: energy x PUE ");
+    method_write_pue(method, buf);
+    buf_printf(buf, " x grid intensity (");
+    method_write_grid(method, &total->hours, 0, row->style->utf8, buf);
+    buf_printf(buf, "), by ");
+    method_write_set(method, buf);
+    buf_printf(buf, ".\nSource: ");
+    method_write_source(method, &total->hours, row->style->utf8, buf);
+    if (method->basis->has_inventory) {
+        buf_printf(buf, ".\nEmbodied: inventory.conf of the factor set; ");
+        method_write_mode(method, buf);
+    } else {
+        buf_printf(buf, ".\nEmbodied unknown: no inventory (inventory.conf) in the factor set");
+    }
+    buf_printf(buf, ".\n");
+    if (method_not_included(method, words) > 0) {
+        buf_printf(buf, "Not included: ");
+        method_write_not_included(method, buf);
+        buf_printf(buf, ".\n");
+    }
+}
+
+static void write_compared(const struct row *row, const struct total *total, bool has_inventory,
+                           struct buf *buf)
+{
+    bool whole = has_inventory && total->no_embodied == 0;
+
+    buf_printf(buf, "\nCompared: %s is as much as any one of\n",
+               whole ? "all of it" : "the operational part");
+    method_write_compared(row->method, total->operational_g + (whole ? total->embodied.central : 0),
+                          2, row->style->utf8, buf);
+}
+
+void table_write_summary(const struct row *rows, size_t count, bool compare, struct buf *buf)
 {
     struct total total = total_of(rows, count);
     const struct report_method *method = count > 0 ? rows[0].method : NULL;
+    bool has_inventory = method && method->basis->has_inventory;
+    bool has_grams = method && method->grid->has_intensity && total.unknown < total.jobs;
 
     if (total.jobs == 0)
         return;
@@ -188,22 +281,12 @@ void table_write_summary(const struct row *rows, size_t count, struct buf *buf)
         format_amount(buf, (double)total.mj, energy_units, rows[0].style->energy_unit);
     else
         buf_printf(buf, "unknown energy");
-    if (method->grid->has_intensity && total.unknown < total.jobs) {
-        buf_printf(buf, ", ");
-        format_amount(buf, total.mass_g * 1e6, mass_units, NULL);
-        buf_printf(buf, " CO2e");
-    }
-    write_doubts(&total, buf);
-    if (!method->grid->has_intensity) {
-        buf_printf(buf, "CO2e unknown: %s\n", method->remedy);
-        return;
-    }
-    buf_printf(buf, "CO2e is energy x PUE ");
-    method_write_pue(method, buf);
-    buf_printf(buf, " x grid intensity (");
-    method_write(method, 0, rows[0].style->utf8, buf);
-    buf_printf(buf, "), by factor set %lld.\nSource: ", (long long)method->factor_set);
-    method_write_source(method, rows[0].style->utf8, buf);
-    buf_printf(buf, ".\nNot included: embodied (manufacture) and the cluster's "
-               "unallocated idle energy.\n");
+    if (has_grams)
+        write_sum(&total, has_inventory, buf);
+    write_doubts(&total, has_inventory, buf);
+    if (method->what_if)
+        buf_printf(buf, "WHAT IF %s: not what was emitted.\n", method->what_if);
+    write_method(&rows[0], &total, buf);
+    if (compare && has_grams)
+        write_compared(&rows[0], &total, has_inventory, buf);
 }

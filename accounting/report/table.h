@@ -31,9 +31,10 @@ MUST_CHECK int table_write_parsable(const struct row *rows, size_t count,
                                     struct error *err);
 
 /*
- * Below a table of several jobs: their sum (steps are in it already) and how grams were computed.
- * The rows may hold steps; only rows of jobs count.
+ * Below a table of several jobs: their sum (steps are in it already) and how grams were computed,
+ * with equivalences of the sum where `compare`. The rows may hold steps; only rows of jobs, or of
+ * all parts of their time, count.
  */
-void table_write_summary(const struct row *rows, size_t count, struct buf *buf);
+void table_write_summary(const struct row *rows, size_t count, bool compare, struct buf *buf);
 
 #endif

@@ -177,6 +177,7 @@ static void clear_job(struct query_job *job)
     for (size_t i = 0; i < job->n_steps; i++)
         free(job->steps[i].usage.hours);
     free(job->usage.hours);
+    free(job->usage.details);
     free(job->nodes);
     free(job->steps);
     free(job->cluster);
@@ -477,8 +478,22 @@ struct energy_row {
     uint64_t active_mj, idle_mj, metered_ms, elapsed_ms;
 };
 
+/* Room for the details of one hour more, at its place; they are as many as there are hours. */
+static bool add_detail(struct usage *usage, size_t place)
+{
+    size_t count = usage->n_hours;
+    struct usage_detail *detail;
+
+    if (!grow(&usage->details, &count, sizeof(*detail)))
+        return false;
+    detail = &usage->details[place];
+    memmove(detail + 1, detail, (usage->n_hours - place) * sizeof(*detail));
+    memset(detail, 0, sizeof(*detail));
+    return true;
+}
+
 /* The hour's place in its order; NULL without memory. */
-static struct usage_hour *find_hour(struct usage *usage, int64_t hour_s)
+static struct usage_hour *find_hour(struct usage *usage, int64_t hour_s, bool detailed)
 {
     size_t low = 0, high = usage->n_hours;
     struct usage_hour *hour;
@@ -493,6 +508,8 @@ static struct usage_hour *find_hour(struct usage *usage, int64_t hour_s)
     }
     if (low < usage->n_hours && usage->hours[low].hour_s == hour_s)
         return &usage->hours[low];
+    if (detailed && !add_detail(usage, low))
+        return NULL;
     if (!grow(&usage->hours, &usage->n_hours, sizeof(*hour)))
         return NULL;
     hour = &usage->hours[low];
@@ -501,12 +518,25 @@ static struct usage_hour *find_hour(struct usage *usage, int64_t hour_s)
     return hour;
 }
 
-static int add_usage(struct usage *usage, const struct energy_row *row)
+static void add_to_detail(struct usage_detail *detail, const struct energy_row *row)
 {
-    struct usage_hour *hour = find_hour(usage, row->hour_s);
+    detail->active_mj[row->component] += row->active_mj;
+    detail->idle_mj[row->component] += row->idle_mj;
+    detail->components |= 1u << row->component;
+    detail->quality_mj[row->quality] += row->active_mj + row->idle_mj;
+    detail->metered_ms += row->metered_ms;
+    detail->elapsed_ms += row->elapsed_ms;
+    detail->gap_ms += row->quality == QUALITY_GAP ? row->elapsed_ms : 0;
+}
+
+static int add_usage(struct usage *usage, const struct energy_row *row, bool detailed)
+{
+    struct usage_hour *hour = find_hour(usage, row->hour_s, detailed);
 
     if (!hour)
         return -ENOMEM;
+    if (detailed)
+        add_to_detail(&usage->details[hour - usage->hours], row);
     hour->active_mj += row->active_mj;
     hour->idle_mj += row->idle_mj;
     usage->has = true;
@@ -522,7 +552,7 @@ static int add_usage(struct usage *usage, const struct energy_row *row)
     return 0;
 }
 
-static int read_energy(sqlite3_stmt *stmt, struct query_job *job)
+static int read_energy_row(sqlite3_stmt *stmt, struct query_job *job, bool detailed)
 {
     struct query_step *step;
     struct energy_row row = { .sensor = (const char *)sqlite3_column_text(stmt, 4) };
@@ -545,9 +575,19 @@ static int read_energy(sqlite3_stmt *stmt, struct query_job *job)
     step = find_step(job, sqlite3_column_int64(stmt, 1));
     if (!step)
         return -ENOMEM;
-    if (add_usage(&step->usage, &row) < 0)
+    if (add_usage(&step->usage, &row, false) < 0)
         return -ENOMEM;
-    return add_usage(&job->usage, &row);
+    return add_usage(&job->usage, &row, detailed);
+}
+
+static int read_energy(sqlite3_stmt *stmt, struct query_job *job)
+{
+    return read_energy_row(stmt, job, false);
+}
+
+static int read_energy_hourly(sqlite3_stmt *stmt, struct query_job *job)
+{
+    return read_energy_row(stmt, job, true);
 }
 
 static struct peak peak_columns(sqlite3_stmt *stmt)
@@ -614,10 +654,12 @@ static const struct detail steps_detail = {
     NULL, " ORDER BY job_key, step_id", read_step
 };
 /* Not summed by SQL: the rows need no sorting this way. */
-static const struct detail energy_detail = {
-    "SELECT job_key, step_id, component, quality, sensor, active_mj, idle_mj, metered_ms,"
-    " elapsed_ms, hour_s FROM energy WHERE job_key IN (",
-    "hour_s", "", read_energy
+#define SELECT_ENERGY \
+    "SELECT job_key, step_id, component, quality, sensor, active_mj, idle_mj, metered_ms," \
+    " elapsed_ms, hour_s FROM energy WHERE job_key IN ("
+static const struct detail energy_detail = { SELECT_ENERGY, "hour_s", "", read_energy };
+static const struct detail energy_hourly_detail = {
+    SELECT_ENERGY, "hour_s", "", read_energy_hourly
 };
 static const struct detail peak_detail = {
     "SELECT job_key, " PEAK_COLUMNS " FROM power WHERE span_ms > 0 AND job_key IN (",
@@ -670,7 +712,8 @@ static int read_chunk(struct store *store, const struct key_index *keys, size_t 
     if (rc == 0)
         rc = read_detail(store, &steps_detail, keys, count, from_s, to_s, err);
     if (rc == 0)
-        rc = read_detail(store, &energy_detail, keys, count, from_s, to_s, err);
+        rc = read_detail(store, want & QUERY_HOURLY ? &energy_hourly_detail : &energy_detail, keys,
+                         count, from_s, to_s, err);
     if (rc == 0 && (want & QUERY_PEAK))
         rc = read_detail(store, &peak_detail, keys, count, from_s, to_s, err);
     if (rc == 0 && (want & QUERY_PEAK))
@@ -755,4 +798,37 @@ uint64_t usage_idle_mj(const struct usage *usage)
 uint64_t usage_mj(const struct usage *usage)
 {
     return usage_active_mj(usage) + usage_idle_mj(usage);
+}
+
+static void add_hour_to(struct usage *usage, const struct usage_detail *detail)
+{
+    for (int i = 0; i < COMPONENT_COUNT; i++) {
+        usage->active_mj[i] += detail->active_mj[i];
+        usage->idle_mj[i] += detail->idle_mj[i];
+    }
+    for (int i = 0; i < QUALITY_COUNT; i++)
+        usage->quality_mj[i] += detail->quality_mj[i];
+    usage->components |= detail->components;
+    usage->metered_ms += detail->metered_ms;
+    usage->elapsed_ms += detail->elapsed_ms;
+    usage->gap_ms += detail->gap_ms;
+}
+
+struct usage usage_within(const struct usage *usage, int64_t from_s, int64_t to_s)
+{
+    struct usage part = { .has = false };
+    size_t first = 0;
+
+    while (first < usage->n_hours && usage->hours[first].hour_s < from_s)
+        first++;
+    while (usage->details && first + part.n_hours < usage->n_hours &&
+           usage->hours[first + part.n_hours].hour_s < to_s)
+        add_hour_to(&part, &usage->details[first + part.n_hours++]);
+    if (part.n_hours == 0)
+        return part;
+    part.has = true;
+    part.hours = &usage->hours[first];
+    part.details = &usage->details[first];
+    memcpy(part.sensors, usage->sensors, sizeof(part.sensors));
+    return part;
 }

@@ -35,6 +35,15 @@ struct usage_hour {
     uint64_t active_mj, idle_mj;
 };
 
+/* What else is known of an hour, where it was wanted: QUERY_HOURLY. */
+struct usage_detail {
+    uint64_t active_mj[COMPONENT_COUNT];
+    uint64_t idle_mj[COMPONENT_COUNT];
+    unsigned components;
+    uint64_t quality_mj[QUALITY_COUNT];
+    uint64_t metered_ms, elapsed_ms, gap_ms;
+};
+
 /* Energy of a job or a step, and how well it is known. */
 struct usage {
     bool has;                           /* any row at all; else everything below is unknown */
@@ -47,11 +56,14 @@ struct usage {
     char sensors[96];                   /* names, in order, with ", " between */
     struct usage_hour *hours;           /* by rising hour; their sum is active_mj and idle_mj */
     size_t n_hours;
+    struct usage_detail *details;       /* of each hour, of jobs alone; NULL: not wanted */
 };
 
 uint64_t usage_active_mj(const struct usage *usage);
 uint64_t usage_idle_mj(const struct usage *usage);
 uint64_t usage_mj(const struct usage *usage); /* both */
+/* The part in hours of [from_s, to_s); needs details. Its hours and details lie in the whole's. */
+struct usage usage_within(const struct usage *usage, int64_t from_s, int64_t to_s);
 
 /* A job on one node. */
 struct query_node {
@@ -139,7 +151,10 @@ void query_keep(struct query_result *result, bool (*keep)(const struct query_job
 
 /* Peak power too: reads a row for each minute, node and component. Of a window whose begin was
    pruned it is unknown, unless the job's peak over its whole life lies in it. */
-enum { QUERY_PEAK = 1 << 0 };
+enum {
+    QUERY_PEAK = 1 << 0,
+    QUERY_HOURLY = 1 << 1, /* details of each hour of a job */
+};
 
 /*
  * Fill in nodes, steps and energy of all jobs of the result. Only energy of UTC hours in

@@ -18,8 +18,8 @@ EXTRA_DIST += tests/cli/grid.bats
 TESTS += tests/cli/docs.bats
 EXTRA_DIST += tests/cli/docs.bats tests/data/bloom/bloom.spec tests/data/bloom/carbon.conf \
 	tests/data/bloom/inventory.conf
-TESTS += tests/cli/sacct_profile.bats
-EXTRA_DIST += tests/cli/sacct_profile.bats tests/cli/profile_fixture.sh \
+TESTS += tests/cli/sacct_profile.bats tests/cli/sacct_footprint.bats
+EXTRA_DIST += tests/cli/sacct_profile.bats tests/cli/sacct_footprint.bats tests/cli/profile_fixture.sh \
 	tests/golden/profile-200.txt tests/golden/profile-200-n1.txt tests/golden/profile-201.txt \
 	tests/golden/profile-202.txt tests/golden/profile-200.svg
 TESTS += tests/cli/sreport_carbon.bats

@@ -68,7 +68,7 @@ same() { # EXPECTED ACTUAL
 @test 'the card is ASCII where the locale is' {
     LC_ALL=C sacct-carbon 141 > "$books/card"
     run ! grep -P '[^\x00-\x7f]' "$books/card"
-    grep -qx 'Carbon (CO2e)' "$books/card"
+    grep -qx 'Carbon (CO2e)  by factor set 1 of 2026-11-20' "$books/card"
 }
 
 @test 'the card of a running job says as of when' {
@@ -163,14 +163,24 @@ hourly() {
         NR == 1 { job = $2; next } { sum += $2 } END { exit (job - sum) ^ 2 > 1e-12 }'
     run -0 sacct-carbon 100
     [[ $output == *"PUE of each hour x grid intensity, summed over UTC hours"* ]]
-    [[ $output == *"zone FR (France), 82.9 g/kWh in the mean of each hour's own, lifecycle, consumption"* ]]
-    [[ $output == *'a test; where an hour has no figure: Ember'* ]]
+    [[ $output == *"zone FR (France), 82.9 g/kWh in the mean of each hour's own, lifecycle, consumption; 1 of 2 h at the annual value"* ]]
+    [[ $output == *'a test; annual values: Ember'* ]]
+    same 'missing_embodied,annual_intensity|1/2' "$(field flags,annualhours 100 -X)"
+    sacct-carbon --json 100 | jq -e '.jobs[0] | .flags == ["missing_embodied", "annual_intensity"] and
+        .operational_co2e.hours == { "with_energy": 2, "at_annual_value": 1, "estimated": 0,
+            "of_another_basis": 0 }'
     [[ $output == *'cooling and losses of the building (PUE 1.291667)'* ]]
 }
 
-@test 'no card says anything of embodied emissions but that they are not included' {
-    same 1 "$(sacct-carbon 100 | grep -ci embodied)"
-    sacct-carbon 100 | grep -q '^  not included: embodied'
+@test 'without inventory embodied emissions are unknown, not 0, and so is the total' {
+    same 'unknown|unknown|unknown|unknown' \
+        "$(field co2eembodiedraw,co2etotal,co2etotallow,co2etotalhighraw 100 -X)"
+    sacct-carbon 100 > "$books/card"
+    grep -q '^  embodied          unknown      no inventory (inventory.conf) in factor set 1$' "$books/card"
+    grep -q '^  total             unknown ' "$books/card"
+    all | grep -q '^Embodied unknown: no inventory (inventory.conf) in the factor set\.$'
+    sacct-carbon --json 100 | jq -e '.jobs[0] | .embodied_co2e == null and .total_co2e == null and
+        .embodied_unknown_because == "no inventory (inventory.conf) in factor set 1"'
 }
 
 @test '-X leaves the steps out of the card' {
@@ -263,7 +273,7 @@ hourly() {
 
 @test '-n leaves out header and summary' {
     same "$(all -n)" "$(all -n | grep -v JobID)"
-    run ! grep -q 'CO2e is' <(all -n)
+    run ! grep -q 'Operational:' <(all -n)
 }
 
 # --- JSON -----------------------------------------------------------------------------------------

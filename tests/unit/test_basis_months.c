@@ -358,8 +358,8 @@ static void more_used_than_there_was_is_an_error(void **state)
     months = basis_months_new(books.store, &basis, "c");
     assert_int_equal(basis_job_embodied(months, &use, 1, OCT, NOV, NULL, NULL, &job, &err),
                      -ERANGE);
-    assert_non_null(strstr(err.text, "held 3000.0 GPU-hours in the month of 2026-10, and nodes had "
-                                     "2112.0 in service: correct nodes"));
+    assert_non_null(strstr(err.text, "held 3000.0 GPU-hours of node_type \"g\" in the month of "
+                                     "2026-10, and its nodes had 2112.0 in service: correct its"));
     assert_int_equal(basis_job_embodied(months, &use, 1, OCT + 1, NOV, NULL, NULL, &job, &err),
                      -EINVAL);
     basis_months_free(months);
