@@ -181,9 +181,9 @@ enum { POWER_HAS_COMPONENT = 1 << 0 };
  */
 struct batch_power {
     uint32_t has;
+    unsigned component; /* HAS_COMPONENT, enum component; without it: all of them together */
     int64_t minute_s;
     uint64_t ref;
-    unsigned component; /* HAS_COMPONENT, enum component; without it: all of them together */
     uint64_t energy_uj;
     uint64_t span_ns;
 };

@@ -98,7 +98,7 @@ struct embodied_line {
     uint64_t total_used_ms;   /* by all jobs: in share mode alone */
     const struct embodied_period *period; /* pools and assets; all 0 without an inventory */
     struct range_fine amount;
-    uint64_t held_ms, total_held_ms; /* by the job and by all, on any node: with IdlePolicy=spread */
+    uint64_t held_ms, total_held_ms; /* by it and by all, on any node: with IdlePolicy=spread */
     uint64_t idle_mj;         /* unallocated energy of the pool's nodes, and of those in no pool, */
     uint64_t outside_mj;      /* before the latter is shared out */
     uint64_t idle_mg, outside_mg; /* their emissions */

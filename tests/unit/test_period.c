@@ -287,10 +287,10 @@ static void a_job_comes_with_all_that_is_known_of_it(void **state)
     bool came = false;
 
     run_sql(world, "BEGIN; INSERT INTO job (job_key, cluster, job_id, restart_count, uid,"
-            " user_name, account, partition_name, job_name, array_job_id, array_task_id, node_count,"
-            " begin_s, exit_status, flags) VALUES (100, 'third', 93, 2, 1001, 'alice', 'physics',"
-            " 'gpu', '', 90, 3, 4, 77, 256, 5); INSERT INTO job_hour VALUES (%" PRId64 ", 100, 0, 0, 0, 0, 0,"
-            " 0, 0)", SEP);
+            " user_name, account, partition_name, job_name, array_job_id, array_task_id,"
+            " node_count, begin_s, exit_status, flags) VALUES (100, 'third', 93, 2, 1001,"
+            " 'alice', 'physics', 'gpu', '', 90, 3, 4, 77, 256, 5);"
+            " INSERT INTO job_hour VALUES (%" PRId64 ", 100, 0, 0, 0, 0, 0, 0, 0)", SEP);
     assert_int_equal(period_jobs(world->books.store, &period, take_job_100, &came, NULL), 0);
     assert_true(came);
     store_rollback(world->books.store);
