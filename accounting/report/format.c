@@ -56,16 +56,19 @@ const struct unit *unit_choose(const struct unit *units, double amount)
     return unit;
 }
 
-/* Decimals that show the number with three significant figures. */
-static int decimals_of(double number)
+/* Decimals of three significant figures; below 0 they are the last digits that are not known. */
+static int places_of(double number)
 {
     double rounded = round3(number);
-    int decimals;
 
-    if (rounded <= 0)
-        return 0;
-    decimals = 2 - (int)floor(log10(rounded) + 1e-9);
-    return decimals < 0 ? 0 : decimals;
+    return rounded <= 0 ? 0 : 2 - (int)floor(log10(rounded) + 1e-9);
+}
+
+static int decimals_of(double number)
+{
+    int places = places_of(number);
+
+    return places < 0 ? 0 : places;
 }
 
 void format_number(struct buf *buf, double number)
@@ -86,25 +89,36 @@ struct scale scale_of(const struct unit *units, const struct unit *unit, double 
 {
     struct scale scale = { .unit = unit ? unit : unit_choose(units, sum) };
 
-    scale.decimals = decimals_of(sum / scale.unit->size);
+    scale.decimals = places_of(sum / scale.unit->size);
     return scale;
 }
 
 uint64_t scale_ticks(const struct scale *scale, double amount)
 {
-    return (uint64_t)llround(round3(amount / scale->unit->size) * pow(10, scale->decimals));
+    return (uint64_t)llround(amount / scale->unit->size * pow(10, scale->decimals));
 }
 
 void scale_write(struct buf *buf, const struct scale *scale, uint64_t ticks, bool something)
 {
     double tick = pow(10, -scale->decimals);
+    int decimals = scale->decimals < 0 ? 0 : scale->decimals;
 
     if (ticks == 0 && something)
-        buf_printf(buf, "<%.*f", scale->decimals, tick);
+        buf_printf(buf, "<%.*f", decimals, tick);
     else if (ticks == 0)
         buf_printf(buf, "0");
     else
-        buf_printf(buf, "%.*f", scale->decimals, (double)ticks * tick);
+        buf_printf(buf, "%.*f", decimals, (double)ticks * tick);
+}
+
+uint64_t scale_split(const struct scale *scale, double first, double sum, uint64_t *ret_rest)
+{
+    uint64_t whole = scale_ticks(scale, sum), ticks = scale_ticks(scale, first);
+
+    if (ticks > whole || first >= sum)
+        ticks = whole;
+    *ret_rest = whole - ticks;
+    return ticks;
 }
 
 void format_percent(struct buf *buf, uint64_t part, uint64_t whole)

@@ -44,9 +44,15 @@ struct scale {
     const struct unit *unit;
     int decimals;
 };
-/* For this sum; in `unit`, or the best of `units` when that is NULL. */
+/*
+ * Decimals are below 0 where the sum has more than three digits before the point: 12 345 t and its
+ * parts are shown in hundreds. For this sum; in `unit`, or the best of `units` when that is NULL.
+ */
 struct scale scale_of(const struct unit *units, const struct unit *unit, double sum);
 uint64_t scale_ticks(const struct scale *scale, double amount);
+/* Ticks of the first of two parts, rounded by itself so that it reads the same in every table of
+   the scale; the other, which is less well known, is what it lacks to the sum as shown. */
+uint64_t scale_split(const struct scale *scale, double first, double sum, uint64_t *ret_rest);
 /* "12.3", without the unit; "0" for nothing, "<0.1" for something without a tick. */
 void scale_write(struct buf *buf, const struct scale *scale, uint64_t ticks, bool something);
 

@@ -36,6 +36,7 @@ libcarbon_report_la_SOURCES = \
 	accounting/report/web_times.c \
 	accounting/report/plot.c accounting/report/plot.h \
 	accounting/report/row.c accounting/report/row.h \
+	accounting/report/shown.c accounting/report/shown.h \
 	accounting/report/svg.c accounting/report/svg.h \
 	accounting/report/table.c accounting/report/table.h
 libcarbon_report_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)

@@ -15,7 +15,9 @@
 #define NAME_WIDTH 24
 #define BAR_WIDTH 24
 
-static const struct unit hour_units[] = { { "h", 3600000, 0 }, { NULL, 0, 0 } };
+#define MS_PER_HOUR 3600000
+
+static const struct unit hour_units[] = { { "h", MS_PER_HOUR, 0 }, { NULL, 0, 0 } };
 
 /* --- figures of lines that add up ------------------------------------------------------------- */
 
@@ -77,7 +79,7 @@ static void scale_figures(struct figures *figures)
     const struct amounts *jobs = &figures->report->jobs;
     double mass = (double)amounts_total_mg(jobs) * 1000;
     struct scale mass_scale = scale_of(mass_units, NULL, mass);
-    uint64_t parts[2], weights[2] = { amounts_operational_mg(jobs), jobs->embodied.central };
+    uint64_t rest;
 
     for (int i = FIGURE_GPU; i <= FIGURE_ENERGY; i++) {
         double sum = (double)figure_of(figures, jobs, i);
@@ -85,12 +87,15 @@ static void scale_figures(struct figures *figures)
         figures->scales[i] = scale_of(i == FIGURE_ENERGY ? energy_units : hour_units,
                                       i == FIGURE_ENERGY ? NULL : hour_units, sum);
         figures->wholes[i] = scale_ticks(&figures->scales[i], sum);
+        if (i != FIGURE_ENERGY && figures->scales[i].decimals < 0) {
+            figures->scales[i].decimals = 0; /* counted, as jobs are: whole hours */
+            figures->wholes[i] = ((uint64_t)sum + MS_PER_HOUR / 2) / MS_PER_HOUR;
+        }
     }
-    (void)apportion(scale_ticks(&mass_scale, mass), weights, 2, parts);
-    for (int i = 0; i < 2; i++) {
-        figures->scales[FIGURE_OPERATIONAL + i] = mass_scale;
-        figures->wholes[FIGURE_OPERATIONAL + i] = parts[i];
-    }
+    figures->scales[FIGURE_OPERATIONAL] = figures->scales[FIGURE_EMBODIED] = mass_scale;
+    figures->wholes[FIGURE_OPERATIONAL] =
+        scale_split(&mass_scale, (double)amounts_operational_mg(jobs) * 1000, mass, &rest);
+    figures->wholes[FIGURE_EMBODIED] = rest;
     figures->scales[FIGURE_PERCENT] = (struct scale){ &percent, 1 };
     figures->wholes[FIGURE_PERCENT] = 1000;
 }
@@ -656,7 +661,8 @@ static void month_masses(struct ptext *page, struct cells *cells, const struct r
     uint64_t mg[2] = { operational_mg(month), month->embodied.central }, ticks[2];
     uint64_t total = scale_ticks(&most->mass, (double)month->total_mg * 1000);
 
-    (void)apportion(total, mg, 2, ticks);
+    ticks[0] = scale_split(&most->mass, (double)mg[0] * 1000, (double)month->total_mg * 1000,
+                           &ticks[1]);
     if (report->has_grams && month->counted_mj == 0)
         cells_text(cells, "-");
     else if (report->has_grams)

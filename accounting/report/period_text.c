@@ -3,7 +3,7 @@
  *
  * Numbers of one table have one unit, and the decimals that give their sum three significant
  * figures; ticks of the last decimal are apportioned, so that rows and columns as shown add up to
- * the sum as shown (report/format.h).
+ * the sum as shown (report/format.h, report/shown.h).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +19,7 @@
 #include "report/month.h"
 #include "report/period_report.h"
 #include "report/period_text.h"
+#include "report/shown.h"
 
 #define S_PER_HOUR_SIGNED 3600
 #define MS_PER_HOUR 3600000
@@ -360,13 +361,21 @@ struct shown_parts {
 static struct shown_parts shown_parts_of(const struct ptext *page)
 {
     const struct period_report *report = page->report;
+    struct shown_masses masses = shown_masses_of(report, &page->scale);
     struct shown_parts shown;
 
     parts_of(report, shown.mg);
     shown.over_mg = report->recovery_mg > 0 ? (uint64_t)report->recovery_mg : 0;
-    shown.total = scale_ticks(&page->scale, mass_of(report->total_mg));
-    shown.over = scale_ticks(&page->scale, mass_of(shown.over_mg));
-    (void)apportion(shown.total + shown.over, shown.mg, PART_COUNT, shown.ticks);
+    shown.total = masses.total;
+    shown.over = masses.over;
+    (void)apportion(masses.jobs_operation, &shown.mg[PART_ACTIVE], PART_SYSTEM - PART_ACTIVE,
+                    &shown.ticks[PART_ACTIVE]);
+    (void)apportion(masses.other_operation, &shown.mg[PART_SYSTEM], PART_EMBODIED - PART_SYSTEM,
+                    &shown.ticks[PART_SYSTEM]);
+    shown.ticks[PART_EMBODIED] = masses.used;
+    (void)apportion(masses.unused, &shown.mg[PART_EMBODIED_UNALLOCATED],
+                    PART_COUNT - PART_EMBODIED_UNALLOCATED,
+                    &shown.ticks[PART_EMBODIED_UNALLOCATED]);
     return shown;
 }
 

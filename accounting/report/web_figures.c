@@ -8,6 +8,7 @@
 #include "core/apportion.h"
 #include "core/clock.h"
 #include "report/month.h"
+#include "report/shown.h"
 
 #define UG_PER_MG 1000.0 /* units of mass are told in micrograms */
 
@@ -116,11 +117,21 @@ static void leaves_of(const struct period_report *report, uint64_t amounts_mg[LE
     amounts_mg[UNDER] = report->recovery_mg < 0 ? (uint64_t)-report->recovery_mg : 0;
 }
 
-static void balance_of(const struct period_report *report, const struct scale *scale,
-                       const uint64_t ticks[LEAVES], struct web_balance *ret)
+static void share_ticks(const struct shown_masses *masses, const uint64_t amounts_mg[LEAVES],
+                        uint64_t ticks[LEAVES])
 {
-    ret->over = report->recovery_mg > 0
-              ? scale_ticks(scale, (double)report->recovery_mg * UG_PER_MG) : 0;
+    uint64_t hardware = masses->used + masses->unused - masses->over;
+
+    (void)apportion(masses->jobs_operation, amounts_mg, SYSTEM, ticks);
+    (void)apportion(masses->other_operation, &amounts_mg[SYSTEM], USED - SYSTEM, &ticks[SYSTEM]);
+    ticks[USED] = hardware - masses->unused;
+    (void)apportion(masses->unused, &amounts_mg[UNUSED], LEAVES - UNUSED, &ticks[UNUSED]);
+}
+
+static void balance_of(const struct shown_masses *masses, const uint64_t ticks[LEAVES],
+                       struct web_balance *ret)
+{
+    ret->over = masses->over;
     ret->jobs_electricity = ticks[ACTIVE] + ticks[IDLE] + ticks[SPREAD] + ticks[OVERHEAD];
     ret->system = ticks[SYSTEM] + ticks[SYSTEM_OVERHEAD];
     ret->unallocated = ticks[FREE] + ticks[FREE_OVERHEAD];
@@ -198,12 +209,14 @@ static void mass_of(struct web_page *page)
 {
     const struct period_report *report = page->report;
     uint64_t amounts_mg[LEAVES], ticks[LEAVES];
+    struct shown_masses masses;
 
     page->mass = scale_of(mass_units, NULL, (double)report->total_mg * UG_PER_MG);
-    page->total_ticks = scale_ticks(&page->mass, (double)report->total_mg * UG_PER_MG);
+    masses = shown_masses_of(report, &page->mass);
+    page->total_ticks = masses.total;
     leaves_of(report, amounts_mg);
-    (void)apportion(page->total_ticks, amounts_mg, LEAVES, ticks);
-    balance_of(report, &page->mass, ticks, &page->balance);
+    share_ticks(&masses, amounts_mg, ticks);
+    balance_of(&masses, ticks, &page->balance);
     page->month[0] = ticks[ACTIVE] + ticks[IDLE];
     page->month[1] = ticks[SYSTEM] + ticks[FREE];
     page->month[2] = ticks[OVERHEAD] + ticks[SYSTEM_OVERHEAD] + ticks[FREE_OVERHEAD];
@@ -240,7 +253,6 @@ static void energy_of(struct web_page *page)
 static void jobs_of(struct web_page *page)
 {
     const struct amounts *jobs = &page->report->jobs;
-    uint64_t weights[] = { amounts_operational_mg(jobs), jobs->embodied.central }, parts[2];
     double sum_ug = (double)amounts_total_mg(jobs) * UG_PER_MG;
     double sum_mj = (double)(jobs->active_mj + jobs->idle_mj);
     struct web_jobs *ret = &page->jobs;
@@ -254,9 +266,9 @@ static void jobs_of(struct web_page *page)
     }
     if (ret->total.electricity + ret->total.hardware < THREE_FIGURES) {
         ret->mass = scale_of(mass_units, NULL, sum_ug);
-        (void)apportion(scale_ticks(&ret->mass, sum_ug), weights, 2, parts);
-        ret->total.electricity = parts[0];
-        ret->total.hardware = parts[1];
+        ret->total.electricity =
+            scale_split(&ret->mass, (double)amounts_operational_mg(jobs) * UG_PER_MG, sum_ug,
+                        &ret->total.hardware);
     }
 }
 

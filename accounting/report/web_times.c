@@ -84,6 +84,17 @@ static bool is_this_month(const struct web_page *page, const struct report_month
            mass->unit == page->mass.unit && mass->decimals == page->mass.decimals;
 }
 
+/* As a period's: operation by itself, hardware what it lacks to the total. */
+static void month_parts_of(const struct scale *mass, const struct report_month *month,
+                           const uint64_t weights[4], uint64_t parts[4])
+{
+    double operation_ug = (double)(weights[0] + weights[1] + weights[2]) * UG_PER_MG;
+    uint64_t ticks = scale_split(mass, operation_ug, (double)month->total_mg * UG_PER_MG,
+                                 &parts[3]);
+
+    (void)apportion(ticks, weights, 3, parts);
+}
+
 static void month_masses(const struct web_page *page, const struct report_month *month,
                          const struct scale *mass)
 {
@@ -96,7 +107,7 @@ static void month_masses(const struct web_page *page, const struct report_month 
     if (is_this_month(page, month, mass))
         memcpy(parts, page->month, sizeof(parts));
     else
-        (void)apportion(ticks, weights, count, parts);
+        month_parts_of(mass, month, weights, parts);
     for (size_t i = 0; i < count; i++)
         html_ticks(page->buf, mass, parts[i], weights[i] > 0);
     html_ticks(page->buf, mass, ticks, month->total_mg > 0);

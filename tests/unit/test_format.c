@@ -153,10 +153,45 @@ static void parts_share_the_unit_and_decimals_of_their_sum(void **state)
     assert_string_equal(scale.unit->name, "Wh");
     assert_int_equal(scale.decimals, 1);
     assert_int_equal(scale_ticks(&scale, 12.34 * 3.6e6), 123);
+    assert_int_equal(scale_ticks(&scale, 7.0496 * 3.6e6), 70); /* once: not 7.05, 7.1 */
     EXPECT(0, "12.3", scale_write(out, &scale, 123, true));
     EXPECT(1, "0.4", scale_write(out, &scale, 4, true));
     EXPECT(2, "<0.1", scale_write(out, &scale, 0, true));
     EXPECT(3, "0", scale_write(out, &scale, 0, false));
+}
+
+static void parts_of_a_long_sum_have_no_digit_that_the_sum_does_not_have(void **state)
+{
+    struct scale scale = scale_of(mass_units, NULL, 12345 * 1e12);
+
+    (void)state;
+    assert_string_equal(scale.unit->name, "t");
+    assert_int_equal(scale_ticks(&scale, 12345 * 1e12), 123);
+    EXPECT(0, "12300", scale_write(out, &scale, 123, true));
+    EXPECT(1, "4700", scale_write(out, &scale, 47, true));
+    EXPECT(2, "<100", scale_write(out, &scale, 0, true));
+}
+
+/* By largest remainder 1.4437 + 0.3427 = 1.79 would be shown as 1.45, though 1.44 by itself. */
+static void the_first_of_two_parts_reads_as_it_does_alone(void **state)
+{
+    static const struct {
+        double first, sum;
+        uint64_t ticks, rest;
+    } cases[] = {
+        { 1.4437, 1.7864, 144, 35 }, { 1.3529, 2.0871, 135, 74 }, { 0, 1.79, 0, 179 },
+        { 1.786, 1.786, 179, 0 },    { 1.7859, 1.786, 179, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct scale scale = scale_of(mass_units, NULL, cases[i].sum * 1e12);
+        uint64_t rest;
+
+        assert_int_equal(scale_split(&scale, cases[i].first * 1e12, cases[i].sum * 1e12, &rest),
+                         cases[i].ticks);
+        assert_int_equal(rest, cases[i].rest);
+    }
 }
 
 int main(void)
@@ -170,6 +205,8 @@ int main(void)
         cmocka_unit_test(no_text_of_others_reaches_a_terminal_raw),
         cmocka_unit_test(width_counts_columns_not_bytes),
         cmocka_unit_test(parts_share_the_unit_and_decimals_of_their_sum),
+        cmocka_unit_test(parts_of_a_long_sum_have_no_digit_that_the_sum_does_not_have),
+        cmocka_unit_test(the_first_of_two_parts_reads_as_it_does_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
