@@ -437,7 +437,7 @@ static void write_hardware(struct card *card)
         label(card, "MISSING");
         buf_printf(card->buf, "the making of ");
         row_write_missing_nodes(row, card->buf);
-        buf_printf(card->buf, ", which no node_type with assets in inventory.conf has\n");
+        buf_printf(card->buf, ", for which inventory.conf has no asset of class GPU or CPU\n");
     }
     if (method_not_included(row->method, words) == 0)
         return;

@@ -493,7 +493,7 @@ static void write_hardware(struct explaining *ex)
         return;
     buf_printf(buf, "\n  MISSING: the making of ");
     row_write_missing_nodes(ex->row, buf);
-    buf_printf(buf, ", which no node_type with assets in inventory.conf has\n");
+    buf_printf(buf, ", for which inventory.conf has no asset of class GPU or CPU\n");
 }
 
 /* --- 4. the sum ------------------------------------------------------------------------------- */

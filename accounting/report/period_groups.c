@@ -322,6 +322,7 @@ static int add_type(struct work *work, size_t at, uint64_t operational_mg)
     if (!type->name)
         return -ENOMEM;
     report->n_types++;
+    type->has_embodied = at < inventory->n_types && inventory->types[at].n_assets > 0;
     if (at < inventory->n_types)
         sum_assets(work, (int)at, &type->embodied);
     return 0;

@@ -284,7 +284,7 @@ static json_t *types_of(struct json_doc *doc, const struct period_report *report
         json_put(doc, object, "operational_mg", known(report->has_grams, type->operational_mg));
         json_put_integer(doc, object, "used_device_ms", type->used_ms);
         json_put(doc, object, "available_device_ms", known(embodied, type->available_ms));
-        json_put(doc, object, "own_embodied", range_of(doc, embodied, &type->embodied));
+        json_put(doc, object, "own_embodied", range_of(doc, type->has_embodied, &type->embodied));
         json_add(doc, array, object);
     }
     return array;

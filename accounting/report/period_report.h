@@ -59,6 +59,7 @@ struct report_type {
     uint64_t counted_mj, active_mj, idle_mj, system_mj, unallocated_mj;
     uint64_t operational_mg;      /* of all four, with overhead */
     uint64_t used_ms, available_ms; /* device-milliseconds of its pool */
+    bool has_embodied;            /* the inventory says what it is made of */
     struct range_mg embodied;     /* its own assets' amount, without shared ones */
 };
 

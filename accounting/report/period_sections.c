@@ -253,9 +253,9 @@ static void write_type(struct sheet *sheet, size_t i)
     put_known(sheet, "operational_mg", sheet->report->has_grams, type->operational_mg);
     put_number(sheet, "used_device_ms", type->used_ms);
     put_known(sheet, "available_device_ms", embodied, type->available_ms);
-    put_known(sheet, "embodied_low_mg", embodied, type->embodied.low);
-    put_known(sheet, "embodied_mg", embodied, type->embodied.central);
-    put_known(sheet, "embodied_high_mg", embodied, type->embodied.high);
+    put_known(sheet, "embodied_low_mg", type->has_embodied, type->embodied.low);
+    put_known(sheet, "embodied_mg", type->has_embodied, type->embodied.central);
+    put_known(sheet, "embodied_high_mg", type->has_embodied, type->embodied.high);
 }
 
 static void write_job(struct sheet *sheet, size_t i)

@@ -481,7 +481,9 @@ static int write_types(struct ptext *page, struct error *err)
             amount_cell(&cells, &page->scale, (double)type->operational_mg * 1000);
         else
             cells_text(&cells, "");
-        if (report->basis->has_inventory)
+        if (report->basis->has_inventory && !type->has_embodied)
+            cells_text(&cells, "unknown");
+        else if (report->basis->has_inventory)
             amount_cell(&cells, &page->scale, (double)type->embodied.central * 1000);
         else
             cells_text(&cells, "");

@@ -549,13 +549,21 @@ static void note_nodes(struct ptext *page)
         note(page, "");
         write_nodes(page, &report->unknown_nodes);
         buf_printf(page->buf, ": of no node type in inventory.conf, so their manufacture is "
-                   "missing here (%llu job%s)\n",
-                   (unsigned long long)report->jobs.missing_embodied,
-                   report->jobs.missing_embodied == 1 ? "" : "s");
-    } else if (report->jobs.missing_embodied > 0) {
+                   "missing here\n");
+    }
+    for (size_t i = 0; i < report->n_types; i++) {
+        if (report->types[i].has_embodied || report->types[i].name[0] == '\0')
+            continue;
+        note(page, "node type ");
+        ptext_foreign(page, report->types[i].name);
+        buf_printf(page->buf, ": has no assets in inventory.conf, so its manufacture is missing "
+                   "here\n");
+    }
+    if (report->jobs.missing_embodied > 0) {
         note(page, "");
-        buf_printf(page->buf, "%llu job%s held nodes without embodied figures, or cores that were "
-                   "not told\n", (unsigned long long)report->jobs.missing_embodied,
+        buf_printf(page->buf, "%llu job%s held nodes that no asset of class GPU or CPU is in, or "
+                   "cores that were not told: embodied is too low there\n",
+                   (unsigned long long)report->jobs.missing_embodied,
                    report->jobs.missing_embodied == 1 ? "" : "s");
     }
     if (report->silent_nodes.count > 0) {

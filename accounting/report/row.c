@@ -471,7 +471,7 @@ void row_write_embodied_unknown(const struct row *row, struct buf *buf)
     else
         row_write_missing_nodes(row, &nodes);
     if (nodes.data)
-        buf_printf(buf, "no node_type with assets in inventory.conf has %s (factor set %lld)",
+        buf_printf(buf, "inventory.conf has no asset of class GPU or CPU for %s (factor set %lld)",
                    nodes.data, (long long)basis->set.number);
     buf->failed |= buf_failed(&nodes);
     buf_free(&nodes);

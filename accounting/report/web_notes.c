@@ -127,8 +127,10 @@ void web_notes(struct web_page *page, struct buf *notes)
         note_nodes(page, notes, &report->unknown_nodes, "of no known type",
                    "Making them is missing in every figure; inventory.conf can name their type.");
         note_count(page, notes, report->jobs.missing_embodied,
-                   "job ran on nodes of no known type: its hardware figure is too low.",
-                   "jobs ran on nodes of no known type: their hardware figures are too low.");
+                   "job ran on nodes that no hardware for jobs is listed for: its figure is "
+                   "too low.",
+                   "jobs ran on nodes that no hardware for jobs is listed for: their figures are "
+                   "too low.");
         note_count(page, notes, report->fully_amortised_pieces,
                    "piece of hardware is past its lifetime and counts as emission-free.",
                    "pieces of hardware are past their lifetime and count as emission-free.");

@@ -304,7 +304,9 @@ static void type_row(const struct web_page *page, const struct report_type *type
         html_ticks(buf, &page->mass,
                    scale_ticks(&page->mass, (double)type->operational_mg * UG_PER_MG),
                    type->operational_mg > 0);
-    if (page->hardware)
+    if (page->hardware && !type->has_embodied)
+        buf_printf(buf, "<td class=\"n\">unknown</td>");
+    else if (page->hardware)
         html_ticks(buf, &page->mass,
                    scale_ticks(&page->mass, (double)type->embodied.central * UG_PER_MG),
                    type->embodied.central > 0);

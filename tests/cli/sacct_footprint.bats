@@ -131,9 +131,9 @@ END
             3600000, 3600000)"
     same 'missing_embodied,annual_intensity' "$(field flags 106)"
     near 0.606118 "$(field co2eembodiedraw 106)" 0.001 # 4 of 95 232 core-hours of 14.430469 kg
-    [[ $(sacct-carbon 106) == *'MISSING   the making of x9, which no node_type with assets in inventory.conf has'* ]]
+    [[ $(sacct-carbon 106) == *'MISSING   the making of x9, for which inventory.conf has no asset of class GPU or CPU'* ]]
     same 'unknown|unknown|53.0 g' "$(field co2eembodied,co2etotal,co2eoperational 107)"
-    [[ $(sacct-carbon 107) == *'embodied          unknown      no node_type with assets in inventory.conf has x9 (factor set 1)'* ]]
+    [[ $(sacct-carbon 107) == *'embodied          unknown      inventory.conf has no asset of class GPU or CPU for x9 (factor set 1)'* ]]
     sacct-carbon --json 107 | jq -e '.jobs[0] | .embodied_co2e == null and .flags[0] == "missing_embodied"'
     [[ $(sacct-carbon -a -S 2026-10-01 -X) == *'; 1 of unknown embodied emissions, not in the sum; 1 partly on nodes of unknown embodied emissions'* ]]
 }

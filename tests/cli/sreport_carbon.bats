@@ -187,7 +187,10 @@ golden() { # NAME, then the output on standard input
         select(.name == null)] | length)"')"
     same 0 "$(get '[.users[] | select(.name == "erin")][0].own.co2e.embodied_mg')"
     run -0 sreport-carbon --month 2026-10
-    says 'x7: of no node type in inventory.conf, so their manufacture is missing here (1 job)'
+    says 'x7: of no node type in inventory.conf, so their manufacture is missing here'
+    says '1 job held nodes that no asset of class GPU or CPU is in'
+    [[ $output =~ '(of no type)'.*unknown ]]
+    same null "$(get '[.node_types[] | select(.name == null)][0].own_embodied')"
     report 3 --month 2026-10 --strict
 }
 

@@ -436,7 +436,7 @@ static void pages_say_what_a_reader_must_know(void **state)
         { "month", "<strong>Do not add</strong>", false },
         { "month", "Retired early: 141 kg written off.", false },
         { "month", "2 nodes of no known type: <bdi>login[1-2]</bdi>", false },
-        { "month", "4 jobs ran on nodes of no known type", false },
+        { "month", "4 jobs ran on nodes that no hardware for jobs is listed for", false },
         { "month", "26 of 744 hours had no hourly grid intensity", false },
         { "month", "Ember yearly electricity data 2024, lifecycle, generation-based, CC BY 4.0",
           false },
