@@ -239,6 +239,24 @@ static void write_energy_line(struct explaining *ex, const struct energy_line *l
     buf_printf(buf, "\n");
 }
 
+/* Of lines whose hours differ: every note that one of the job's hours would have. */
+static void write_hours_notes(struct explaining *ex)
+{
+    const struct usage *usage = ex->row->usage;
+
+    for (size_t i = 0; !ex->failed && i < usage->n_hours; i++) {
+        struct grid_hour factors;
+
+        (void)grid_hour(ex->row->method->grid, usage->hours[i].hour_s, &factors);
+        (void)note_intensity(ex, &factors);
+        (void)note_pue(ex, usage->hours[i].hour_s);
+    }
+    buf_printf(ex->buf, "  sources of the hours' own factors:");
+    for (size_t i = 0; i < ex->notes.count; i++)
+        buf_printf(ex->buf, " [%zu]", i + 1);
+    buf_printf(ex->buf, "\n");
+}
+
 static void write_energy_sum(struct explaining *ex, const struct energy_lines *lines)
 {
     struct energy_line sum = { .hours = 0 };
@@ -253,6 +271,15 @@ static void write_energy_sum(struct explaining *ex, const struct energy_lines *l
     write_j(ex->buf, sum.idle_mj);
     buf_printf(ex->buf, " %12s %9s %19.9f %19.9f %19.9f\n", "", "", ex->row->grams.active_g,
                ex->row->grams.idle_g, ex->row->grams.overhead_g);
+}
+
+static bool any_differ(const struct energy_lines *lines)
+{
+    for (size_t i = 0; i < lines->count; i++) {
+        if (lines->lines[i].differ)
+            return true;
+    }
+    return false;
 }
 
 static void write_energy_head(struct explaining *ex, enum parts_by by)
@@ -296,6 +323,8 @@ static void write_energy(struct explaining *ex, enum parts_by by)
         write_energy_line(ex, &lines.lines[i]);
     if (!ex->failed)
         write_energy_sum(ex, &lines);
+    if (!ex->failed && any_differ(&lines))
+        write_hours_notes(ex);
     free(lines.lines);
 }
 
