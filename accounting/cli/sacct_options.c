@@ -372,9 +372,10 @@ static int check_carbon(const struct sacct_options *options, struct error *err)
     if (options->compare && (parsable || options->no_header || options->format.len > 0))
         return error_set(err, -EINVAL, "--compare goes with a card, the default table or --json: "
                          "leave out -o, -n, -p and -P");
-    for (size_t i = 0; options->by && !options->explain && i < options->jobs.count; i++)
+    for (size_t i = 0; (options->by || options->explain) && i < options->jobs.count; i++)
         if (options->jobs.ids[i].has_step)
-            return error_set(err, -EINVAL, "--by has rows of whole jobs: name no step");
+            return error_set(err, -EINVAL, "--%s is of whole jobs: name no step",
+                             options->explain ? "explain" : "by");
     return options->explain ? check_explain(options, err) : 0;
 }
 

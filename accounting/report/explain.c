@@ -551,8 +551,10 @@ static void write_sum(struct explaining *ex)
         write_kg(buf, row->total.low, row->total.central, row->total.high, 9);
     else
         buf_printf(buf, "unknown");
-    buf_printf(buf, "\n  The card shows three significant figures of the total, and parts that add "
-               "up as shown.\n");
+    buf_printf(buf, "\n");
+    if (row->has_grams)
+        buf_printf(buf, "  The card shows three significant figures of the total, and parts that "
+                   "add up as shown.\n");
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "core/apportion.h"
 #include "core/clock.h"
 #include "core/hostlist.h"
+#include "report/parts.h"
 
 #define NS_PER_MS INT64_C(1000000)
 #define LOSSES (FLAG_END_LOST | FLAG_BEGIN_LOST | FLAG_NO_CPU_TIME | FLAG_REBOOT)
@@ -242,13 +243,6 @@ int64_t row_begin_ns(const struct row *row)
     return clip_ns(row, begin_ns);
 }
 
-bool row_is_open(const struct row *row)
-{
-    if (row->step)
-        return row->step->has_record && !row->step->end_ns.has;
-    return !row->job->end_s.has;
-}
-
 static int64_t job_end_ns(const struct query_job *job)
 {
     int64_t end_ns = 0;
@@ -263,6 +257,15 @@ static int64_t job_end_ns(const struct query_job *job)
     if (end_ns == 0)
         end_ns = (job->end_s.has ? job->end_s.value : job->begin_s) * (int64_t)NS_PER_S;
     return end_ns;
+}
+
+bool row_is_open(const struct row *row)
+{
+    if (row->step)
+        return row->step->has_record && !row->step->end_ns.has;
+    if (row->part && job_end_ns(row->job) > row->part->to_s * (int64_t)NS_PER_S)
+        return false; /* a part of the past */
+    return !row->job->end_s.has;
 }
 
 int64_t row_end_ns(const struct row *row)

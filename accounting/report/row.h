@@ -88,7 +88,7 @@ const struct state *job_state(const struct query_job *job);
 
 bool row_has_times(const struct row *row);  /* not of a remainder */
 int64_t row_begin_ns(const struct row *row);
-bool row_is_open(const struct row *row);    /* running still */
+bool row_is_open(const struct row *row);    /* running still; of parts, the last alone */
 int64_t row_end_ns(const struct row *row);  /* of an open one: booked up to here */
 uint64_t row_elapsed_ms(const struct row *row);
 /* Up to when every node has delivered a running job's energy. */

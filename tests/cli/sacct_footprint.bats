@@ -248,6 +248,7 @@ END
         UPDATE allocation SET end_ns = NULL WHERE job_key = 4"
     same '9|RUNNING' "$(field state 104 --by day | sort | uniq -c | awk '{ print $1 "|" $2 }')"
     same '2026-10-09|08:00:00|9.60' "$(field period,elapsed,energykwh 104 --by day | tail -1)"
+    same '2026-10-09T00:00:00 Unknown' "$(field end 104 --by day | tail -2 | paste -sd' ')"
     [[ $(sacct-carbon --by day 104) == *'1 job: 240 kWh, '*'; 1 still running'* ]]
 }
 
@@ -261,7 +262,7 @@ END
 
 @test '--by and steps exclude each other, and periods are hour, day or month' {
     run -1 sacct-carbon --by day 101.0
-    [[ $output == *'--by has rows of whole jobs: name no step'* ]]
+    [[ $output == *'--by is of whole jobs: name no step'* ]]
     run -1 sacct-carbon --by week 101
     [[ $output == *'--by: "week": write hour, day or month'* ]]
 }
@@ -391,6 +392,8 @@ redo() {
     same 2 "$(grep -c '^  \[[0-9]\] g/kWh: ' "$books/explained")"
     run -1 sacct-carbon --explain --json 101
     [[ $output == *'--explain is text for reading'* ]]
+    run -1 sacct-carbon --explain 101.0
+    [[ $output == *'--explain is of whole jobs: name no step'* ]]
     run -1 sacct-carbon --explain
     [[ $output == *'name the job: sacct-carbon --explain 123'* ]]
 }
