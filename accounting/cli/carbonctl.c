@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/buf.h"
+#include "core/parse.h"
 
 const struct command *const commands[] = {
     &command_init,     &command_ingest, &command_audit,     &command_status, &command_prune,
@@ -17,7 +18,11 @@ const struct command *const commands[] = {
     &command_estimate, &command_help,   NULL,
 };
 
-static const char *conf_named; /* --config */
+#define WAIT_S 30 /* longer than ingest's turns, and no longer than somebody looks on */
+#define WAIT_MAX_S 86400
+
+static const char *conf_named;   /* --config */
+static uint32_t wait_s = WAIT_S; /* --wait */
 
 void complain(const char *fmt, ...)
 {
@@ -55,6 +60,21 @@ int load_conf(struct conf *ret_conf, struct conf_origin *origin)
     if (rc < 0)
         complain("%s", err.text);
     return rc;
+}
+
+/* --- writing the database -------------------------------------------------------------------- */
+
+static void say_that_it_waits(const char *holder, int patience_ms)
+{
+    if (isatty(STDERR_FILENO))
+        complain("the database is being written by %s; waiting up to %d s", holder,
+                 patience_ms / 1000);
+}
+
+struct store_turn writer_turn(const char *who)
+{
+    return (struct store_turn){ .who = who, .patience_ms = (int)wait_s * 1000,
+                                .waits = say_that_it_waits };
 }
 
 /* --- options --------------------------------------------------------------------------------- */
@@ -101,6 +121,15 @@ static const char *coming_option(int argc, char **argv)
     return at < argc ? argv[at] : "";
 }
 
+static int take_wait(const struct command *command)
+{
+    if (parse_u32(optarg, 0, WAIT_MAX_S, &wait_s) == 0)
+        return 0;
+    complain("%s: --wait %s is no number of seconds; give 0 to %d", command->name, optarg,
+             WAIT_MAX_S);
+    return -EINVAL;
+}
+
 int next_option(const struct command *command, int argc, char **argv, const struct option *options)
 {
     char letters[64];
@@ -112,6 +141,11 @@ int next_option(const struct command *command, int argc, char **argv, const stru
 
         if (option == OPTION_CONFIG) {
             conf_named = optarg;
+            continue;
+        }
+        if (option == OPTION_WAIT) {
+            if (take_wait(command) < 0)
+                return '?';
             continue;
         }
         if (option == OPTION_HELP)

@@ -7,6 +7,7 @@
 #include <getopt.h>
 
 #include "core/conf.h"
+#include "store/store.h"
 
 /* Exit statuses, as --help states them. */
 enum {
@@ -29,17 +30,24 @@ extern const struct command command_audit, command_config, command_estimate, com
     command_grid, command_help, command_ingest, command_init, command_inventory, command_prune,
     command_status;
 
-/* Every command takes --config and --help; these are their values for getopt_long(). */
+/*
+ * Every command takes --config and --help, and one that writes the database --wait; these are
+ * their values for getopt_long().
+ */
+#define OPTION_WAIT 1
 #define OPTION_CONFIG 'c'
 #define OPTION_HELP 'h'
 #define COMMON_OPTIONS \
     { "config", required_argument, NULL, OPTION_CONFIG }, { "help", no_argument, NULL, OPTION_HELP }
+#define WRITER_OPTIONS { "wait", required_argument, NULL, OPTION_WAIT }, COMMON_OPTIONS
+#define WAIT_HELP \
+    "  --wait SECONDS     wait so long while another process writes (30 unless told)\n"
 
 /*
- * The next option of a command, as getopt_long() gives it, after --config was noted; -1 at the end
- * of the options, '?' after an error was printed (return EXIT_ERROR), OPTION_HELP after the help
- * was (return EXIT_FINE). A value that is a capital letter is the option's short form too.
- * Operands may stand before options; at the end they follow optind.
+ * The next option of a command, as getopt_long() gives it, after --config and --wait were noted;
+ * -1 at the end of the options, '?' after an error was printed (return EXIT_ERROR), OPTION_HELP
+ * after the help was (return EXIT_FINE). A value that is a capital letter is the option's
+ * short form too. Operands may stand before options; at the end they follow optind.
  */
 int next_option(const struct command *command, int argc, char **argv, const struct option *options);
 
@@ -55,6 +63,9 @@ int refuse_operands(const struct command *command, int argc, char **argv);
 
 /* carbon.conf as --config, the environment or its usual place say. Prints what is wrong. */
 int load_conf(struct conf *ret_conf, struct conf_origin *origin);
+
+/* As --wait says; on a terminal it is said that the command waits. `who` is the command. */
+struct store_turn writer_turn(const char *who);
 
 /* The node's name, or the short host name; never "". */
 const char *own_node_name(void);

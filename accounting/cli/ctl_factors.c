@@ -91,11 +91,12 @@ static int update_exec(const struct command *command, int argc, char **argv)
 {
     static const struct option options[] = {
         { "dry-run", no_argument, NULL, 'n' },
-        COMMON_OPTIONS,
+        WRITER_OPTIONS,
         { NULL, 0, NULL, 0 },
     };
     struct factors_update update = { .made_by = "carbonctl factors update" };
     struct error err = { "" };
+    struct store_turn turn;
     struct store *store;
     struct conf conf;
     int option, rc;
@@ -108,8 +109,9 @@ static int update_exec(const struct command *command, int argc, char **argv)
     if (refuse_operands(command, argc, argv) || load_conf(&conf, NULL) < 0)
         return EXIT_ERROR;
     update.conf = &conf;
-    rc = store_open(conf.database, update.dry_run ? STORE_READ : STORE_WRITE, update.made_by,
-                    &store, &err);
+    turn = writer_turn(update.made_by);
+    rc = update.dry_run ? store_open(conf.database, STORE_READ, NULL, &store, &err)
+                        : store_open_in_turn(conf.database, &turn, &store, &err);
     if (rc == 0) {
         rc = report_update(store, &update, &err);
         store_close(store);
@@ -371,7 +373,8 @@ static const struct command factors_update_command = {
     .usage = "[--dry-run] [OPTIONS]",
     .summary = "make a new set of carbon.conf, inventory.conf and the shipped tables, if they "
                "differ",
-    .help = "  --dry-run          check them and print what differs, and change nothing\n",
+    .help = "  --dry-run          check them and print what differs, and change nothing\n"
+            WAIT_HELP,
     .exec = update_exec,
 };
 static const struct command factors_list_command = {

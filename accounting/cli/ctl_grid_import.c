@@ -298,8 +298,9 @@ static int store_import(const struct conf *conf, const struct arguments *argumen
 {
     struct result result = { .formats = formats };
     struct error err = { "" };
+    const struct store_turn turn = writer_turn("carbonctl grid import");
     struct store *store = NULL;
-    int rc = store_open(conf->database, STORE_WRITE, "carbonctl grid import", &store, &err);
+    int rc = store_open_in_turn(conf->database, &turn, &store, &err);
     int status = EXIT_ERROR;
 
     if (rc == 0 && store_backup(store))
@@ -403,7 +404,7 @@ static int import_exec(const struct command *command, int argc, char **argv)
         { "basis", required_argument, NULL, 'b' },  { "scope", required_argument, NULL, 's' },
         { "kind", required_argument, NULL, 'k' },   { "source", required_argument, NULL, 'o' },
         { "replace", no_argument, NULL, 'r' },      { "allow-gaps", no_argument, NULL, 'g' },
-        { "dry-run", no_argument, NULL, 'n' },      COMMON_OPTIONS,
+        { "dry-run", no_argument, NULL, 'n' },      WRITER_OPTIONS,
         { NULL, 0, NULL, 0 },
     };
     struct arguments arguments = { 0 };
@@ -443,6 +444,7 @@ const struct command command_grid_import = {
         "  --source TEXT      whose figures these are, with their licence\n"
         "  --replace          these figures take the place of others for the same hours\n"
         "  --allow-gaps       hours that are missing take the annual value, and are flagged\n"
-        "  --dry-run          check and tell, and write nothing\n",
+        "  --dry-run          check and tell, and write nothing\n"
+        WAIT_HELP,
     .exec = import_exec,
 };

@@ -12,8 +12,10 @@
 #include "spool/watch.h"
 #include "store/prune.h"
 
-#define POLL_MS 5000         /* for what other machines put on a shared file system */
-#define PRUNING_POLL_MS 200 /* while old minutes are left to delete */
+#define POLL_MS 5000     /* for what other machines put on a shared file system */
+#define TURN_MS 5000     /* then other writers, which wait for longer, get their turn */
+#define GAP_MS 100       /* between two turns: lock.c looks every 20 ms */
+#define PRUNE_LOOK_S 3600 /* how often to look whether the day's pruning is due */
 
 static volatile sig_atomic_t stop;
 
@@ -23,21 +25,31 @@ static void on_signal(int number)
     stop = 1;
 }
 
-/* SIGTERM and SIGINT end after the batch in hand, and are let through only while waiting. */
-static int catch_signals(sigset_t *ret_wait_mask)
+/* SIGTERM and SIGINT end after the batch in hand. */
+static int catch_signals(void)
 {
     struct sigaction action = { .sa_handler = on_signal };
-    sigset_t both;
+
+    if (sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0)
+        return -errno;
+    return 0;
+}
+
+/* A signal that comes between the look at `stop` and the wait ends the wait. */
+static void wait_unless_stopped(int watch_fd, int patience_ms)
+{
+    sigset_t both, before, wait_mask;
 
     sigemptyset(&both);
     sigaddset(&both, SIGTERM);
     sigaddset(&both, SIGINT);
-    if (sigaction(SIGTERM, &action, NULL) < 0 || sigaction(SIGINT, &action, NULL) < 0 ||
-        sigprocmask(SIG_SETMASK, NULL, ret_wait_mask) < 0)
-        return -errno;
-    sigdelset(ret_wait_mask, SIGTERM);
-    sigdelset(ret_wait_mask, SIGINT);
-    return 0;
+    sigprocmask(SIG_BLOCK, &both, &before);
+    wait_mask = before;
+    sigdelset(&wait_mask, SIGTERM);
+    sigdelset(&wait_mask, SIGINT);
+    if (!stop)
+        watch_wait(watch_fd, patience_ms, &wait_mask);
+    sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 static void say(const char *text)
@@ -59,7 +71,7 @@ static int64_t now_s(void)
 
 /* --- factors ---------------------------------------------------------------------------------- */
 
-/* What the newest factor set was compared with. */
+/* What the newest factor set was compared with; seen: it was. */
 struct factor_files {
     struct conf_origin origin; /* of the carbon.conf that is read */
     struct conf conf;
@@ -67,108 +79,193 @@ struct factor_files {
     bool seen;
 };
 
+static bool factors_are_due(const struct factor_files *files)
+{
+    return !files->seen ||
+           factors_files_stamp(&files->conf, files->origin.file) != files->stamp;
+}
+
 /*
  * Take changed settings, inventory and tables into a new factor set. A mistake in one of them is
  * said once and stops nothing: batches go on being loaded, and the set of before stays in force.
+ * -EBUSY: readers did not let the commit through; it is for the next turn.
  */
-static void take_factors(struct store *store, struct factor_files *files)
+static int take_factors(struct store *store, struct factor_files *files, struct error *err)
 {
     const struct factors_update update = { .conf = &files->conf, .made_by = "carbonctl ingest" };
-    uint64_t stamp = factors_files_stamp(&files->conf, files->origin.file);
-    struct error err = { "" };
     int64_t set;
     int rc;
 
-    if (files->seen && stamp == files->stamp)
-        return;
+    if (!factors_are_due(files))
+        return 0;
     if (files->seen && load_conf(&files->conf, &files->origin) < 0)
-        rc = error_set(&err, -EINVAL, "carbon.conf cannot be used");
+        rc = error_set(err, -EINVAL, "carbon.conf cannot be used");
     else
-        rc = factors_update_print(store, &update, &set, &err);
+        rc = factors_update_print(store, &update, &set, err);
+    fflush(stdout);
+    if (rc == -EBUSY)
+        return rc;
     files->seen = true;
     files->stamp = factors_files_stamp(&files->conf, files->origin.file);
     if (rc < 0)
-        complain("%s; emissions are still computed with the factors of before", err.text);
-    fflush(stdout);
+        complain("%s; emissions are still computed with the factors of before", err->text);
+    return 0;
 }
 
-/* --- rounds ----------------------------------------------------------------------------------- */
+/* --- turns ------------------------------------------------------------------------------------ */
 
-static int ingest_once(const struct ingest *ingest, struct prune_daily *daily)
+/* One that loads; database and directory stay those of the beginning. */
+struct loader {
+    const char *database;
+    struct store_turn turn;
+    bool was_open; /* the database could be opened once */
+    struct ingest ingest;
+    struct ingest_report report;
+    struct factor_files *files;
+    struct prune_daily daily;
+    int64_t done_s; /* when a turn was last ended without an error */
+};
+
+static int work(struct loader *loader, struct error *err)
 {
-    struct ingest_report report = { 0 };
-    struct error err = { "" };
-    int rc = ingest_round(ingest, &report, &err);
+    struct store *store = loader->ingest.store;
+    int rc;
 
-    print_report(&report);
-    do
-        rc = rc < 0 ? rc : prune_daily(ingest->store, daily, now_s(), &err);
-    while (rc == 0 && daily->active && !stop);
+    if (store_backup(store))
+        complain("the database was upgraded to schema %d; %s is as it was", STORE_SCHEMA_VERSION,
+                 store_backup(store));
+    rc = take_factors(store, loader->files, err);
+    if (rc == 0)
+        rc = ingest_round(&loader->ingest, &loader->report, err);
+    if (rc == 0)
+        rc = prune_daily(store, &loader->daily, now_s(), err);
+    return rc;
+}
+
+/*
+ * Some seconds of work, with the database open, and so the writer's lock held, for no longer. Its
+ * schema is looked at anew each time, and a database put in its place is found.
+ */
+static int take_turn(struct loader *loader, struct error *err)
+{
+    int rc = store_open_in_turn(loader->database, &loader->turn, &loader->ingest.store, err);
+
+    if (rc == 0) {
+        loader->was_open = true;
+        rc = work(loader, err);
+        loader->ingest.store = store_close(loader->ingest.store);
+    }
+    loader->done_s = rc == 0 ? now_s() : 0;
+    return rc;
+}
+
+/* There is more to do at once. */
+static bool has_more(const struct loader *loader)
+{
+    return loader->report.more || loader->daily.active;
+}
+
+/* Is there anything to open the database for? 1 or 0, or a negative errno. */
+static int is_due(const struct loader *loader, struct error *err)
+{
+    int64_t since_s = now_s() - loader->done_s;
+
+    if (has_more(loader) || factors_are_due(loader->files))
+        return 1;
+    if (since_s < 0 || since_s >= PRUNE_LOOK_S) /* below 0: the clock was set back */
+        return 1;
+    return ingest_is_due(&loader->ingest, err);
+}
+
+static int ingest_once(struct loader *loader)
+{
+    struct error err = { "" };
+    int rc;
+
+    while ((rc = take_turn(loader, &err)) == 0 && has_more(loader) && !stop)
+        wait_unless_stopped(-1, GAP_MS);
+    if (loader->was_open)
+        print_report(&loader->report);
     if (rc < 0) {
         complain("%s", err.text);
         return EXIT_ERROR;
     }
-    return report.quarantined || report.left ? EXIT_SET_ASIDE : EXIT_FINE;
+    return loader->report.quarantined || loader->report.left ? EXIT_SET_ASIDE : EXIT_FINE;
 }
 
 /*
- * Round after round until a signal. A full disk or a directory that is away is said once, and
- * tried again: what is delivered meanwhile waits. Old minutes are pruned between rounds, a pass
- * at a time.
+ * What waiting does not mend: a database that was never there, and a schema that a newer program
+ * made, which is to be started in the place of this one.
  */
-static int ingest_watch(const struct ingest *ingest, struct factor_files *files,
-                        struct prune_daily *daily, const sigset_t *wait_mask)
+static bool is_hopeless(const struct loader *loader, int rc)
 {
-    struct ingest_report all = { 0 };
-    struct error said = { "" };
-    int watch_fd = -1;
+    return rc == -EPROTO || (rc < 0 && !loader->was_open && rc != -EBUSY && rc != -EINTR);
+}
 
-    while (!stop) {
+/*
+ * Turn after turn until a signal. A full disk, another writer that takes long, or a directory that
+ * is away is said once, and tried again: what is delivered meanwhile waits.
+ */
+static int watch(struct loader *loader)
+{
+    struct error said = { "" };
+    int rc = 0, watch_fd = -1;
+
+    while (!stop && !is_hopeless(loader, rc)) {
         struct error err = { "" };
 
         if (watch_fd < 0)
-            watch_fd = watch_open(ingest->deliver_dir, NULL);
-        if ((ingest_round(ingest, &all, &err) < 0 ||
-             prune_daily(ingest->store, daily, now_s(), &err) < 0) &&
-            strcmp(said.text, err.text) != 0)
+            watch_fd = watch_open(loader->ingest.deliver_dir, NULL);
+        rc = is_due(loader, &err);
+        if (rc > 0)
+            rc = take_turn(loader, &err);
+        if (rc < 0 && rc != -EINTR && strcmp(said.text, err.text) != 0)
             complain("%s", err.text);
         said = err;
-        if (!stop)
-            watch_wait(watch_fd, daily->active ? PRUNING_POLL_MS : POLL_MS, wait_mask);
-        if (!stop)
-            take_factors(ingest->store, files);
+        if (!is_hopeless(loader, rc))
+            wait_unless_stopped(watch_fd, rc == 0 && has_more(loader) ? GAP_MS : POLL_MS);
     }
     if (watch_fd >= 0)
         close(watch_fd);
-    print_report(&all);
-    return EXIT_FINE;
+    print_report(&loader->report);
+    return is_hopeless(loader, rc) ? EXIT_ERROR : EXIT_FINE;
 }
 
-static int run_ingest(struct factor_files *files, bool watch)
+/* Two services would load the same, and say each fault twice. */
+static int ingest_watch(struct loader *loader)
 {
-    const struct conf conf = files->conf; /* database and directory stay those of the beginning */
-    struct ingest ingest = { .deliver_dir = conf.deliver_dir, .stop = &stop, .say = say };
-    struct prune_daily daily = { .keep_days = conf.keep_power_days };
     struct error err = { "" };
-    sigset_t wait_mask;
-    int status;
+    int status, lock;
 
-    if (catch_signals(&wait_mask) < 0) {
-        complain("cannot catch signals: %s", strerror(errno));
-        return EXIT_ERROR;
-    }
-    if (store_open(conf.database, STORE_WRITE, "carbonctl ingest", &ingest.store, &err) < 0) {
+    loader->turn.who = "carbonctl ingest --watch";
+    lock = store_lock_service(loader->database, loader->turn.who, &err);
+    if (lock < 0) {
         complain("%s", err.text);
         return EXIT_ERROR;
     }
-    if (store_backup(ingest.store))
-        complain("the database was upgraded to schema %d; %s is as it was", STORE_SCHEMA_VERSION,
-                 store_backup(ingest.store));
-    take_factors(ingest.store, files);
-    status = watch ? ingest_watch(&ingest, files, &daily, &wait_mask)
-                   : ingest_once(&ingest, &daily);
-    store_close(ingest.store);
+    status = watch(loader);
+    store_unlock_service(lock);
     return status;
+}
+
+static int run_ingest(struct factor_files *files, bool watching)
+{
+    const struct conf conf = files->conf;
+    struct loader loader = {
+        .database = conf.database,
+        .turn = writer_turn("carbonctl ingest"),
+        .ingest = { .deliver_dir = conf.deliver_dir, .stop = &stop, .say = say,
+                    .turn_ms = TURN_MS },
+        .files = files,
+        .daily = { .keep_days = conf.keep_power_days },
+    };
+
+    loader.turn.stop = &stop;
+    if (catch_signals() < 0) {
+        complain("cannot catch signals: %s", strerror(errno));
+        return EXIT_ERROR;
+    }
+    return watching ? ingest_watch(&loader) : ingest_once(&loader);
 }
 
 static int ingest_exec(const struct command *command, int argc, char **argv)
@@ -176,7 +273,7 @@ static int ingest_exec(const struct command *command, int argc, char **argv)
     static const struct option options[] = {
         { "once", no_argument, NULL, 'o' },
         { "watch", no_argument, NULL, 'w' },
-        COMMON_OPTIONS,
+        WRITER_OPTIONS,
         { NULL, 0, NULL, 0 },
     };
     bool once = false, watch = false;
@@ -203,6 +300,7 @@ const struct command command_ingest = {
     .usage = "[--once | --watch] [OPTIONS]",
     .summary = "load delivered batches into the database, each exactly once",
     .help = "  --once             load what is in DeliverDir and end (this is the default)\n"
-            "  --watch            go on loading until SIGTERM\n",
+            "  --watch            go on loading until SIGTERM; others may write in between\n"
+            WAIT_HELP,
     .exec = ingest_exec,
 };

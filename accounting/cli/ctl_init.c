@@ -15,10 +15,11 @@ static void print_created(const struct store *store, const char *database, bool 
 
 static int init_exec(const struct command *command, int argc, char **argv)
 {
-    static const struct option options[] = { COMMON_OPTIONS, { NULL, 0, NULL, 0 } };
+    static const struct option options[] = { WRITER_OPTIONS, { NULL, 0, NULL, 0 } };
     int option = next_option(command, argc, argv, options);
     struct error err = { "" };
     struct factors_update update = { .made_by = "carbonctl init" };
+    struct store_turn turn;
     struct store *store;
     struct conf conf;
     bool created;
@@ -29,8 +30,9 @@ static int init_exec(const struct command *command, int argc, char **argv)
         return option == OPTION_HELP ? EXIT_FINE : EXIT_ERROR;
     if (refuse_operands(command, argc, argv) || load_conf(&conf, NULL) < 0)
         return EXIT_ERROR;
-    if (store_create(conf.database, &created, &err) < 0 ||
-        store_open(conf.database, STORE_WRITE, "carbonctl init", &store, &err) < 0) {
+    turn = writer_turn(update.made_by);
+    if (store_create(conf.database, &turn, &created, &err) < 0 ||
+        store_open_in_turn(conf.database, &turn, &store, &err) < 0) {
         complain("%s", err.text);
         return EXIT_ERROR;
     }
@@ -48,6 +50,6 @@ const struct command command_init = {
     .name = "init",
     .usage = "[OPTIONS]",
     .summary = "create the database that carbon.conf names, or upgrade it",
-    .help = "",
+    .help = WAIT_HELP,
     .exec = init_exec,
 };

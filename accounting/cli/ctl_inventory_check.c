@@ -299,7 +299,8 @@ static void describe_type(const struct check *check, const struct finding *f, ch
                  type->line);
     else if (f->rule == no_assets)
         snprintf(text, TEXT_SIZE, "node_type \"%s\" (line %u) has no assets: its jobs lack "
-                 "embodied emissions; `carbonctl inventory discover` writes them", type->name, type->line);
+                 "embodied emissions; `carbonctl inventory discover` writes them", type->name,
+                 type->line);
     else
         snprintf(text, TEXT_SIZE, "of node_type \"%s\" (line %u) and in service, but never "
                  "reported; start carbon-meterd there, or correct nodes", type->name, type->line);

@@ -43,10 +43,11 @@ static void print_result(const struct prune *sweep, uint32_t days, bool dry_run)
 static int run_prune(const struct conf *conf, bool dry_run)
 {
     struct error err = { "" };
+    const struct store_turn turn = writer_turn("carbonctl prune");
     struct store *store;
     struct prune sweep;
-    int rc = store_open(conf->database, dry_run ? STORE_READ : STORE_WRITE, "carbonctl prune",
-                        &store, &err);
+    int rc = dry_run ? store_open(conf->database, STORE_READ, NULL, &store, &err)
+                     : store_open_in_turn(conf->database, &turn, &store, &err);
 
     if (rc < 0) {
         complain("%s", err.text);
@@ -69,7 +70,7 @@ static int prune_exec(const struct command *command, int argc, char **argv)
 {
     static const struct option options[] = {
         { "dry-run", no_argument, NULL, 'n' },
-        COMMON_OPTIONS,
+        WRITER_OPTIONS,
         { NULL, 0, NULL, 0 },
     };
     bool dry_run = false;
@@ -90,6 +91,7 @@ const struct command command_prune = {
     .name = "prune",
     .usage = "[--dry-run] [OPTIONS]",
     .summary = "delete power per minute that is older than KeepPowerDays; totals and peaks stay",
-    .help = "  --dry-run          only say how much that is\n",
+    .help = "  --dry-run          only say how much that is\n"
+            WAIT_HELP,
     .exec = prune_exec,
 };

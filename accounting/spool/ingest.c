@@ -258,13 +258,21 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+static bool has_time(const struct ingest *ingest, int64_t begin_ms)
+{
+    return ingest->turn_ms == 0 || monotonic_ms() - begin_ms < ingest->turn_ms;
+}
+
 static int take_all(struct round *round)
 {
+    int64_t begin_ms = monotonic_ms();
     size_t done = 0;
     int rc = 0;
 
-    while (rc == 0 && done < round->n_items && !stopped(round->ingest))
+    while (rc == 0 && done < round->n_items && !stopped(round->ingest) &&
+           (done == 0 || has_time(round->ingest, begin_ms)))
         rc = take_group(round, done, &done);
+    round->report->more = done < round->n_items;
     return rc;
 }
 
@@ -283,13 +291,21 @@ static int take_names(struct round *round, struct dirent **names, size_t count)
     return rc;
 }
 
+static int open_deliver_dir(const struct ingest *ingest, struct error *err)
+{
+    int fd = open(ingest->deliver_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd >= 0 ? fd : error_set_errno(err, -errno, "cannot open DeliverDir %s",
+                                          ingest->deliver_dir);
+}
+
 static int open_dirs(struct round *round)
 {
     const char *dir = round->ingest->deliver_dir;
 
-    round->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    round->dir_fd = open_deliver_dir(round->ingest, round->err);
     if (round->dir_fd < 0)
-        return error_set_errno(round->err, -errno, "cannot open DeliverDir %s", dir);
+        return round->dir_fd;
     if (mkdirat(round->dir_fd, QUARANTINE_DIR, 0750) < 0 && errno != EEXIST)
         return error_set_errno(round->err, -errno, "cannot create %s/%s", dir, QUARANTINE_DIR);
     round->quarantine_fd = openat(round->dir_fd, QUARANTINE_DIR,
@@ -299,6 +315,27 @@ static int open_dirs(struct round *round)
     return 0;
 }
 
+int ingest_is_due(const struct ingest *ingest, struct error *err)
+{
+    int rc = 0, fd = open_deliver_dir(ingest, err);
+    const struct dirent *entry;
+    DIR *dir;
+
+    if (fd < 0)
+        return fd;
+    dir = fdopendir(fd);
+    if (!dir) {
+        close(fd);
+        return error_set(err, -ENOMEM, "out of memory");
+    }
+    while (errno = 0, rc == 0 && (entry = readdir(dir)))
+        rc = is_batch_name(entry);
+    if (rc == 0 && errno)
+        rc = error_set_errno(err, -errno, "cannot list %s", ingest->deliver_dir);
+    closedir(dir);
+    return rc;
+}
+
 int ingest_round(const struct ingest *ingest, struct ingest_report *report, struct error *err)
 {
     struct round round = { .ingest = ingest, .report = report, .dir_fd = -1, .quarantine_fd = -1,
@@ -306,6 +343,8 @@ int ingest_round(const struct ingest *ingest, struct ingest_report *report, stru
     struct dirent **names = NULL;
     int count, rc = open_dirs(&round);
 
+    report->left = 0;
+    report->more = false;
     if (rc == 0) {
         count = scandirat(round.dir_fd, ".", &names, is_batch_name, compare_names);
         rc = count < 0 ? error_set_errno(err, -errno, "cannot list %s", ingest->deliver_dir)

@@ -12,6 +12,7 @@
 #define CARBON_SPOOL_INGEST_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "store/store.h"
@@ -22,15 +23,20 @@
 
 struct ingest_report {
     uint64_t loaded, duplicates, quarantined;
-    uint64_t left; /* could not be read or moved, and stay where they are */
+    uint64_t left; /* could not be read or moved by the last round, and stay where they are */
+    bool more;     /* the last round ended before it had looked at all: there is more to do */
 };
 
 struct ingest {
     struct store *store; /* open for writing */
     const char *deliver_dir;
     const volatile sig_atomic_t *stop; /* not 0: end after the batch in hand; may be NULL */
+    int64_t turn_ms; /* begin no group of batches after this time; 0: any */
     void (*say)(const char *text); /* one line for each file that was not simply loaded; or NULL */
 };
+
+/* Is there a batch in DeliverDir? 1 or 0, or a negative errno; the database is not asked. */
+MUST_CHECK int ingest_is_due(const struct ingest *ingest, struct error *err);
 
 /*
  * One round: load what lies in DeliverDir now, in the order of (node, stream, seq), and add what

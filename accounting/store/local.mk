@@ -7,6 +7,7 @@ libcarbon_store_la_SOURCES = \
 	accounting/store/factors.c accounting/store/factors.h \
 	accounting/store/identity.c accounting/store/identity.h \
 	accounting/store/load.c \
+	accounting/store/lock.c accounting/store/lock.h \
 	accounting/store/millijoule.c accounting/store/millijoule.h \
 	accounting/store/nodes.c accounting/store/nodes.h \
 	accounting/store/peak.h \

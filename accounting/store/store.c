@@ -15,13 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "core/clock.h"
-#include "core/file.h"
+#include "store/lock.h"
 
 #define READER_PATIENCE_MS 5000  /* a commit takes milliseconds */
 #define WRITER_PATIENCE_MS 60000 /* an audit or a yearly report may read for long */
@@ -43,7 +41,7 @@ static int parse_database(const char *database, char ret_path[PATH_MAX], bool *r
     if (path[len] && !*ret_network)
         return error_set(err, -EINVAL, "'%s' after the database's path is not known; only %s is",
                          path + len, network_yes);
-    if (len >= PATH_MAX - 8) /* room for ".lock" and SQLite's own "-journal" */
+    if (len >= PATH_MAX - 16) /* room for ".ingest.lock" and SQLite's own "-journal" */
         return error_set(err, -ENAMETOOLONG, "the database's path is too long; shorten it");
     memcpy(ret_path, path, len);
     ret_path[len] = '\0';
@@ -220,35 +218,18 @@ int store_integer(struct store *store, const char *sql, int64_t *ret_integer, st
 
 /* --- the writer's lock ----------------------------------------------------------------------- */
 
-static int lock_is_taken(int fd, const char *lock_path, struct error *err)
+/* S2 */
+static int take_lock(struct store *store, const struct store_turn *turn, struct error *err)
 {
-    char holder[128] = "";
-    ssize_t len = pread(fd, holder, sizeof(holder) - 1, 0);
-
-    holder[len > 0 ? len : 0] = '\0';
-    holder[strcspn(holder, "\n")] = '\0';
-    return error_set(err, -EBUSY, "%s is held by %s; one process writes at a time, so wait for it "
-                     "or stop it", lock_path, holder[0] ? holder : "another process");
-}
-
-/* S2. Who holds it is written into it, for people; the lock itself is the kernel's. */
-static int take_lock(struct store *store, const char *who, struct error *err)
-{
-    char lock_path[PATH_MAX + 8], text[128], since[CLOCK_TEXT_SIZE];
-    int len;
+    char lock_path[PATH_MAX + 8];
+    int fd;
 
     snprintf(lock_path, sizeof(lock_path), "%s.lock", store->path);
-    store->lock_fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-    if (store->lock_fd < 0)
-        return error_set_errno(err, -errno, "cannot open the lock file %s", lock_path);
-    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK ? lock_is_taken(store->lock_fd, lock_path, err)
-                                    : error_set_errno(err, -errno, "cannot lock %s", lock_path);
-    clock_format_utc(clock_wall_ns() / (int64_t)NS_PER_S, since);
-    len = snprintf(text, sizeof(text), "%s, process %ld, since %s\n", who ? who : "a writer",
-                   (long)getpid(), since);
-    if (ftruncate(store->lock_fd, 0) < 0 || pwrite(store->lock_fd, text, (size_t)len, 0) != len)
-        return error_set_errno(err, errno ? -errno : -EIO, "cannot write %s", lock_path);
+    fd = lock_take(lock_path, turn, "one process writes at a time, so try again when that has "
+                   "ended, or end it", err);
+    if (fd < 0)
+        return fd;
+    store->lock_fd = fd;
     return 0;
 }
 
@@ -324,9 +305,11 @@ static int set_journal(struct store *store, struct error *err)
                              "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536;", err);
 }
 
-static int open_store(struct store *store, const char *database, enum store_mode mode,
-                      const char *who, struct error *err)
+/* turn: of a writer; NULL: to read */
+static int open_store(struct store *store, const char *database, const struct store_turn *turn,
+                      struct error *err)
 {
+    enum store_mode mode = turn ? STORE_WRITE : STORE_READ;
     bool network;
     int64_t version = 0;
     int rc = parse_database(database, store->path, &network, err);
@@ -336,7 +319,7 @@ static int open_store(struct store *store, const char *database, enum store_mode
     if (rc == 0)
         rc = refuse_network(store->path, network, err);
     if (rc == 0 && mode == STORE_WRITE)
-        rc = take_lock(store, who, err);
+        rc = take_lock(store, turn, err);
     if (rc == 0)
         rc = store_open_handle(store, mode, err);
     if (rc == 0)
@@ -349,8 +332,8 @@ static int open_store(struct store *store, const char *database, enum store_mode
                                : refuse_older(store, version, err);
 }
 
-int store_open(const char *database, enum store_mode mode, const char *who,
-               struct store **ret_store, struct error *err)
+static int open_new(const char *database, const struct store_turn *turn, struct store **ret_store,
+                    struct error *err)
 {
     struct store *store = calloc(1, sizeof(*store));
     int rc;
@@ -358,13 +341,27 @@ int store_open(const char *database, enum store_mode mode, const char *who,
     if (!store)
         return error_set(err, -ENOMEM, "out of memory");
     store->lock_fd = -1;
-    rc = open_store(store, database, mode, who, err);
+    rc = open_store(store, database, turn, err);
     if (rc < 0) {
         store_close(store);
         return rc;
     }
     *ret_store = store;
     return 0;
+}
+
+int store_open(const char *database, enum store_mode mode, const char *who,
+               struct store **ret_store, struct error *err)
+{
+    const struct store_turn at_once = { .who = who };
+
+    return open_new(database, mode == STORE_WRITE ? &at_once : NULL, ret_store, err);
+}
+
+int store_open_in_turn(const char *database, const struct store_turn *turn,
+                       struct store **ret_store, struct error *err)
+{
+    return open_new(database, turn, ret_store, err);
 }
 
 struct store *store_close(struct store *store)
@@ -374,8 +371,7 @@ struct store *store_close(struct store *store)
     for (size_t i = 0; i < store->n_statements; i++)
         sqlite3_finalize(store->statements[i].stmt);
     sqlite3_close(store->db);
-    if (store->lock_fd >= 0)
-        close(store->lock_fd);
+    lock_release(store->lock_fd);
     free(store);
     return NULL;
 }
@@ -388,6 +384,32 @@ const char *store_path(const struct store *store)
 const char *store_backup(const struct store *store)
 {
     return store->backup_path[0] ? store->backup_path : NULL;
+}
+
+/* --- the service's lock ---------------------------------------------------------------------- */
+
+int store_lock_service(const char *database, const char *who, struct error *err)
+{
+    const struct store_turn at_once = { .who = who };
+    struct store store = { .lock_fd = -1 };
+    char lock_path[PATH_MAX + 16];
+    bool network;
+    int rc = parse_database(database, store.path, &network, err);
+
+    if (rc == 0)
+        rc = check_file(&store, STORE_WRITE, err);
+    if (rc == 0)
+        rc = refuse_network(store.path, network, err);
+    if (rc < 0)
+        return rc;
+    snprintf(lock_path, sizeof(lock_path), "%s.ingest.lock", store.path);
+    return lock_take(lock_path, &at_once, "one service loads a database, so end that one first",
+                     err);
+}
+
+void store_unlock_service(int lock)
+{
+    lock_release(lock);
 }
 
 /* --- creating -------------------------------------------------------------------------------- */
@@ -452,8 +474,8 @@ static int create_file(const char *path, struct error *err)
     return 0;
 }
 
-static int create_store(struct store *store, const char *database, bool *ret_created,
-                        struct error *err)
+static int create_store(struct store *store, const char *database, const struct store_turn *turn,
+                        bool *ret_created, struct error *err)
 {
     char dir[PATH_MAX];
     bool network;
@@ -468,7 +490,7 @@ static int create_store(struct store *store, const char *database, bool *ret_cre
              store->path);
     rc = refuse_network(dir, network, err);
     if (rc == 0)
-        rc = take_lock(store, "carbonctl init", err);
+        rc = take_lock(store, turn, err);
     if (rc == 0)
         rc = create_file(store->path, err);
     if (rc == 0)
@@ -480,8 +502,10 @@ static int create_store(struct store *store, const char *database, bool *ret_cre
     return rc == 0 ? check_version(store, &version, err) : rc;
 }
 
-int store_create(const char *database, bool *ret_created, struct error *err)
+int store_create(const char *database, const struct store_turn *turn, bool *ret_created,
+                 struct error *err)
 {
+    static const struct store_turn at_once = { .who = "carbonctl init" };
     struct store *store = calloc(1, sizeof(*store));
     bool created = false;
     int rc;
@@ -489,7 +513,7 @@ int store_create(const char *database, bool *ret_created, struct error *err)
     if (!store)
         return error_set(err, -ENOMEM, "out of memory");
     store->lock_fd = -1;
-    rc = create_store(store, database, &created, err);
+    rc = create_store(store, database, turn ? turn : &at_once, &created, err);
     store_close(store);
     if (rc == 0 && ret_created)
         *ret_created = created;

@@ -5,12 +5,15 @@
  * allow a network file system. Everything stored is a 64-bit integer or text (schema-*.sql
  * say what); energies are millijoules.
  *
- * Exactly one process writes, holding a lock file beside the database; any number read. A store
+ * One process writes at a time, holding the writer's lock, <database>.lock beside it, as long as
+ * its store is open; any number read. Whoever goes on writing for long, as a service does, opens
+ * the store for some seconds of work and closes it again, so that others get their turn. A store
  * belongs to one thread.
  */
 #ifndef CARBON_STORE_STORE_H
 #define CARBON_STORE_STORE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,16 +26,26 @@ struct store;
 
 /* --- opening --------------------------------------------------------------------------------- */
 
+/* How a writer gets its turn while another process writes. */
+struct store_turn {
+    const char *who; /* the command as the lock should name it: "carbonctl ingest" */
+    int patience_ms; /* how long to wait; 0: not at all */
+    void (*waits)(const char *holder, int patience_ms); /* told once, before it waits; or NULL */
+    const volatile sig_atomic_t *stop; /* not 0: wait no longer (-EINTR); may be NULL */
+};
+
 /*
  * Create the database (mode 0640, in a directory that is there and that only its owner or group
  * may write) with the newest schema, or find it there already, of whatever schema: *ret_created
- * says which (may be NULL). Errors as store_open(); -ENOENT or -EPERM for the directory.
+ * says which (may be NULL). Errors as store_open(); -ENOENT or -EPERM for the directory. A turn
+ * of NULL does not wait.
  */
-MUST_CHECK int store_create(const char *database, bool *ret_created, struct error *err);
+MUST_CHECK int store_create(const char *database, const struct store_turn *turn,
+                            bool *ret_created, struct error *err);
 
 enum store_mode {
     STORE_READ,  /* read-only; waits up to 5 s for a commit to pass */
-    STORE_WRITE, /* takes the writer's lock, and waits up to 60 s for readers */
+    STORE_WRITE, /* takes the writer's lock, if free, and waits up to 60 s for readers */
 };
 
 /*
@@ -50,7 +63,19 @@ enum store_mode {
 MUST_CHECK int store_open(const char *database, enum store_mode mode, const char *who,
                           struct store **ret_store, struct error *err);
 
+/* As store_open() with STORE_WRITE, after waiting for the lock; -EINTR: turn->stop was set. */
+MUST_CHECK int store_open_in_turn(const char *database, const struct store_turn *turn,
+                                  struct store **ret_store, struct error *err);
+
 struct store *store_close(struct store *store); /* takes NULL, returns NULL; rolls back */
+
+/*
+ * The lock of the one process that goes on loading into a database that is there: kept while it
+ * lives, beside the writer's lock that it takes for each piece of work (<database>.ingest.lock).
+ * A descriptor for store_unlock_service(), or an errno as of store_open(), at once.
+ */
+MUST_CHECK int store_lock_service(const char *database, const char *who, struct error *err);
+void store_unlock_service(int lock); /* -1 is no lock */
 
 const char *store_path(const struct store *store); /* of the database's file */
 

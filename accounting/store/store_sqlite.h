@@ -16,7 +16,7 @@ struct store {
     sqlite3 *db;
     char path[PATH_MAX];
     char backup_path[PATH_MAX + 32]; /* "" or the copy that an upgrade made */
-    int lock_fd; /* of a writer; else -1 */
+    int lock_fd; /* of a writer, from lock_take(); else -1 */
     struct {
         const char *sql; /* the constant's address is the key */
         sqlite3_stmt *stmt;

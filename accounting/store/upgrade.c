@@ -125,8 +125,8 @@ static int check_copy(struct store *store, struct store *copy, int64_t version, 
     copy->db = NULL;
     if (rc != -EUCLEAN)
         return rc;
-    return error_set(err, rc, "database %s is damaged, or its copy was: it was not upgraded; restore "
-                     "it from a backup", store->path);
+    return error_set(err, rc, "database %s is damaged, or its copy was: it was not upgraded; "
+                     "restore it from a backup", store->path);
 }
 
 /* fsync of the file, rename, fsync of the directory */

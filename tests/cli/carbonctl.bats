@@ -201,20 +201,172 @@ alter() { # SQL: behind carbonctl's back
     says "cannot open DeliverDir $dir/deliver: No such file or directory"
 }
 
-@test "a second ingest is told who the first is; watch loads what comes and ends on SIGTERM" {
-    "$carbonctl" init
-    "$carbonctl" ingest --watch >"$dir/watch.log" 3>&- &
+# --- writers, each in its turn --------------------------------------------------------------------
+
+teardown() {
+    [ -z "${watcher-}" ] || kill -KILL "$watcher" 2>/dev/null || true
+}
+
+eventually() { # COMMAND...
+    for _ in $(seq 1200); do
+        ! "$@" || return 0
+        sleep 0.05
+    done
+    echo "in a minute not: $*"
+    cat "$dir"/*.log
+    return 1
+}
+
+start_watch() { # OPTION...
+    "$carbonctl" ingest --watch "$@" >"$dir/watch.log" 2>&1 3>&- 9>&- &
     watcher=$!
-    until [ -s "$dir/carbon.db.lock" ] && grep -q ingest "$dir/carbon.db.lock"; do sleep 0.05; done
-    run "$carbonctl" ingest
-    [ "$status" -eq 1 ]
-    says "carbon.db.lock is held by carbonctl ingest, process $watcher, since "
-    "$top_builddir/tests/fake/mkbatches" "$dir/deliver" 1 5
-    while compgen -G "$dir/deliver/*.batch" >/dev/null; do sleep 0.05; done
+    eventually grep -qs "ingest --watch" "$dir/carbon.db.ingest.lock"
+}
+
+end_watch() {
     kill -TERM "$watcher"
     wait "$watcher"
+    watcher=
+}
+
+is_loaded() {
+    eventually no_batch
+}
+
+no_batch() {
+    ! compgen -G "$dir/deliver/*.batch" >/dev/null
+}
+
+hold_writer() { # as a writer does that takes long, on descriptor 9
+    exec 9<>"$dir/carbon.db.lock"
+    flock 9
+    echo "carbonctl grid import, process 4711, since 2026-11-23T08:00:00Z" >&9
+}
+
+@test "watch loads what comes and ends on SIGTERM" {
+    "$carbonctl" init
+    start_watch
+    "$top_builddir/tests/fake/mkbatches" "$dir/deliver" 1 5
+    is_loaded
+    end_watch
     grep -q "^loaded 5, duplicates 0" "$dir/watch.log"
     "$carbonctl" audit
+}
+
+@test "every other writer gets its turn while watch runs" {
+    "$carbonctl" init
+    start_watch
+    { echo "start_utc,end_utc,gco2e_per_kwh"
+      echo "2026-11-20T10:00Z,2026-11-20T11:00Z,30"; } >"$dir/fr.csv"
+    run "$carbonctl" grid import --zone FR --basis lifecycle --scope generation --source "a source" "$dir/fr.csv"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    says "Factor set 2 is in force"
+    "$top_builddir/tests/fake/mkbatches" "$dir/deliver" 1 5
+    "$carbonctl" ingest
+    "$carbonctl" prune
+    "$carbonctl" factors update
+    run "$carbonctl" init
+    [ "$status" -eq 0 ]
+    says "is there already, and as it should be"
+    is_loaded
+    end_watch
+    "$carbonctl" audit
+}
+
+@test "an idle watch leaves the database alone" {
+    "$carbonctl" init
+    start_watch --wait 0
+    "$top_builddir/tests/fake/mkbatches" "$dir/deliver" 1 2
+    is_loaded
+    hold_writer # comes when the turn that loaded them has ended
+    for _ in 1 2 3; do
+        : >"$dir/deliver/not-of-a-batch" # wakes it
+        sleep 0.3
+    done
+    end_watch
+    [ "$(cat "$dir/watch.log")" = "loaded 2, duplicates 0, quarantined 0, left 0" ]
+}
+
+@test "a second watch is told who the first is, and comes up when that was killed" {
+    "$carbonctl" init
+    start_watch
+    run "$carbonctl" ingest --watch
+    [ "$status" -eq 1 ]
+    says "carbon.db.ingest.lock is held by carbonctl ingest --watch, process $watcher, since "
+    says "one service loads a database, so end that one first"
+    kill -KILL "$watcher"
+    wait "$watcher" || true
+    : >"$dir/carbon.db.ingest.lock"
+    start_watch
+    end_watch
+    [ ! -s "$dir/carbon.db.lock" ] # nobody holds it, and it names nobody
+    [ ! -s "$dir/carbon.db.ingest.lock" ]
+}
+
+@test "a writer that the lock is not given to says who holds it and what to do" {
+    "$carbonctl" init
+    hold_writer
+    for command in init ingest prune "factors update"; do
+        # shellcheck disable=SC2086
+        run "$carbonctl" $command --wait 0
+        [ "$status" -eq 1 ]
+        says "carbon.db.lock is held by carbonctl grid import, process 4711, since 2026"
+        says "; one process writes at a time, so try again when that has ended, or end it"
+    done
+    run "$carbonctl" ingest --wait 1
+    [ "$status" -eq 1 ]
+    says "since 2026-11-23T08:00:00Z, and was not free for 1 s; one"
+    [[ $output != *waiting* ]] # which is for a terminal
+    run "$carbonctl" prune --wait soon
+    says "prune: --wait soon is no number of seconds; give 0 to 86400"
+}
+
+@test "on a terminal it is said that a writer waits, and it goes on when it may" {
+    command -v script >/dev/null || skip "no script command"
+    "$carbonctl" init
+    hold_writer
+    script -qefc "$carbonctl prune" "$dir/terminal" >/dev/null 3>&- 9>&- &
+    waiting=$!
+    eventually grep -qs "waiting up to 30 s" "$dir/terminal"
+    exec 9>&-
+    wait "$waiting"
+    grep -q "is being written by carbonctl grid import, process 4711" "$dir/terminal"
+    grep -q "there is none" "$dir/terminal"
+}
+
+@test "watch waits for a writer that takes long, says it once, and then loads" {
+    "$carbonctl" init
+    hold_writer
+    start_watch --wait 0
+    "$top_builddir/tests/fake/mkbatches" "$dir/deliver" 1 3
+    eventually grep -q 4711 "$dir/watch.log"
+    touch "$dir/deliver/1.batch" # a turn at once, in vain
+    sleep 0.3
+    exec 9>&-
+    touch "$dir/deliver/2.batch"
+    is_loaded
+    end_watch
+    [ "$(grep -c 4711 "$dir/watch.log")" -eq 1 ]
+    grep -q "^loaded 3, duplicates 0, quarantined 2" "$dir/watch.log"
+}
+
+@test "watch ends when another made the database one that it does not know" {
+    "$carbonctl" init
+    start_watch
+    "$top_builddir/tests/fake/mkbatches" "$dir/deliver" 1 1
+    is_loaded
+    hold_writer # when the turn has ended
+    version=$(alter 'PRAGMA user_version')
+    alter "PRAGMA user_version = $((version + 1))"
+    exec 9>&-
+    "$top_builddir/tests/fake/mkbatches" "$dir/deliver" 1 3
+    rc=0
+    wait "$watcher" || rc=$?
+    watcher=
+    [ "$rc" -eq 1 ]
+    grep -q "has schema $((version + 1)), and this program knows up to $version" "$dir/watch.log"
+    [ "$(find "$dir/deliver" -name '*.batch' | wc -l)" -eq 3 ]
 }
 
 # --- audit ---------------------------------------------------------------------------------------
@@ -345,7 +497,7 @@ old_power() {
     old_power
     exec 9<>"$dir/carbon.db.lock"
     flock 9
-    run "$carbonctl" prune
+    run "$carbonctl" prune --wait 0
     [ "$status" -eq 1 ]
     says "\`carbonctl ingest\` itself prunes once a day"
     run "$carbonctl" prune --dry-run

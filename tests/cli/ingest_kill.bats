@@ -46,6 +46,40 @@ fresh() {
     echo "# killed at $((n - 1)) places" >&3
 }
 
+# A watch is killed while it works; where it lives until all is loaded, SIGTERM ends it.
+watch_until_done() { # N; its exit status
+    local watcher n
+    : >"$dir/carbon.db.ingest.lock"
+    KILL_AT=$1 LD_PRELOAD=$killat "$carbonctl" ingest --watch >/dev/null 2>&1 3>&- &
+    watcher=$!
+    for ((n = 0; n < 1200; n++)); do
+        kill -0 "$watcher" 2>/dev/null || break
+        [ ! -s "$dir/carbon.db.ingest.lock" ] || compgen -G "$dir/deliver/*.batch" >/dev/null || break
+        sleep 0.02
+    done
+    kill -TERM "$watcher" 2>/dev/null || true
+    wait "$watcher"
+}
+
+# In steps of 7, since it does what ingest --once does; how it waits and locks is its own.
+@test "a watch that is killed leaves no lock, and the next comes to the same books" {
+    truth=$(awk '{ sum += $2 } END { print sum }' "$dir/truth")
+    n=-6 rc=137
+    while [ "$rc" -eq 137 ]; do
+        n=$((n + 7))
+        fresh
+        rc=0
+        watch_until_done "$n" 2>/dev/null || rc=$?
+        watch_until_done 1000000 || { echo "killed at change $n: no watch after it"; false; }
+        "$carbonctl" audit >"$dir/log" 2>&1 || { echo "killed at change $n"; cat "$dir/log"; false; }
+        [ "$(counted)" = "$truth" ] || { echo "killed at change $n: $(counted) of $truth"; false; }
+        [ -e "$dir/deliver/quarantine/bad.batch" ]
+    done
+    [ "$rc" -eq 0 ]
+    [ "$n" -gt 30 ] # the preload was at work
+    echo "# killed at $((n / 7)) places" >&3
+}
+
 @test "killed at any change to a file, init goes on to the same database" {
     n=0 rc=137
     while [ "$rc" -eq 137 ]; do

@@ -23,7 +23,7 @@ void books_open(struct books *books)
     tree_make(&books->tree);
     snprintf(books->database, sizeof(books->database), "sqlite:%.4000s/carbon.db",
              books->tree.path);
-    need(store_create(books->database, NULL, &err), &err, "store_create");
+    need(store_create(books->database, NULL, NULL, &err), &err, "store_create");
     need(store_open(books->database, STORE_WRITE, "a test", &books->store, &err), &err,
          "store_open");
     /* tests need no power-loss safety, and have many commits */

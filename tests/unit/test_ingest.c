@@ -108,6 +108,46 @@ static void what_is_delivered_is_loaded_and_removed(void **state)
     assert_report(site, 0, 0, 0, 0);
 }
 
+/* Loading 500 takes above a millisecond anywhere, and a group has no more. */
+static void a_turn_ends_between_groups_and_says_that_there_is_more(void **state)
+{
+    struct site *site = *state;
+    struct ingest_report report;
+    char name[BATCH_NAME_SIZE];
+    struct fake_meter meter;
+    uint64_t first;
+
+    fake_meter_init(&meter, "n-1", 1, FAKE_BEGIN_S);
+    assert_int_equal(ingest_is_due(&site->ingest, NULL), 0);
+    for (int i = 0; i < INGEST_GROUP_BATCHES + 1; i++)
+        deliver(site, &meter, name);
+    site->ingest.turn_ms = 1;
+    report = round_of(site);
+    first = report.loaded;
+    assert_in_range(first, 1, INGEST_GROUP_BATCHES);
+    assert_true(report.more);
+    assert_int_equal(ingest_is_due(&site->ingest, NULL), 1);
+    site->ingest.turn_ms = 0;
+    report = round_of(site);
+    assert_int_equal(first + report.loaded, INGEST_GROUP_BATCHES + 1);
+    assert_false(report.more);
+    assert_int_equal(ingest_is_due(&site->ingest, NULL), 0);
+}
+
+static void a_file_that_stays_is_counted_once_however_many_rounds_there_are(void **state)
+{
+    struct site *site = *state;
+    struct ingest_report report = { 0 };
+
+    tree_write(&site->books.tree, "deliver/x.batch", "%s", "torn");
+    tree_mkdir(&site->books.tree, "deliver/quarantine");
+    tree_mkdir(&site->books.tree, "deliver/quarantine/x.batch.reason"); /* in its reason's way */
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ingest_round(&site->ingest, &report, NULL), 0);
+    assert_true(is_there(site, "x.batch"));
+    assert_int_equal(report.left, 1);
+}
+
 static void a_batch_delivered_again_is_a_duplicate(void **state)
 {
     struct site *site = *state;
@@ -302,6 +342,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(what_is_delivered_is_loaded_and_removed),
+        TEST(a_turn_ends_between_groups_and_says_that_there_is_more),
+        TEST(a_file_that_stays_is_counted_once_however_many_rounds_there_are),
         TEST(a_batch_delivered_again_is_a_duplicate),
         TEST(the_same_id_with_other_contents_is_quarantined),
         TEST(a_torn_or_altered_batch_is_quarantined_alone),

@@ -18,7 +18,7 @@ static void creating_twice_is_harmless_and_the_file_is_not_for_everybody(void **
     (void)state;
     books_open(&books);
     books.store = store_close(books.store);
-    assert_int_equal(store_create(books.database, &created, NULL), 0);
+    assert_int_equal(store_create(books.database, NULL, &created, NULL), 0);
     assert_false(created);
     assert_int_equal(stat(books.database + 7, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0640);
@@ -29,7 +29,7 @@ static void create(const char *database)
 {
     struct error err = { "" };
 
-    if (store_create(database, NULL, &err) < 0)
+    if (store_create(database, NULL, NULL, &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -76,7 +76,7 @@ static void an_empty_file_left_by_a_killed_init_is_filled(void **state)
     tree_make(&tree);
     snprintf(name, sizeof(name), "sqlite:%.4000s/x.db", tree.path);
     tree_write(&tree, "x.db", "%s", "");
-    assert_int_equal(store_create(name, &created, NULL), 0);
+    assert_int_equal(store_create(name, NULL, &created, NULL), 0);
     assert_true(created);
     tree_free(&tree);
 }
@@ -103,11 +103,86 @@ static void a_second_writer_is_told_who_the_first_is(void **state)
     books_open(&books);
     assert_refused(books.database, STORE_WRITE, -EBUSY,
                    "carbon.db.lock is held by a test, process");
-    assert_int_equal(store_create(books.database, NULL, NULL), -EBUSY);
+    assert_int_equal(store_create(books.database, NULL, NULL, NULL), -EBUSY);
     assert_int_equal(store_open(books.database, STORE_READ, NULL, &reader, NULL), 0);
     store_close(reader);
     books.store = store_close(books.store);
     assert_int_equal(store_open(books.database, STORE_WRITE, "next", &books.store, NULL), 0);
+    books_close(&books);
+}
+
+/* --- turns ------------------------------------------------------------------------------------ */
+
+static struct books *held;    /* by another writer */
+static char holder_told[128]; /* to the one that waits */
+static volatile sig_atomic_t stopped;
+
+static void let_go(const char *holder, int patience_ms)
+{
+    assert_int_equal(patience_ms, 60000);
+    snprintf(holder_told, sizeof(holder_told), "%s", holder);
+    held->store = store_close(held->store);
+}
+
+static void stop_waiting(const char *holder, int patience_ms)
+{
+    (void)holder;
+    (void)patience_ms;
+    stopped = 1;
+}
+
+static void a_writer_that_waits_is_told_for_whom_and_gets_its_turn(void **state)
+{
+    const struct store_turn turn = { .who = "next", .patience_ms = 60000, .waits = let_go };
+    struct books books;
+
+    (void)state;
+    books_open(&books);
+    held = &books;
+    assert_int_equal(store_open_in_turn(books.database, &turn, &books.store, NULL), 0);
+    assert_int_equal(strncmp(holder_told, "a test, process ", 16), 0);
+    holder_told[0] = '\0';
+    assert_int_equal(store_create(books.database, &turn, NULL, NULL), 0);
+    assert_int_equal(strncmp(holder_told, "next, process ", 14), 0);
+    books_close(&books);
+}
+
+static void a_writer_waits_no_longer_than_its_patience_nor_after_a_signal(void **state)
+{
+    struct store_turn turn = { .who = "next", .patience_ms = 1000 };
+    struct error err = { "" };
+    struct store *store = NULL;
+    struct books books;
+
+    (void)state;
+    books_open(&books);
+    assert_int_equal(store_open_in_turn(books.database, &turn, &store, &err), -EBUSY);
+    assert_non_null(strstr(err.text, "and was not free for 1 s; one process writes at a time"));
+    turn = (struct store_turn){ .patience_ms = 3600000, .waits = stop_waiting, .stop = &stopped };
+    assert_int_equal(store_open_in_turn(books.database, &turn, &store, &err), -EINTR);
+    assert_null(store);
+    books_close(&books);
+}
+
+static void one_service_loads_and_leaves_the_writers_lock_free(void **state)
+{
+    struct error err = { "" };
+    struct books books;
+    int lock;
+
+    (void)state;
+    books_open(&books);
+    books.store = store_close(books.store);
+    lock = store_lock_service(books.database, "the service", NULL);
+    assert_true(lock >= 0);
+    assert_int_equal(store_lock_service(books.database, "another", &err), -EBUSY);
+    assert_non_null(strstr(err.text, "carbon.db.ingest.lock is held by the service, process "));
+    assert_int_equal(store_open(books.database, STORE_WRITE, "next", &books.store, NULL), 0);
+    store_unlock_service(lock);
+    lock = store_lock_service(books.database, "another", NULL);
+    assert_true(lock >= 0);
+    store_unlock_service(lock);
+    assert_int_equal(store_lock_service("sqlite:/nowhere/x.db", "it", NULL), -ENOENT);
     books_close(&books);
 }
 
@@ -136,10 +211,10 @@ static void a_directory_that_everybody_may_write_is_refused(void **state)
     snprintf(name, sizeof(name), "%.4000s/open", tree.path);
     assert_int_equal(chmod(name, 0777), 0);
     snprintf(name, sizeof(name), "sqlite:%.4000s/open/x.db", tree.path);
-    assert_int_equal(store_create(name, NULL, &err), -EPERM);
+    assert_int_equal(store_create(name, NULL, NULL, &err), -EPERM);
     assert_non_null(strstr(err.text, "chmod o-w"));
     snprintf(name, sizeof(name), "sqlite:%.4000s/absent/x.db", tree.path);
-    assert_int_equal(store_create(name, NULL, &err), -ENOENT);
+    assert_int_equal(store_create(name, NULL, NULL, &err), -ENOENT);
     assert_non_null(strstr(err.text, "create it"));
     tree_free(&tree);
 }
@@ -203,6 +278,9 @@ int main(void)
         cmocka_unit_test(an_empty_file_left_by_a_killed_init_is_filled),
         cmocka_unit_test(a_newer_schema_is_refused),
         cmocka_unit_test(a_second_writer_is_told_who_the_first_is),
+        cmocka_unit_test(a_writer_that_waits_is_told_for_whom_and_gets_its_turn),
+        cmocka_unit_test(a_writer_waits_no_longer_than_its_patience_nor_after_a_signal),
+        cmocka_unit_test(one_service_loads_and_leaves_the_writers_lock_free),
         cmocka_unit_test(a_reader_cannot_write),
         cmocka_unit_test(a_directory_that_everybody_may_write_is_refused),
         cmocka_unit_test(network_file_systems_are_known_by_their_magic),
