@@ -9,19 +9,24 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Of hardware: what jobs carry, at least what they carry too much. */
-static uint64_t used_of(const struct period_report *report, uint64_t used, uint64_t over,
-                        uint64_t hardware)
+/* Hardware in `hardware` ticks: what jobs carry, as their own tables have it, and all else. */
+static void share_hardware(const struct period_report *report, const struct scale *scale,
+                           uint64_t used, uint64_t hardware, struct shown_masses *shown)
 {
     uint64_t unused_mg = report->unallocated_embodied.central +
                          report->embodied.written_off.central +
                          (report->recovery_mg < 0 ? (uint64_t)-report->recovery_mg : 0);
 
+    if (report->recovery_mg > 0) { /* what comes off again is the least quoted: it takes the rest */
+        shown->unused = least(scale_ticks(scale, (double)unused_mg * UG_PER_MG), hardware);
+        shown->used = used + shown->unused > hardware ? used : hardware - shown->unused;
+        shown->over = shown->used + shown->unused - hardware;
+        return;
+    }
+    shown->used = unused_mg == 0 ? hardware : least(used, hardware);
     if (report->jobs.embodied.central == 0)
-        return 0;
-    if (unused_mg == 0)
-        return hardware;
-    return least(used > over ? used : over, hardware);
+        shown->used = 0;
+    shown->unused = hardware - shown->used;
 }
 
 struct shown_masses shown_masses_of(const struct period_report *report, const struct scale *scale)
@@ -31,15 +36,11 @@ struct shown_masses shown_masses_of(const struct period_report *report, const st
     double jobs_ug = (double)amounts_operational_mg(&report->jobs) * UG_PER_MG;
     double jobs_sum_ug = (double)amounts_total_mg(&report->jobs) * UG_PER_MG;
     struct shown_masses shown = { .total = scale_ticks(scale, total_ug) };
-    uint64_t hardware, operation = scale_split(scale, all_ug, total_ug, &hardware);
+    uint64_t hardware, used, operation = scale_split(scale, all_ug, total_ug, &hardware);
 
-    if (report->recovery_mg > 0)
-        shown.over = scale_ticks(scale, (double)report->recovery_mg * UG_PER_MG);
-    hardware += shown.over;
-    shown.jobs_operation = scale_split(scale, jobs_ug, jobs_sum_ug, &shown.used);
+    shown.jobs_operation = scale_split(scale, jobs_ug, jobs_sum_ug, &used);
     shown.jobs_operation = jobs_ug < all_ug ? least(shown.jobs_operation, operation) : operation;
     shown.other_operation = operation - shown.jobs_operation;
-    shown.used = used_of(report, shown.used, shown.over, hardware);
-    shown.unused = hardware - shown.used;
+    share_hardware(report, scale, used, hardware, &shown);
     return shown;
 }
