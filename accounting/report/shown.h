@@ -10,8 +10,8 @@
 /*
  * Ticks of a scale; all but `total` and `over` add up to those two together. Operation is rounded
  * by itself, so that scope 2, the trend, the parts and the balance say the same figure; so is that
- * of jobs, and their tables agree. Hardware, known least, is the rest: what jobs do not carry, or in
- * planned mode what they carry too much.
+ * of jobs, and their tables agree. Hardware, known least, is the rest: what jobs do not carry, or
+ * in planned mode what they carry too much.
  */
 struct shown_masses {
     uint64_t total;
