@@ -125,7 +125,8 @@ static int cut_period(struct run *run, struct store *store, struct error *err)
     if (!has || last_s + S_PER_HOUR > run->to_s)
         last_s = has ? run->to_s - S_PER_HOUR : run->from_s - S_PER_HOUR;
     run->so_far = last_s + S_PER_HOUR < run->to_s || last_s == now_hour_s;
-    run->to_s = last_s == now_hour_s ? last_s : last_s + S_PER_HOUR;
+    /* the hour that runs is left out, unless there is no other */
+    run->to_s = last_s == now_hour_s && last_s > run->from_s ? last_s : last_s + S_PER_HOUR;
     run->nothing = run->to_s <= run->from_s;
     return 0;
 }

@@ -21,6 +21,7 @@
 #include "report/period_text.h"
 #include "report/shown.h"
 
+#define WHOLE_MG_SEEN_MG 10000 /* below ten grams, whole milligrams are seen in three figures */
 #define S_PER_HOUR_SIGNED 3600
 #define MS_PER_HOUR 3600000
 #define PERMILLE UINT64_C(1000)
@@ -626,6 +627,9 @@ static void write_warnings(struct ptext *page)
                    "then on\n", (unsigned long long)report->fully_amortised_pieces,
                    report->fully_amortised_pieces == 1 ? " is" : "s are");
     }
+    if (amounts_total_mg(&report->jobs) > 0 && amounts_total_mg(&report->jobs) < WHOLE_MG_SEEN_MG)
+        note(page, "so little is counted in whole milligrams that add up: a single job may be off "
+             "by one or two\n");
     if (report->embodied.shared_unassigned) {
         note(page, "shared assets have no node in service to be carried by: they are in "
              "\"embodied: unused\"\n");

@@ -321,6 +321,20 @@ hourly() { # FILE HOURS: FR's intensity from 1 October on, 30 and 70 g/kWh in tu
     says 'nothing to report yet: no full hour since 2199-01-01T00:00:00Z has been delivered'
 }
 
+@test 'the hour that runs is left out, unless there is no other' {
+    local hour_s=$(($(date +%s) / 3600 * 3600))
+    copy
+    sqlite3 "$dir/carbon.db" "INSERT INTO energy SELECT node_key, $hour_s, 0, -1, 'cpu', 'measured', 'powercap',
+            0, 1000, 1000, 1000 FROM node LIMIT 1;
+        INSERT INTO node_total SELECT node_key, $hour_s, 'cpu', 1000 FROM node LIMIT 1;"
+    sqlite3 "$dir/carbon.db" <"$top_srcdir/accounting/store/sums.sql"
+    report 0 -S "uts$hour_s"
+    same "$hour_s true 1000" \
+        "$(get '"\(.period.from_utc | fromdate) \(.period.so_far) \(.energy.counted_mj)"')"
+    report 2 -S "uts$((hour_s - 3600))"
+    same "$hour_s 0" "$(get '"\(.period.to_utc | fromdate) \(.energy.counted_mj)"')"
+}
+
 @test 'a time within an hour is refused, and says what to write' {
     run -1 sreport-carbon -S 2026-10-01T00:30 -E 2026-10-02
     says 'booked by the UTC hour'
