@@ -27,7 +27,7 @@
 #define NS INT64_C(1000000000)
 #define HOUR_NS (3600 * NS)
 #define DAY_S 86400
-#define JOBS_MAX 4096
+#define JOBS_MAX 16384
 #define NODES_MAX 4096
 
 struct node {
