@@ -6,6 +6,6 @@ EXTRA_DIST += \
 	scripts/check \
 	scripts/check-style \
 	scripts/cluster \
-	scripts/demo \
+	scripts/demo scripts/demo-year \
 	scripts/deps \
 	scripts/site
