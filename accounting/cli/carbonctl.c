@@ -205,8 +205,6 @@ int run_part(const struct command *command, int argc, char **argv)
     return part->exec(part, argc, argv);
 }
 
-/* --- the program ----------------------------------------------------------------------------- */
-
 static const struct command *find_command(const char *name)
 {
     for (size_t i = 0; commands[i]; i++)
@@ -214,6 +212,29 @@ static const struct command *find_command(const char *name)
             return commands[i];
     return NULL;
 }
+
+int print_help_of(char *const *words, int count)
+{
+    const struct command *command = find_command(words[0]);
+
+    if (!command) {
+        complain("help: '%s' is not a command; carbonctl --help lists them", words[0]);
+        return EXIT_ERROR;
+    }
+    if (count > 1 && command->parts && find_part(command, words[1])) {
+        command = find_part(command, words[1]);
+        words++, count--;
+    }
+    if (count > 1) {
+        complain("help: '%s' is no part of carbonctl %s; see carbonctl %s --help", words[1],
+                 command->name, command->name);
+        return EXIT_ERROR;
+    }
+    print_command_help(command);
+    return EXIT_FINE;
+}
+
+/* --- the program ----------------------------------------------------------------------------- */
 
 static int run_command(int argc, char **argv)
 {

@@ -58,6 +58,9 @@ int next_option(const struct command *command, int argc, char **argv, const stru
  */
 int run_part(const struct command *command, int argc, char **argv);
 
+/* The help of a command, or of a part of one, named by its words; EXIT_ERROR when there is none. */
+int print_help_of(char *const *words, int count);
+
 /* 0, or EXIT_ERROR after a message, when something follows the options. */
 int refuse_operands(const struct command *command, int argc, char **argv);
 

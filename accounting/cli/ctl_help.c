@@ -9,8 +9,8 @@ static int help_exec(const struct command *command, int argc, char **argv)
 
     if (option != -1)
         return option == OPTION_HELP ? EXIT_FINE : EXIT_ERROR;
-    if (refuse_operands(command, argc, argv))
-        return EXIT_ERROR;
+    if (optind < argc)
+        return print_help_of(argv + optind, argc - optind);
     printf("Usage: carbonctl [--config FILE] COMMAND [OPTIONS]\n"
            "\n"
            "The administrator's side of slurm-carbon.\n"
@@ -21,7 +21,7 @@ static int help_exec(const struct command *command, int argc, char **argv)
     printf("\n"
            "Options:\n"
            "  -c, --config FILE  read FILE instead of carbon.conf beside slurm.conf\n"
-           "  -h, --help         print this; carbonctl COMMAND --help tells more\n"
+           "  -h, --help         print this; carbonctl help COMMAND tells more\n"
            "  -V, --version      print the version\n"
            "\n"
            "Exit status: %d when all is well; %d after an error, or when audit finds energy\n"
@@ -32,8 +32,8 @@ static int help_exec(const struct command *command, int argc, char **argv)
 
 const struct command command_help = {
     .name = "help",
-    .usage = "",
-    .summary = "list the commands",
+    .usage = "[COMMAND [PART]]",
+    .summary = "list the commands, or tell about one",
     .help = "",
     .exec = help_exec,
 };

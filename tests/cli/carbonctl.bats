@@ -37,6 +37,7 @@ alter() { # SQL: behind carbonctl's back
     run "$carbonctl" --help
     [ "$status" -eq 0 ]
     for command in init ingest audit status prune config factors grid help; do
+        [ "$("$carbonctl" help "$command")" = "$("$carbonctl" "$command" --help)" ]
         says "  $command "
         "$carbonctl" "$command" --help | grep -q "^Usage: carbonctl $command"
     done
@@ -64,7 +65,9 @@ alter() { # SQL: behind carbonctl's back
         "status --days|status: --days needs an argument; see carbonctl status --help" \
         "status --days 0|status: --days 0 is no number of days; give 1 to 36500" \
         "status --days x|status: --days x is no number of days; give 1 to 36500" \
-        "help me|help: nothing is known to do with 'me'"; do
+        "help me|help: 'me' is not a command; carbonctl --help lists them" \
+        "help init now|help: 'now' is no part of carbonctl init; see carbonctl init --help" \
+        "help grid list all|help: 'all' is no part of carbonctl grid list"; do
         # shellcheck disable=SC2086
         run "$carbonctl" ${row%%|*}
         [ "$status" -eq 1 ]
