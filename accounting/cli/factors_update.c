@@ -26,6 +26,7 @@ struct input {
     const char *name;
     char file[PATH_MAX];
     char *old, *new; /* NULL: there is none */
+    bool is_empty;   /* the file is there, and empty: there is to be none */
 };
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -92,10 +93,28 @@ static int read_input(const struct conf *conf, const char *name, struct input *i
     else
         shipped_path(name, input->file);
     rc = read_text(input->file, &input->new, err);
+    if (rc == 0 && is_inventory && input->new && input->new[0] == '\0') { /* said to be none */
+        input->is_empty = true;
+        free(input->new);
+        input->new = NULL;
+    }
     if (rc == 0 && !input->new && !is_inventory)
         rc = error_set(err, -ENOENT, "%s is not there: it is installed with slurm-carbon, so "
                        "install that again", input->file);
     return rc;
+}
+
+/*
+ * A file that went away is more often an editor at work or a file system not mounted than an
+ * inventory given up, and would take all embodied emissions with it.
+ */
+static int check_not_lost(const struct input *input, int64_t newest, struct error *err)
+{
+    if (!input->old || input->new || input->is_empty)
+        return 0;
+    return error_set(err, -ENOENT, "%s is not there, but factor set %" PRId64 " has an inventory: "
+                     "put it back, or leave an empty file there to do without one", input->file,
+                     newest);
 }
 
 static int read_inputs(struct store *store, const struct conf *conf, int64_t newest,
@@ -107,6 +126,8 @@ static int read_inputs(struct store *store, const struct conf *conf, int64_t new
         rc = read_input(conf, factors_documents[i], &inputs[i], err);
         if (rc == 0 && newest > 0)
             rc = factors_document(store, newest, inputs[i].name, &inputs[i].old, err);
+        if (rc == 0)
+            rc = check_not_lost(&inputs[i], newest, err);
     }
     return rc;
 }
@@ -236,8 +257,8 @@ static int update_inputs(struct store *store, const struct factors_update *updat
         rc = factors_describe(inputs[i].name, inputs[i].old, inputs[i].new, false, changes, err);
         any |= differs(inputs[i].old, inputs[i].new);
         if (rc == 0 && !inputs[i].new && (inputs[i].old || newest == 0))
-            buf_printf(changes, "%s is not there: embodied emissions are unknown without it\n",
-                       inputs[i].file);
+            buf_printf(changes, "%s is %s: embodied emissions are unknown without it\n",
+                       inputs[i].file, inputs[i].is_empty ? "empty" : "not there");
     }
     if (rc < 0 || !any)
         return rc;

@@ -80,11 +80,28 @@ count() { # sets
     [ "${lines[0]}" = 'Zone FR -> DE' ]
     [ "${lines[1]}" = 'inventory.conf: 3 lines added, 3 removed' ]
     [ "${lines[2]}" = 'factor set 3 made' ]
-    rm "$dir/inventory.conf"
+    : > "$dir/inventory.conf"
     run "$carbonctl" factors update
     says "inventory.conf: gone"
-    says "inventory.conf is not there"
+    says "inventory.conf is empty: embodied emissions are unknown without it"
     [ "$(count)" -eq 4 ]
+}
+
+@test "an inventory that is not there any more is not taken for one given up" {
+    inventory 2500
+    "$carbonctl" init
+    mv "$dir/inventory.conf" "$dir/elsewhere"
+    run "$carbonctl" factors update
+    [ "$status" -eq 1 ]
+    says "inventory.conf is not there, but factor set 1 has an inventory: put it back, or leave an"
+    [ "$(count)" -eq 1 ]
+    run "$carbonctl" ingest
+    says "inventory.conf is not there, but factor set 1 has an inventory"
+    [ "$(count)" -eq 1 ]
+    mv "$dir/elsewhere" "$dir/inventory.conf"
+    run "$carbonctl" factors update
+    [ "$status" -eq 0 ]
+    [ "$(count)" -eq 1 ]
 }
 
 @test "a document of an old set is printed as it was" {
