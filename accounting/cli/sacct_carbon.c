@@ -85,12 +85,29 @@ static int read_conf(struct run *run, struct error *err)
     return rc;
 }
 
+/* -o Period asks for rows that only --by makes; -o ALL asks for nothing in particular. */
+static int check_period_column(const struct run *run, struct error *err)
+{
+    size_t all = 0;
+
+    while (columns[all].name)
+        all++;
+    for (size_t i = 0; !run->options.by && run->choices.count < all && i < run->choices.count; i++)
+        if (strcmp(run->choices.choices[i].column->name, "Period") == 0)
+            return error_set(err, -EINVAL, "--format: Period is of parts of a job's time: write "
+                             "--by hour, day or month too");
+    return 0;
+}
+
 static int choose_columns(struct run *run, struct error *err)
 {
     const char *format = getenv("SACCT_CARBON_FORMAT");
 
-    if (run->options.format.len > 0)
-        return columns_choose(run->options.format.data, &run->choices, err);
+    if (run->options.format.len > 0) {
+        int rc = columns_choose(run->options.format.data, &run->choices, err);
+
+        return rc < 0 ? rc : check_period_column(run, err);
+    }
     if (format && *format)
         return error_prefix(err, columns_choose(format, &run->choices, err), "SACCT_CARBON_FORMAT");
     return columns_choose(run->options.by ? COLUMNS_BY : COLUMNS_DEFAULT, &run->choices, err);

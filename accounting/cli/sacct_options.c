@@ -350,9 +350,12 @@ static int check_explain(const struct sacct_options *options, struct error *err)
 {
     if (options->jobs.count == 0)
         return error_set(err, -EINVAL, "--explain: name the job: sacct-carbon --explain 123");
-    if (options->format.len > 0 || options->output != SACCT_TABLE)
-        return error_set(err, -EINVAL, "--explain is text for reading: leave out -o, -p, -P and "
-                         "--json; --json --by hour has its figures for programs");
+    if (options->format.len > 0 || options->output != SACCT_TABLE || options->no_header)
+        return error_set(err, -EINVAL, "--explain is text for reading: leave out -o, -n, -p, -P "
+                         "and --json; --json --by hour has its figures for programs");
+    if (options->energy_unit || options->base_units)
+        return error_set(err, -EINVAL, "--explain has joules and grams: leave out --units and "
+                         "--noconvert");
     if (options->by == PARTS_MONTH)
         return error_set(err, -EINVAL, "--explain: write --by hour or --by day");
     return 0;
@@ -390,6 +393,11 @@ static int check(const struct sacct_options *options, struct error *err)
         return error_set(err, -EINVAL, "--delimiter goes with -p or -P: write one of them too");
     if (options->format.len > 0 && options->output == SACCT_JSON)
         return error_set(err, -EINVAL, "--json has all fields: leave out --format");
+    if (options->output == SACCT_JSON && options->no_header)
+        return error_set(err, -EINVAL, "--json has no header: leave out --noheader");
+    if (options->output == SACCT_JSON && (options->energy_unit || options->base_units))
+        return error_set(err, -EINVAL, "--json has its units in the keys: leave out --units and "
+                         "--noconvert");
     if (options->energy_unit && options->base_units)
         return error_set(err, -EINVAL, "--units and --noconvert exclude each other: write one");
     return 0;

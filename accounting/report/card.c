@@ -271,10 +271,12 @@ static uint64_t micrograms(double mass_g)
     return (uint64_t)(mass_g * 1e6 + 0.5);
 }
 
-/* The scale of the total, or of what is known of it. */
+/* The total, or what is known of it. */
 static double known_g(const struct row *row)
 {
-    return row->has_total ? row->total.central : row->operational_g;
+    if (row->has_total)
+        return row->total.central;
+    return row->has_grams ? row->operational_g : row->embodied.central;
 }
 
 static struct scale mass_scale(const struct card *card)
@@ -383,11 +385,24 @@ static void write_embodied(struct card *card, const struct mass_ticks *ticks)
     }
     carbon_line(card, "embodied", &ticks->scale, ticks->parts[PART_EMBODIED],
                 ticks->something[PART_EMBODIED], text);
-    text[0] = '\0';
+}
+
+static void write_total(struct card *card, const struct mass_ticks *ticks)
+{
+    char text[160] = "";
+    struct buf words;
+
     buf_init_fixed(&words, text, sizeof(text));
     write_range(ticks, ticks->operational, &words);
     buf_printf(&words, "%s", words.len > 0 ? ", by the estimates of embodied" : "");
     carbon_line(card, "total", &ticks->scale, ticks->total, ticks->total > 0, text);
+}
+
+static void unknown_line(struct card *card, const char *title, const char *words)
+{
+    buf_printf(card->buf, "  %-*s%*s      ", LABEL_WIDTH + 4, title, CELL_WIDTH, "unknown");
+    foreign(card, words);
+    buf_printf(card->buf, "\n");
 }
 
 static void write_embodied_unknown(struct card *card)
@@ -396,10 +411,8 @@ static void write_embodied_unknown(struct card *card)
 
     buf_init(&why);
     row_write_embodied_unknown(card->row, &why);
-    buf_printf(card->buf, "  %-*s%*s      ", LABEL_WIDTH + 4, "embodied", CELL_WIDTH, "unknown");
-    foreign(card, why.data);
-    buf_printf(card->buf, "\n  %-*s%*s      more than the operational emissions alone\n",
-               LABEL_WIDTH + 4, "total", CELL_WIDTH, "unknown");
+    unknown_line(card, "embodied", why.data);
+    unknown_line(card, "total", "more than the operational emissions alone");
     card->buf->failed |= buf_failed(&why);
     buf_free(&why);
 }
@@ -446,17 +459,17 @@ static void write_hardware(struct card *card)
     buf_printf(card->buf, "\n");
 }
 
-static void write_unknown(struct card *card)
+static void why_unknown(const struct row *row, struct buf *why)
 {
-    const struct report_method *method = card->row->method;
+    const struct report_method *method = row->method;
 
     if (!method->grid->has_intensity)
-        buf_printf(card->buf, "      unknown: %s\n", method->remedy);
-    else if (!card->row->usage->has)
-        buf_printf(card->buf, "      unknown, as its energy is\n");
+        buf_printf(why, "%s", method->remedy);
+    else if (!row->usage->has)
+        buf_printf(why, "none of its energy has been delivered");
     else
-        buf_printf(card->buf, "      unknown: zone %s has no figure for all of its hours; "
-                   "`carbonctl grid import` adds them\n", method->grid->zone);
+        buf_printf(why, "zone %s has no figure for all of its hours; `carbonctl grid import` adds "
+                   "them", method->grid->zone);
 }
 
 static void write_compared(struct card *card)
@@ -471,23 +484,22 @@ static void write_compared(struct card *card)
                    (long long)row->method->basis->set.number);
         return;
     }
-    buf_printf(card->buf, "    the %s ", row->has_total ? "total" : "operational");
+    if (!row->has_grams && !row->has_embodied) {
+        buf_printf(card->buf, "    with nothing: its emissions are unknown\n");
+        return;
+    }
+    buf_printf(card->buf, "    the %s ",
+               row->has_total ? "total" : row->has_grams ? "operational" : "embodied");
     format_amount(card->buf, known_g(row) * 1e6, mass_units, unit);
     buf_printf(card->buf, " %s is as much as any one of\n", card->co2e);
     method_write_compared(row->method, known_g(row), 2, card->style->utf8, card->buf);
 }
 
-static void write_carbon(struct card *card)
+/* By which factors, and what is supposed. */
+static void write_carbon_head(struct card *card)
 {
     const struct report_method *method = card->row->method;
-    struct mass_ticks ticks;
 
-    buf_printf(card->buf, "\n");
-    bold(card, "Carbon");
-    if (!card->row->has_grams) {
-        write_unknown(card);
-        return;
-    }
     buf_printf(card->buf, " (%s)  by ", card->co2e);
     method_write_set(method, card->buf);
     if (card->row->has_embodied)
@@ -498,14 +510,53 @@ static void write_carbon(struct card *card)
         bold(card, "WHAT IF");
         buf_printf(card->buf, " %s: not what the job emitted\n", method->what_if);
     }
-    ticks = mass_ticks_of(card);
-    write_operational(card, &ticks);
-    if (card->row->has_embodied)
+}
+
+/* Running it is unknown: what is known of its hardware is told all the same. */
+static void write_carbon_unknown(struct card *card)
+{
+    struct mass_ticks ticks = mass_ticks_of(card);
+    struct buf why;
+
+    buf_init(&why);
+    why_unknown(card->row, &why);
+    if (card->row->has_embodied) {
+        write_carbon_head(card);
+        unknown_line(card, "operational", why.data);
         write_embodied(card, &ticks);
-    else
+        unknown_line(card, "total", "more than the embodied emissions alone");
+        write_hardware(card);
+    } else {
+        buf_printf(card->buf, "      unknown: %s\n", why.data ? why.data : "");
+    }
+    card->buf->failed |= buf_failed(&why);
+    buf_free(&why);
+}
+
+static void write_carbon_known(struct card *card)
+{
+    struct mass_ticks ticks = mass_ticks_of(card);
+
+    write_carbon_head(card);
+    write_operational(card, &ticks);
+    if (card->row->has_embodied) {
+        write_embodied(card, &ticks);
+        write_total(card, &ticks);
+    } else {
         write_embodied_unknown(card);
+    }
     write_how(card);
     write_hardware(card);
+}
+
+static void write_carbon(struct card *card)
+{
+    buf_printf(card->buf, "\n");
+    bold(card, "Carbon");
+    if (card->row->has_grams)
+        write_carbon_known(card);
+    else
+        write_carbon_unknown(card);
     if (card->compare)
         write_compared(card);
 }

@@ -224,6 +224,34 @@ static void write_sum(const struct total *total, bool has_inventory, struct buf 
     buf_printf(buf, ")");
 }
 
+/* Of running them nothing is known: ", 11.2 g CO2e embodied (10.7 g to 21.5 g)" */
+static void write_embodied_sum(const struct total *total, bool has_inventory, struct buf *buf)
+{
+    if (!has_inventory || total->no_embodied == total->jobs)
+        return;
+    buf_printf(buf, ", ");
+    write_mass(total->embodied.central, buf);
+    buf_printf(buf, " CO2e embodied");
+    if (total->embodied.low < total->embodied.high) {
+        buf_printf(buf, " (");
+        write_mass(total->embodied.low, buf);
+        buf_printf(buf, " to ");
+        write_mass(total->embodied.high, buf);
+        buf_printf(buf, ")");
+    }
+}
+
+static void write_method_embodied(const struct report_method *method, struct buf *buf)
+{
+    if (!method->basis->has_inventory) {
+        buf_printf(buf, "Embodied unknown: no inventory (inventory.conf) in the factor set.\n");
+        return;
+    }
+    buf_printf(buf, "Embodied: inventory.conf of the factor set; ");
+    method_write_mode(method, buf);
+    buf_printf(buf, ".\n");
+}
+
 /* How grams were computed. */
 static void write_method(const struct row *row, const struct total *total, struct buf *buf)
 {
@@ -231,7 +259,10 @@ static void write_method(const struct row *row, const struct total *total, struc
     const char *words[NOT_INCLUDED_MAX];
 
     if (!method->grid->has_intensity) {
-        buf_printf(buf, "CO2e unknown: %s\n", method->remedy);
+        buf_printf(buf, "%s unknown: %s\n",
+                   method->basis->has_inventory ? "Operational" : "CO2e", method->remedy);
+        if (method->basis->has_inventory)
+            write_method_embodied(method, buf);
         return;
     }
     buf_printf(buf, "Operational: energy x PUE ");
@@ -242,13 +273,8 @@ static void write_method(const struct row *row, const struct total *total, struc
     method_write_set(method, buf);
     buf_printf(buf, ".\nSource: ");
     method_write_source(method, &total->hours, row->style->utf8, buf);
-    if (method->basis->has_inventory) {
-        buf_printf(buf, ".\nEmbodied: inventory.conf of the factor set; ");
-        method_write_mode(method, buf);
-    } else {
-        buf_printf(buf, ".\nEmbodied unknown: no inventory (inventory.conf) in the factor set");
-    }
     buf_printf(buf, ".\n");
+    write_method_embodied(method, buf);
     if (method_not_included(method, words) > 0) {
         buf_printf(buf, "Not included: ");
         method_write_not_included(method, buf);
@@ -283,10 +309,14 @@ void table_write_summary(const struct row *rows, size_t count, bool compare, str
         buf_printf(buf, "unknown energy");
     if (has_grams)
         write_sum(&total, has_inventory, buf);
+    else
+        write_embodied_sum(&total, has_inventory, buf);
     write_doubts(&total, has_inventory, buf);
     if (method->what_if)
         buf_printf(buf, "WHAT IF %s: not what was emitted.\n", method->what_if);
     write_method(&rows[0], &total, buf);
     if (compare && has_grams)
         write_compared(&rows[0], &total, has_inventory, buf);
+    else if (compare)
+        buf_printf(buf, "\nCompared with nothing: the operational emissions are unknown.\n");
 }

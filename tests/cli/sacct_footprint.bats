@@ -307,6 +307,40 @@ END
     near 27000 "$(field co2eoperationalraw 101 --gco2 50 2> "$books/err")" 0.001
 }
 
+@test 'without a zone, embodied emissions are told all the same' {
+    settings "$books/nozone-card" 'Zone='
+    sacct-carbon 101 > "$books/card"
+    grep -q '^  operational  *unknown  *set Zone (such as Zone=FR)' "$books/card"
+    grep -q '^  embodied  *27.1 kg  *its part of making the hardware' "$books/card"
+    grep -qx '  total  *unknown  *more than the embodied emissions alone' "$books/card"
+    [[ $(sacct-carbon --compare 101) == *'Compared    the embodied 27.1 kg'* ]]
+    sacct-carbon -X --compare 101 102 > "$books/table"
+    grep -qx '2 jobs: 825 kWh, 49.8 kg CO2e embodied (40.6 kg to 66.8 kg)' "$books/table"
+    grep -q '^Operational unknown: set Zone' "$books/table"
+    grep -qx 'Compared with nothing: the operational emissions are unknown.' "$books/table"
+}
+
+@test 'without a zone and an inventory, --compare says that there is nothing to compare' {
+    settings "$books/nothing-card" 'Zone='
+    : > "$books/nothing-card/inventory.conf"
+    "$top_builddir/carbonctl" factors update > "$books/nothing-card/log"
+    [[ $(sacct-carbon --compare 101) == *'Carbon      unknown: '*'Compared    with nothing: '* ]]
+}
+
+@test 'options that would change nothing are refused' {
+    local row
+    for row in '--format=jobid,period|write --by hour, day or month too' \
+        '--json --noheader|--json has no header' '--json --units=kWh|leave out --units' \
+        '--json --noconvert|leave out --units' '--explain --noheader|leave out -o, -n' \
+        '--explain --units=kWh|leave out --units' '--explain --noconvert|leave out --units'; do
+        # shellcheck disable=SC2086
+        run -1 sacct-carbon ${row%%|*} 101
+        [[ $output == *"${row#*|}"* ]] || { echo "$row: $output"; return 1; }
+    done
+    sacct-carbon --format=ALL -P 101 > "$books/all"
+    sacct-carbon --format=jobid,period --by month -P 101 | grep -qx '101|2026-10'
+}
+
 # --- compared -------------------------------------------------------------------------------------
 
 @test '--compare has every equivalence with factor, year and source; without it there is none' {
