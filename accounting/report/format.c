@@ -111,6 +111,17 @@ void scale_write(struct buf *buf, const struct scale *scale, uint64_t ticks, boo
         buf_printf(buf, "%.*f", decimals, (double)ticks * tick);
 }
 
+void scale_write_known(struct buf *buf, const struct scale *scale, uint64_t ticks, bool something,
+                       bool lacks)
+{
+    if (lacks && ticks == 0) {
+        buf_printf(buf, "unknown");
+        return;
+    }
+    buf_printf(buf, "%s", lacks ? ">" : "");
+    scale_write(buf, scale, ticks, something);
+}
+
 uint64_t scale_split(const struct scale *scale, double first, double sum, uint64_t *ret_rest)
 {
     uint64_t whole = scale_ticks(scale, sum), ticks = scale_ticks(scale, first);

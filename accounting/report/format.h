@@ -55,6 +55,10 @@ uint64_t scale_ticks(const struct scale *scale, double amount);
 uint64_t scale_split(const struct scale *scale, double first, double sum, uint64_t *ret_rest);
 /* "12.3", without the unit; "0" for nothing, "<0.1" for something without a tick. */
 void scale_write(struct buf *buf, const struct scale *scale, uint64_t ticks, bool something);
+/* The same of an amount that may lack a part which is not known: ">12.3", or "unknown" where
+   what is known has no tick: "<0.1" would be less than something, where it may be more. */
+void scale_write_known(struct buf *buf, const struct scale *scale, uint64_t ticks, bool something,
+                       bool lacks);
 
 /* A share in percent, without " %". 100 only for the whole, 0 only for nothing. */
 void format_percent(struct buf *buf, uint64_t part, uint64_t whole);

@@ -81,11 +81,17 @@ void html_table_end(struct buf *buf, bool has_foot)
 
 void html_ticks(struct buf *buf, const struct scale *scale, uint64_t ticks, bool something)
 {
+    html_known_ticks(buf, scale, ticks, something, false);
+}
+
+void html_known_ticks(struct buf *buf, const struct scale *scale, uint64_t ticks, bool something,
+                      bool lacks)
+{
     char text[64];
     struct buf room;
 
     buf_init_fixed(&room, text, sizeof(text));
-    scale_write(&room, scale, ticks, something);
+    scale_write_known(&room, scale, ticks, something, lacks);
     buf_printf(buf, "<td class=\"n\">");
     html_text(buf, text);
     buf_printf(buf, "</td>");

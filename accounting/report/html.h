@@ -47,6 +47,9 @@ void html_table_end(struct buf *buf, bool has_foot);
 
 /* One cell of ticks of a scale. */
 void html_ticks(struct buf *buf, const struct scale *scale, uint64_t ticks, bool something);
+/* The same, of which a part may not be known: "unknown", or ">2.9". */
+void html_known_ticks(struct buf *buf, const struct scale *scale, uint64_t ticks, bool something,
+                      bool lacks);
 /* One cell: part of whole, in percent; a dash where there is no whole. */
 void html_percent(struct buf *buf, uint64_t part, uint64_t whole);
 /* One cell with a count. */

@@ -166,7 +166,7 @@ static void group_head(struct cells *cells, const struct figures *figures, const
 
 /* Ticks and amounts of one row as shown. */
 struct shown {
-    uint64_t jobs, ticks[FIGURE_COUNT];
+    uint64_t jobs, missing_embodied, ticks[FIGURE_COUNT];
     bool something[FIGURE_COUNT];
 };
 
@@ -176,6 +176,7 @@ static void shown_add(struct shown *shown, const struct figures *figures,
     const struct amounts *own = &group->lines[line].own;
 
     shown->jobs += own->jobs;
+    shown->missing_embodied += own->missing_embodied;
     for (int i = 0; i < FIGURE_COUNT; i++) {
         shown->ticks[i] += figures->ticks[i][line];
         shown->something[i] |= figure_of(figures, own, i) > 0;
@@ -184,6 +185,7 @@ static void shown_add(struct shown *shown, const struct figures *figures,
 
 static void group_row(struct cells *cells, const struct figures *figures, const struct shown *shown)
 {
+    bool lacks = shown->missing_embodied > 0;
     struct buf text;
 
     buf_init(&text);
@@ -191,12 +193,14 @@ static void group_row(struct cells *cells, const struct figures *figures, const 
     cells_take(cells, &text);
     for (int i = 0; i < FIGURE_PERCENT; i++) {
         if (shows(figures, i))
-            ptext_ticks(cells, &figures->scales[i], shown->ticks[i], shown->something[i]);
+            ptext_known_ticks(cells, &figures->scales[i], shown->ticks[i], shown->something[i],
+                              lacks && i == FIGURE_EMBODIED);
     }
     if (figures->report->has_grams && figures->report->basis->has_inventory)
-        ptext_ticks(cells, &figures->scales[FIGURE_OPERATIONAL],
-                   shown->ticks[FIGURE_OPERATIONAL] + shown->ticks[FIGURE_EMBODIED],
-                   shown->something[FIGURE_OPERATIONAL] || shown->something[FIGURE_EMBODIED]);
+        ptext_known_ticks(cells, &figures->scales[FIGURE_OPERATIONAL],
+                          shown->ticks[FIGURE_OPERATIONAL] + shown->ticks[FIGURE_EMBODIED],
+                          shown->something[FIGURE_OPERATIONAL] || shown->something[FIGURE_EMBODIED],
+                          lacks);
     ptext_permille(cells, shown->ticks[FIGURE_PERCENT], shown->something[FIGURE_PERCENT]);
 }
 
@@ -279,7 +283,8 @@ static void group_lines(struct ptext *page, const struct report_group *group,
 static void all_row(const struct period_report *report, const struct figures *figures,
                     struct cells *cells)
 {
-    struct shown shown = { .jobs = report->jobs.jobs };
+    struct shown shown = { .jobs = report->jobs.jobs,
+                           .missing_embodied = report->jobs.missing_embodied };
 
     for (int i = 0; i < FIGURE_COUNT; i++) {
         shown.ticks[i] = figures->wholes[i];
@@ -425,6 +430,15 @@ static void amount_cell(struct cells *cells, const struct scale *scale, double a
     ptext_ticks(cells, scale, scale_ticks(scale, amount), amount > 0);
 }
 
+/* All that is known of what a job emitted. */
+static void mass_cell(struct cells *cells, const struct scale *scale, const struct amounts *own)
+{
+    double total_ug = (double)amounts_total_mg(own) * 1000;
+
+    ptext_known_ticks(cells, scale, scale_ticks(scale, total_ug), total_ug > 0,
+                      own->missing_embodied > 0);
+}
+
 static void type_head(struct ptext *page, struct cells *cells, const struct scale *energy,
                       const struct scale *mass)
 {
@@ -546,7 +560,7 @@ static int write_jobs(struct ptext *page, struct error *err)
         cells_text(&cells, job->state);
         amount_cell(&cells, &energy, (double)mj);
         if (known)
-            amount_cell(&cells, &mass, (double)amounts_total_mg(&job->amounts) * 1000);
+            mass_cell(&cells, &mass, &job->amounts);
         else
             cells_text(&cells, "");
         percent_cell(&cells, known ? amounts_total_mg(&job->amounts) : mj,

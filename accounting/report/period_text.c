@@ -106,6 +106,11 @@ static void write_period(struct ptext *page)
                page->style->says_utc ? " (all of it in UTC, not in your local time)" : "");
 }
 
+static bool has_energy(const struct period_report *report)
+{
+    return report->elapsed_ms > 0 || report->counted_mj > 0;
+}
+
 static void write_total(struct ptext *page)
 {
     const struct period_report *report = page->report;
@@ -122,6 +127,9 @@ static void write_total(struct ptext *page)
     buf_printf(page->buf, " %s", page->co2e);
     if (!report->has_grams) {
         buf_printf(page->buf, " of manufacture alone; of operation unknown: no zone is set");
+    } else if (!has_energy(report) && report->basis->has_inventory) {
+        buf_printf(page->buf, " of manufacture alone; of operation unknown: no energy was "
+                   "recorded");
     } else if (!report->basis->has_inventory) {
         buf_printf(page->buf, " of operation alone; of manufacture unknown: no inventory");
     }
@@ -140,7 +148,7 @@ static void write_energy(struct ptext *page)
     const struct period_report *report = page->report;
 
     label(page, "Energy");
-    if (report->elapsed_ms == 0 && report->counted_mj == 0) {
+    if (!has_energy(report)) {
         buf_printf(page->buf, "none was recorded in this period\n");
         return;
     }
@@ -192,12 +200,16 @@ static void write_grid(struct ptext *page)
         format_number(page->buf, (double)report->ug_per_kwh / 1e6);
         buf_printf(page->buf, " g/kWh");
     }
-    if (report->hours == 0 || report->annual_hours < report->hours)
+    if (report->hours == 0)
+        buf_printf(page->buf, ", no energy to apply it to");
+    else if (report->annual_hours < report->hours)
         buf_printf(page->buf, ", by the hour, %s, %s", grid->basis, grid->scope);
     else if (annual)
         buf_printf(page->buf, ", annual value of %u, %s", annual->year, annual->basis);
     buf_printf(page->buf, "; ");
     write_pue(page);
+    if (report->hours == 0)
+        return;
     label(page, "");
     ptext_foreign(page, report->annual_hours < report->hours || !annual ? grid->source
                                                                         : annual->source);
@@ -297,10 +309,16 @@ static void parts_of(const struct period_report *report, uint64_t mg[PART_COUNT]
 
 void ptext_ticks(struct cells *cells, const struct scale *scale, uint64_t ticks, bool something)
 {
+    ptext_known_ticks(cells, scale, ticks, something, false);
+}
+
+void ptext_known_ticks(struct cells *cells, const struct scale *scale, uint64_t ticks,
+                       bool something, bool lacks)
+{
     struct buf text;
 
     buf_init(&text);
-    scale_write(&text, scale, ticks, something);
+    scale_write_known(&text, scale, ticks, something, lacks);
     cells_take(cells, &text);
 }
 
@@ -448,10 +466,11 @@ static void write_mass_balance(struct ptext *page)
         { PART_WRITTEN_OFF, PART_UNRECOVERED, "written off or unrecovered" },
     };
     struct shown_parts shown = shown_parts_of(page);
+    const char *glue = " = ";
 
     label(page, page->co2e);
     write_sum(page, &page->scale, shown.total, page->report->total_mg > 0, page->scale.unit->name);
-    buf_printf(page->buf, " in all");
+    buf_printf(page->buf, page->report->has_grams ? " in all" : " of manufacture");
     for (size_t i = 0; i < sizeof(sums) / sizeof(*sums); i++) {
         uint64_t mg = 0, ticks = 0;
 
@@ -459,9 +478,10 @@ static void write_mass_balance(struct ptext *page)
             mg += shown.mg[part];
             ticks += shown.ticks[part];
         }
-        if (i > 0 && mg == 0)
+        if (mg == 0 && (i > 0 || !page->report->has_grams))
             continue;
-        buf_printf(page->buf, "%s", i > 0 ? " + " : " = ");
+        buf_printf(page->buf, "%s", glue);
+        glue = " + ";
         write_sum(page, &page->scale, ticks, mg > 0, sums[i].words);
     }
     if (shown.over_mg > 0) {

@@ -27,6 +27,9 @@ void ptext_title(struct ptext *page, const char *title); /* an empty line above,
 void ptext_foreign(struct ptext *page, const char *text);
 void ptext_mass(struct ptext *page, uint64_t mg);
 void ptext_ticks(struct cells *cells, const struct scale *scale, uint64_t ticks, bool something);
+/* The same, of which a part may not be known: "unknown", or ">2.9". */
+void ptext_known_ticks(struct cells *cells, const struct scale *scale, uint64_t ticks,
+                       bool something, bool lacks);
 void ptext_permille(struct cells *cells, uint64_t permille, bool something);
 /* Is any mass known: of running, or of manufacture? */
 bool ptext_knows_mass(const struct period_report *report);

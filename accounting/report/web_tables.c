@@ -111,16 +111,17 @@ static void group_cells(const struct web_page *page, const struct amounts *amoun
     const struct web_jobs *jobs = &page->jobs;
     uint64_t operational_mg = amounts_operational_mg(amounts);
     uint64_t embodied_mg = amounts->embodied.central;
+    bool lacks = amounts->missing_embodied > 0;
 
     html_count(page->buf, amounts->jobs);
     html_ticks(page->buf, &jobs->energy, cells->energy, amounts->active_mj + amounts->idle_mj > 0);
     if (page->grams)
         html_ticks(page->buf, &jobs->mass, cells->electricity, operational_mg > 0);
     if (page->hardware)
-        html_ticks(page->buf, &jobs->mass, cells->hardware, embodied_mg > 0);
+        html_known_ticks(page->buf, &jobs->mass, cells->hardware, embodied_mg > 0, lacks);
     if (page->grams && page->hardware)
-        html_ticks(page->buf, &jobs->mass, cells->electricity + cells->hardware,
-                   operational_mg + embodied_mg > 0);
+        html_known_ticks(page->buf, &jobs->mass, cells->electricity + cells->hardware,
+                         operational_mg + embodied_mg > 0, lacks);
     if (own)
         html_ticks(page->buf, page->grams ? &jobs->mass : &jobs->energy,
                    page->grams ? own->electricity + own->hardware : own->energy,
@@ -134,6 +135,7 @@ static void add_line(struct amounts *sum, struct web_cells *cells,
                      const struct report_line *line, const struct web_cells *more)
 {
     sum->jobs += line->own.jobs;
+    sum->missing_embodied += line->own.missing_embodied;
     sum->active_mj += line->own.active_mj;
     sum->idle_mj += line->own.idle_mj;
     sum->active_mg += amounts_operational_mg(&line->own); /* only the sum is shown */
@@ -353,6 +355,7 @@ static void job_row(const struct web_page *page, const struct report_job *job,
     const struct amounts *amounts = &job->amounts;
     uint64_t weights[] = { amounts_operational_mg(amounts), amounts->embodied.central }, parts[2];
     uint64_t energy_mj = amounts->active_mj + amounts->idle_mj;
+    bool lacks = amounts->missing_embodied > 0;
     struct buf *buf = page->buf;
 
     (void)apportion(scale_ticks(mass, (double)(weights[0] + weights[1]) * UG_PER_MG), weights, 2,
@@ -374,9 +377,9 @@ static void job_row(const struct web_page *page, const struct report_job *job,
     if (page->grams)
         html_ticks(buf, mass, parts[0], weights[0] > 0);
     if (page->hardware)
-        html_ticks(buf, mass, parts[1], weights[1] > 0);
+        html_known_ticks(buf, mass, parts[1], weights[1] > 0, lacks);
     if (page->grams && page->hardware)
-        html_ticks(buf, mass, parts[0] + parts[1], weights[0] + weights[1] > 0);
+        html_known_ticks(buf, mass, parts[0] + parts[1], weights[0] + weights[1] > 0, lacks);
     web_row_end(buf);
 }
 

@@ -174,6 +174,8 @@ golden() { # NAME, then the output on standard input
     same '0 2026-09' "$(get '"\(.energy.counted_mj) \(.trend[12].month_utc)"')"
     run -2 sreport-carbon --month 2026-09
     says 'none was recorded in this period'
+    says 'of manufacture alone; of operation unknown: no energy was recorded; between'
+    says 'Grid       FR (France), no energy to apply it to; PUE 1.2'
     says 'g1,c1: in service by inventory.conf' || says 'c1,g1: in service by inventory.conf'
 }
 
@@ -190,6 +192,14 @@ golden() { # NAME, then the output on standard input
     says 'x7: of no node type in inventory.conf, so their manufacture is missing here'
     says '1 job held nodes that no asset of class GPU or CPU is in'
     [[ $output =~ '(of no type)'.*unknown ]]
+    # erin's job has no known manufacture, and sums that lack it say that they are more
+    grep -Eq '^  erin +1 .* <1 +unknown +unknown ' <<<"$output"
+    grep -Eq '^  all jobs +6 .* >[0-9.]+ +>[0-9.]+ +100$' <<<"$output"
+    grep -Eq '^  106 +odd .* >0.1 +<0.1$' <<<"$output"
+    grep -Eq '^  bob +1 [^>]*$' <<<"$output"
+    sreport-carbon --month 2026-10 --html "$dir/page.html" > "$dir/text"
+    grep -q 'erin</bdi></th>.*<td class="n">unknown</td><td class="n">unknown</td>' "$dir/page.html"
+    grep -q 'odd</bdi>.*<td class="n">unknown</td><td class="n">&gt;0.1</td>' "$dir/page.html"
     same null "$(get '[.node_types[] | select(.name == null)][0].own_embodied')"
     report 3 --month 2026-10 --strict
 }
@@ -271,6 +281,7 @@ hourly() { # FILE HOURS: FR's intensity from 1 October on, 30 and 70 g/kWh in tu
         "$(get '"\(.co2e.total) \(.jobs.co2e.operational_mg) \(.jobs.co2e.embodied_mg)"')"
     run -0 sreport-carbon --month 2026-10
     says 'of manufacture alone; of operation unknown: no zone is set'
+    [[ $output =~ 'CO₂e       '[0-9.]+' kg of manufacture = '[0-9.]+' embodied used + ' ]]
     : > "$dir/inventory.conf"
     sreport_factors "$dir"
     report 0 --month 2026-10
