@@ -110,6 +110,27 @@ static int find_embodied(const struct estimate_input *input, struct estimate *es
     return 0;
 }
 
+/* What was written and would change nothing: a factor 1 and the default say the same. */
+static int find_unused(const struct estimate_input *input, struct error *err)
+{
+    bool has_kg = input->node_kg.central > 0 || input->device_kg.central > 0;
+    bool has_nodes = input->node_kg.central > 0 || input->node_w > 0;
+    bool has_hours = has_nodes || input->idle_kw > 0 || input->infrastructure_kw > 0;
+
+    if (!has_kg && (input->lifetime_years > 0 ||
+                    (input->utilisation > 0 && input->utilisation != 1)))
+        return error_set(err, -EINVAL, "--lifetime-years and --utilisation are of the manufacture: "
+                         "write --device-kg or --node-kg too, or leave them out");
+    if (!has_nodes && (input->nodes > 0 || input->devices_per_node > 0))
+        return error_set(err, -EINVAL, "--nodes and --devices-per-node are of what nodes draw and "
+                         "weigh: write --node-watts or --node-kg too, or leave them out");
+    if (input->has_energy && !has_hours && input->device_kg.central <= 0 &&
+        (input->device_hours > 0 || input->devices > 0 || input->hours > 0))
+        return error_set(err, -EINVAL, "--energy-kwh is all of the energy, whatever the hours: "
+                         "write --device-kg to share hardware by them, or leave the hours out");
+    return 0;
+}
+
 int estimate_of(const struct estimate_input *input, struct estimate *ret, struct error *err)
 {
     struct estimate estimate = { .hours = 0 };
@@ -119,6 +140,8 @@ int estimate_of(const struct estimate_input *input, struct estimate *ret, struct
         rc = find_energy(input, &estimate, err);
     if (rc == 0)
         rc = find_embodied(input, &estimate, err);
+    if (rc == 0)
+        rc = find_unused(input, err);
     if (rc < 0)
         return rc;
     weigh_energy(input, &estimate);

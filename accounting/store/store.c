@@ -126,6 +126,8 @@ static const char *remedy_of(int sqlite_code)
         return sqlite_code == SQLITE_READONLY_ROLLBACK
                    ? "; its writer was interrupted, and the next `carbonctl ingest` repairs it"
                    : "; check who may write it and its directory";
+    case SQLITE_NOTADB:
+        return "; correct Database in carbon.conf";
     case SQLITE_CANTOPEN:
         return "; check who may read it and its directory";
     default:

@@ -10,8 +10,7 @@
 
 #include "carbon/estimate.h"
 
-#define LIKE_BLOOM \
-    .device_hours = 1082990, .devices = 384, .device_w = 400, .devices_per_node = 8
+#define LIKE_BLOOM .device_hours = 1082990, .devices = 384, .device_w = 400
 
 static void assert_mass(const struct estimate *estimate, enum estimate_part part, double mass_kg)
 {
@@ -24,7 +23,7 @@ static void assert_mass(const struct estimate *estimate, enum estimate_part part
 static void blooms_training_is_the_papers(void **state)
 {
     const struct estimate_input input = {
-        LIKE_BLOOM, .idle_kw = 27, .infrastructure_kw = 64, .pue = 1, .has_intensity = true,
+        LIKE_BLOOM, .devices_per_node = 8, .idle_kw = 27, .infrastructure_kw = 64, .pue = 1, .has_intensity = true,
         .intensity_g_per_kwh = 57, .node_kg = { 2500, 2500, 2500 }, .device_kg = { 150, 150, 150 },
         .lifetime_years = 6, .utilisation = 0.85,
     };
@@ -106,6 +105,12 @@ static void what_is_missing_or_contradicts_is_said(void **state)
             .lifetime_years = 1, .utilisation = 1 }, "--node-kg needs" },
         { { .pue = 1, .has_energy = true, .device_kg = { 1, 1, 1 }, .lifetime_years = 1,
             .utilisation = 1 }, "--device-kg needs" },
+        { { .pue = 1, .has_energy = true, .utilisation = 85 }, "are of the manufacture" },
+        { { .pue = 1, .has_energy = true, .lifetime_years = 6 }, "write --device-kg or --node-kg" },
+        { { .pue = 1, .has_energy = true, .nodes = 2 }, "write --node-watts or --node-kg" },
+        { { .pue = 1, .device_hours = 1, .device_w = 1, .devices_per_node = 8 },
+          "write --node-watts or --node-kg" },
+        { { .pue = 1, .has_energy = true, .device_hours = 5 }, "leave the hours out" },
     };
 
     (void)state;

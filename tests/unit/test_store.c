@@ -59,7 +59,7 @@ static void what_is_no_database_of_ours_is_refused_with_its_remedy(void **state)
     assert_refused("sqlite:/x?cache=shared", STORE_READ, -EINVAL, "only ?network=yes is");
     tree_write(&tree, "x.db", "this is a text, and long enough to be a header of a database %0100d",
                1);
-    assert_refused(name, STORE_READ, -EBADMSG, "file is not a database");
+    assert_refused(name, STORE_READ, -EBADMSG, "not a database; correct Database in");
     tree_remove(&tree, "x.db");
     tree_write(&tree, "x.db", "%s", "");
     assert_refused(name, STORE_READ, -EBADMSG, "is not a database of slurm-carbon");
