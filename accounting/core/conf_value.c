@@ -20,7 +20,7 @@ const struct conf_option conf_options[] = {
     { "ClusterName", CONF_TEXT, AT(cluster_name), NULL, 0, 0, NULL,
       "Name of the cluster in the books; unset: slurm.conf's ClusterName, else \"cluster\"." },
     { "Zone", CONF_TEXT, AT(zone), NULL, 0, 0, NULL,
-      "Electricity zone, a row of grid_intensity.csv such as FR; unset: energy but no grams." },
+      "Electricity zone, a row of grid_intensity.csv such as FR; unset: energy, not its grams." },
     { "PUE", CONF_PUE, AT(pue_ppm), "1.2", MICRO, 3 * MICRO, NULL,
       "Facility energy over IT energy, 1.0 to 3.0; 1.0 where the meters see the whole facility." },
     { "Database", CONF_DATABASE, AT(database), "sqlite:/var/lib/slurm-carbon/carbon.db", 0, 0, NULL,

@@ -23,7 +23,8 @@ static void assert_mass(const struct estimate *estimate, enum estimate_part part
 static void blooms_training_is_the_papers(void **state)
 {
     const struct estimate_input input = {
-        LIKE_BLOOM, .devices_per_node = 8, .idle_kw = 27, .infrastructure_kw = 64, .pue = 1, .has_intensity = true,
+        LIKE_BLOOM, .devices_per_node = 8, .idle_kw = 27, .infrastructure_kw = 64, .pue = 1,
+        .has_intensity = true,
         .intensity_g_per_kwh = 57, .node_kg = { 2500, 2500, 2500 }, .device_kg = { 150, 150, 150 },
         .lifetime_years = 6, .utilisation = 0.85,
     };
