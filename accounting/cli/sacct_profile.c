@@ -1,6 +1,7 @@
 #include "cli/sacct_profile.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -43,36 +44,33 @@ static void choose_time(struct sacct_profile *profile, const struct sacct_option
 
 static int take_csv(void *arg, const struct profile_row *row)
 {
-    profile_csv_row(arg, row);
+    struct sacct_profile *profile = arg;
+
+    profile_csv_row(&profile->table, row);
+    profile->table_rows++;
     return 0;
 }
 
-struct json {
-    struct buf *buf;
-    bool begun;
-};
-
 static int take_json(void *arg, const struct profile_row *row)
 {
-    struct json *json = arg;
+    struct sacct_profile *profile = arg;
 
-    profile_json_row(json->buf, row, !json->begun);
-    json->begun = true;
+    profile_json_row(&profile->table, row, profile->table_rows == 0);
+    profile->table_rows++;
     return 0;
 }
 
 static int read_table(struct store *store, const struct profile_filter *filter, bool csv,
                       struct sacct_profile *profile, struct error *err)
 {
-    struct json json = { .buf = &profile->table };
     int rc;
 
     if (csv) {
         profile_csv_head(&profile->table);
-        return profile_each(store, filter, take_csv, &profile->table, err);
+        return profile_each(store, filter, take_csv, profile, err);
     }
     profile_json_head(&profile->table, profile->view.row);
-    rc = profile_each(store, filter, take_json, &json, err);
+    rc = profile_each(store, filter, take_json, profile, err);
     profile_json_end(&profile->table);
     return rc;
 }
@@ -109,6 +107,15 @@ int sacct_profile_read(struct store *store, const struct query_result *result,
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+/* Programs take an empty table as it is; a person should learn why it is empty. */
+static void say_nothing_to_show(const struct sacct_profile *profile)
+{
+    struct error why = { "" };
+
+    (void)!profile_nothing(&profile->view, &why);
+    fprintf(stderr, "sacct-carbon: %s\n", why.text);
+}
+
 /* COLUMNS, else the terminal's, else 80. */
 static size_t terminal_width(void)
 {
@@ -132,6 +139,8 @@ int sacct_profile_write(const struct sacct_profile *profile, const struct sacct_
         return profile_draw(&profile->view, terminal_width(), buf, err);
     if (buf_failed(&profile->table))
         return error_set(err, -ENOMEM, "no memory for the job's minutes");
+    if (profile->table_rows == 0)
+        say_nothing_to_show(profile);
     buf_add(buf, profile->table.data, profile->table.len);
     return 0;
 }

@@ -15,6 +15,7 @@ struct sacct_profile {
     struct profile_view view;
     struct profile profile; /* to be drawn */
     struct buf table;       /* written while reading: CSV or JSON */
+    size_t table_rows;
 };
 
 /*
@@ -27,7 +28,7 @@ MUST_CHECK int sacct_profile_read(struct store *store, const struct query_result
                                   int64_t from_s, int64_t to_s, struct sacct_profile *ret,
                                   struct error *err);
 
-/* Append the drawing or table. -ENODATA with why there is nothing to draw. */
+/* Append the drawing or table; a table without rows gets a word on the error output. -ENODATA with why there is nothing to draw. */
 MUST_CHECK int sacct_profile_write(const struct sacct_profile *profile,
                                    const struct sacct_options *options, struct buf *buf,
                                    struct error *err);

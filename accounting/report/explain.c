@@ -367,6 +367,11 @@ static void write_spread(struct explaining *ex)
 {
     const struct job_carbon *carbon = ex->row->carbon;
 
+    if (ex->basis->set.number == 0) {
+        buf_printf(ex->buf, "\n2. Idle energy that no job held: unknown: no factor set in the "
+                   "database says whose it is\n");
+        return;
+    }
     if (!ex->basis->spread_idle) {
         buf_printf(ex->buf, "\n2. Idle energy that no job held: not attributed to jobs "
                    "(IdlePolicy=separate)\n");

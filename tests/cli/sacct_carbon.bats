@@ -110,6 +110,8 @@ same() { # EXPECTED ACTUAL
     [[ $output == *'total                1.00 kWh'* ]]
     run -0 sacct-carbon --config "$books/no-set.conf" -a -S 2026-11-20
     [[ $output == *'CO2e unknown: no factor set in the database'* ]]
+    run -0 sacct-carbon --config "$books/no-set.conf" --explain 100
+    [[ $output == *'2. Idle energy that no job held: unknown: no factor set'* ]]
     jq -e '.method.factor_set == null and .jobs[0].operational_co2e == null' \
         <(sacct-carbon --config "$books/no-set.conf" --json 100)
     run -1 sacct-carbon --config "$books/no-set.conf" --factor-set 1 100

@@ -105,7 +105,12 @@ same() { # EXPECTED ACTUAL
     profile --json 201 | jq -e '.job_id == "201" and .running and (.minutes | length == 3) and
         .minutes[2] == { minute_utc: "2026-11-20T10:02:00Z", node: "n3", component: "cpu",
             power_mw: 60000, energy_mj: 3600000, span_ms: 60000 }'
-    profile --json 142 | jq -e '.minutes == []'
+    run -0 --separate-stderr profile --json 142
+    jq -e '.minutes == []' <<<"$output"
+    [[ $stderr == *'job 142: there is no power per minute of it: none was metered'* ]]
+    run -0 --separate-stderr profile --profile=csv 142
+    [ "$output" = 'minute_utc,node,component,power_w,span_s' ]
+    [[ $stderr == *'job 142: there is no power per minute of it'* ]]
 }
 
 # --- mistakes -------------------------------------------------------------------------------------
