@@ -28,7 +28,10 @@ MUST_CHECK int sacct_profile_read(struct store *store, const struct query_result
                                   int64_t from_s, int64_t to_s, struct sacct_profile *ret,
                                   struct error *err);
 
-/* Append the drawing or table; a table without rows gets a word on the error output. -ENODATA with why there is nothing to draw. */
+/*
+ * Append the drawing or table; that a table is empty is told on the error output. -ENODATA with why
+ * there is nothing to draw.
+ */
 MUST_CHECK int sacct_profile_write(const struct sacct_profile *profile,
                                    const struct sacct_options *options, struct buf *buf,
                                    struct error *err);
