@@ -131,6 +131,28 @@ static int find_unused(const struct estimate_input *input, struct error *err)
     return 0;
 }
 
+static struct range sum_of(const struct estimate *estimate, int from, int to)
+{
+    struct range sum = { 0, 0, 0 };
+
+    for (int part = from; part < to; part++) {
+        sum.low += estimate->mass_kg[part].low;
+        sum.central += estimate->mass_kg[part].central;
+        sum.high += estimate->mass_kg[part].high;
+    }
+    return sum;
+}
+
+struct range estimate_operational(const struct estimate *estimate)
+{
+    return sum_of(estimate, 0, PART_OVERHEAD + 1);
+}
+
+struct range estimate_embodied(const struct estimate *estimate)
+{
+    return sum_of(estimate, PART_EMBODIED_NODES, PART_COUNT);
+}
+
 int estimate_of(const struct estimate_input *input, struct estimate *ret, struct error *err)
 {
     struct estimate estimate = { .hours = 0 };
@@ -145,11 +167,7 @@ int estimate_of(const struct estimate_input *input, struct estimate *ret, struct
     if (rc < 0)
         return rc;
     weigh_energy(input, &estimate);
-    for (int part = 0; part < PART_COUNT; part++) {
-        estimate.total_kg.low += estimate.mass_kg[part].low;
-        estimate.total_kg.central += estimate.mass_kg[part].central;
-        estimate.total_kg.high += estimate.mass_kg[part].high;
-    }
+    estimate.total_kg = sum_of(&estimate, 0, PART_COUNT);
     *ret = estimate;
     return 0;
 }

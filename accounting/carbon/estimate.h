@@ -69,4 +69,8 @@ struct estimate {
 MUST_CHECK int estimate_of(const struct estimate_input *input, struct estimate *ret,
                            struct error *err);
 
+/* The parts of running, and of making, together; 0 where they are not known. */
+struct range estimate_operational(const struct estimate *estimate);
+struct range estimate_embodied(const struct estimate *estimate);
+
 #endif

@@ -239,93 +239,155 @@ static bool is_shown(const struct estimate_run *run, enum estimate_part part, bo
     return part == PART_DYNAMIC || run->result.energy_kwh[part] > 0;
 }
 
-/* Amounts in the smallest unit as a table whose parts add up to the sum as shown. */
-static void print_table(const struct estimate_run *run, bool mass, const double *amounts,
-                        double sum)
+/* A line as a job's card has it. */
+static void print_line(const char *title, const struct scale *scale, uint64_t ticks,
+                       const char *words)
 {
-    const struct unit *units = mass ? mass_units : energy_units;
-    struct scale scale = scale_of(units, NULL, sum);
-    uint64_t weights[PART_COUNT], ticks[PART_COUNT];
-    struct buf text;
+    char text[64];
+    struct buf room;
+
+    buf_init_fixed(&room, text, sizeof(text));
+    scale_write(&room, scale, ticks, true);
+    printf("  %-14s%11s ", title, text);
+    printf(*words ? "%-3s   %s\n" : "%s%s\n", scale->unit->name, words);
+}
+
+static void print_parts(const struct estimate_run *run, bool mass, const struct scale *scale,
+                        const uint64_t *ticks, int from, int to)
+{
+    for (int part = from; part < to; part++) {
+        struct buf words;
+
+        if (!is_shown(run, (enum estimate_part)part, mass))
+            continue;
+        buf_init(&words);
+        explain(run, (enum estimate_part)part, &words);
+        print_line(part_title(run, (enum estimate_part)part), scale, ticks[part],
+                   buf_failed(&words) ? "" : words.data);
+        buf_free(&words);
+    }
+}
+
+/* Amounts in the smallest unit: ticks of parts that add up to those of the sum. */
+static uint64_t share_ticks(const struct scale *scale, const double *amounts, double sum,
+                            uint64_t ticks[PART_COUNT])
+{
+    uint64_t weights[PART_COUNT], all = scale_ticks(scale, sum);
 
     for (int part = 0; part < PART_COUNT; part++)
         weights[part] = (uint64_t)(amounts[part] + 0.5);
-    (void)apportion(scale_ticks(&scale, sum), weights, PART_COUNT, ticks);
-    for (int part = 0; part <= PART_COUNT; part++) {
-        if (part < PART_COUNT && !is_shown(run, (enum estimate_part)part, mass))
-            continue;
-        buf_init(&text);
-        scale_write(&text, &scale, part < PART_COUNT ? ticks[part] : scale_ticks(&scale, sum),
-                    true);
-        printf("  %-16s%9s %s", part < PART_COUNT ? part_title(run, (enum estimate_part)part)
-                                                   : "total", text.data ? text.data : "",
-               scale.unit->name);
-        buf_free(&text);
-        buf_init(&text);
-        if (part < PART_COUNT)
-            explain(run, (enum estimate_part)part, &text);
-        printf("%s%s\n", text.len > 0 ? "   " : "", text.len > 0 ? text.data : "");
-        buf_free(&text);
+    (void)apportion(all, weights, PART_COUNT, ticks);
+    return all;
+}
+
+static void print_energy(const struct estimate_run *run)
+{
+    double amounts[PART_COUNT], sum = run->result.total_kwh * MJ_PER_KWH_D;
+    struct scale scale = scale_of(energy_units, NULL, sum);
+    uint64_t ticks[PART_COUNT], all;
+
+    for (int part = 0; part < PART_COUNT; part++)
+        amounts[part] = run->result.energy_kwh[part] * MJ_PER_KWH_D;
+    all = share_ticks(&scale, amounts, sum, ticks);
+    printf("Energy\n");
+    print_parts(run, false, &scale, ticks, 0, PART_OVERHEAD + 1);
+    print_line("total", &scale, all, "");
+}
+
+/* " (10.7 to 21.5 t)", or nothing where there is no range. */
+static void write_range(struct buf *buf, const char *before, const struct range *mass_kg,
+                        const char *after)
+{
+    if (mass_kg->low >= mass_kg->high)
+        return;
+    buf_printf(buf, "%s", before);
+    format_amount(buf, mass_kg->low * UG_PER_KG, mass_units, NULL);
+    buf_printf(buf, " to ");
+    format_amount(buf, mass_kg->high * UG_PER_KG, mass_units, NULL);
+    buf_printf(buf, "%s", after);
+}
+
+static void print_embodied(const struct estimate_run *run, const struct scale *scale,
+                           const uint64_t *ticks)
+{
+    struct range sum = estimate_embodied(&run->result);
+    struct buf words;
+
+    if (!run->result.has_embodied) {
+        printf("  embodied          unknown       write --node-kg or --device-kg\n");
+        return;
     }
+    print_parts(run, true, scale, ticks, PART_EMBODIED_NODES, PART_COUNT);
+    buf_init(&words);
+    buf_printf(&words, "making the hardware");
+    write_range(&words, " (", &sum, ")");
+    print_line("embodied", scale, ticks[PART_EMBODIED_NODES] + ticks[PART_EMBODIED_DEVICES],
+               buf_failed(&words) ? "" : words.data);
+    buf_free(&words);
+}
+
+static void print_total(const struct estimate_run *run, const struct scale *scale, uint64_t ticks)
+{
+    const struct estimate *estimate = &run->result;
+    struct buf words;
+
+    if (!estimate->has_operational || !estimate->has_embodied) {
+        printf("  total             unknown       more than what is known of it\n");
+        return;
+    }
+    buf_init(&words);
+    write_range(&words, "", &estimate->total_kg, ", by the estimates of embodied");
+    print_line("total", scale, ticks, words.data && !buf_failed(&words) ? words.data : "");
+    buf_free(&words);
 }
 
 static void print_mass(const struct estimate_run *run)
 {
     const struct estimate *estimate = &run->result;
-    double amounts[PART_COUNT];
-    struct buf range;
+    double amounts[PART_COUNT], sum = estimate->total_kg.central * UG_PER_KG;
+    struct scale scale = scale_of(mass_units, NULL, sum);
+    uint64_t ticks[PART_COUNT], all, operational = 0;
 
     for (int part = 0; part < PART_COUNT; part++)
         amounts[part] = estimate->mass_kg[part].central * UG_PER_KG;
-    printf("\n%s\n", format_locale_is_utf8() ? "CO\u2082e" : "CO2e");
-    print_table(run, true, amounts, estimate->total_kg.central * UG_PER_KG);
-    if (estimate->total_kg.low < estimate->total_kg.high) {
-        buf_init(&range);
-        format_amount(&range, estimate->total_kg.low * UG_PER_KG, mass_units, NULL);
-        buf_printf(&range, " to ");
-        format_amount(&range, estimate->total_kg.high * UG_PER_KG, mass_units, NULL);
-        printf("  %-16s%s, by the range of the manufacturing figures\n", "range",
-               range.data ? range.data : "");
-        buf_free(&range);
-    }
+    all = share_ticks(&scale, amounts, sum, ticks);
+    printf("\nCarbon (%s)  estimated%s\n", format_locale_is_utf8() ? "CO\u2082e" : "CO2e",
+           estimate->has_embodied ? ", embodied in planned mode" : "");
+    print_parts(run, true, &scale, ticks, 0, PART_OVERHEAD + 1);
+    for (int part = 0; part <= PART_OVERHEAD; part++)
+        operational += ticks[part];
+    if (estimate->has_operational)
+        print_line("operational", &scale, operational, "all of running it: the lines above");
+    else
+        printf("  operational       unknown       write --zone (such as FR) or --gco2\n");
+    print_embodied(run, &scale, ticks);
+    print_total(run, &scale, all);
 }
 
 static void print_method(const struct estimate_run *run)
 {
     const struct estimate_input *input = &run->input;
 
-    printf("\nMethod\n");
     if (run->has_zone)
-        printf("  intensity       %.10g g/kWh: %s (%s), %u, %s; %s\n", input->intensity_g_per_kwh,
-               run->intensity.zone, run->intensity.name, run->intensity.year, run->intensity.basis,
-               run->intensity.source);
+        printf("  grid      zone %s (%s), %.10g g/kWh, annual value of %u, %s\n  source    %s\n",
+               run->intensity.zone, run->intensity.name, input->intensity_g_per_kwh,
+               run->intensity.year, run->intensity.basis, run->intensity.source);
     else if (input->has_intensity)
-        printf("  intensity       %.10g g/kWh, as given\n", input->intensity_g_per_kwh);
-    else
-        printf("  intensity       unknown: write --zone (such as FR) or --gco2 for the emissions "
-               "of running\n");
+        printf("  grid      %.10g g/kWh, as given\n", input->intensity_g_per_kwh);
     if (run->result.has_embodied)
-        printf("  manufacture     planned: kg over %.10g years of 8760 h, used %.10g %% of them\n",
-               input->lifetime_years, input->utilisation * 100);
-    else
-        printf("  manufacture     not included: write --node-kg or --device-kg\n");
+        printf("  hardware  kg x hours used / (%.10g years of 8760 h x %.10g expected "
+               "utilisation)\n", input->lifetime_years, input->utilisation);
     if (run->node_source[0])
-        printf("                  %s\n", run->node_source);
+        printf("            %s\n", run->node_source);
     if (run->device_source[0])
-        printf("                  %s\n", run->device_source);
-    printf("  quality         an estimate: nothing was measured here\n");
+        printf("            %s\n", run->device_source);
+    printf("\nQuality     an estimate: nothing was measured here\n");
 }
 
 static void print_card(const struct estimate_run *run)
 {
-    double amounts[PART_COUNT];
-
-    for (int part = 0; part < PART_COUNT; part++)
-        amounts[part] = run->result.energy_kwh[part] * MJ_PER_KWH_D;
-    printf("Energy\n");
-    print_table(run, false, amounts, run->result.total_kwh * MJ_PER_KWH_D);
-    if (run->result.has_operational || run->result.has_embodied)
-        print_mass(run);
+    print_energy(run);
+    print_mass(run);
     print_method(run);
 }
 
@@ -366,6 +428,7 @@ static int print_json(const struct estimate_run *run)
 {
     const struct estimate *estimate = &run->result;
     json_t *energy = json_object(), *mass = json_object(), *all;
+    struct range operational, embodied;
     int rc = 0;
 
     for (int part = 0; part < PART_COUNT; part++) {
@@ -378,7 +441,13 @@ static int print_json(const struct estimate_run *run)
                                   known ? range_json(&estimate->mass_kg[part]) : json_null());
     }
     rc |= json_object_set_new(energy, "total", json_real(estimate->total_kwh));
-    rc |= json_object_set_new(mass, "total", estimate->has_operational || estimate->has_embodied
+    operational = estimate_operational(estimate);
+    embodied = estimate_embodied(estimate);
+    rc |= json_object_set_new(mass, "operational",
+                              estimate->has_operational ? range_json(&operational) : json_null());
+    rc |= json_object_set_new(mass, "embodied",
+                              estimate->has_embodied ? range_json(&embodied) : json_null());
+    rc |= json_object_set_new(mass, "total", estimate->has_operational && estimate->has_embodied
                                                  ? range_json(&estimate->total_kg) : json_null());
     all = json_pack("{s:s, s:o, s:f, s:f, s:o, s:o}", "format", "carbonctl-estimate-1", "method",
                     method_json(run), "device_hours", estimate->device_hours, "node_hours",

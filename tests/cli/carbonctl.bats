@@ -506,3 +506,27 @@ old_power() {
     run "$carbonctl" prune --dry-run
     [ "$status" -eq 0 ]
 }
+
+# --- estimate ------------------------------------------------------------------------------------
+
+@test "estimate: what is not known is unknown on the card and null in JSON" {
+    run "$carbonctl" estimate --gpu-hours 10 --watts 100
+    [ "$status" -eq 0 ]
+    says '  operational       unknown'
+    says '  embodied          unknown'
+    says '  total             unknown'
+    [ "$("$carbonctl" estimate --gpu-hours 10 --watts 100 --gco2 500 --json |
+        jq -c '.co2e | [.operational.central_kg, .embodied, .total]')" = '[0.5,null,null]' ]
+}
+
+@test "estimate: a mistake names the option and what to write" {
+    run "$carbonctl" estimate --gpu-hours 10 --watts 100 --pue 0.99
+    [ "$status" -eq 1 ]
+    says 'carbonctl: estimate: --pue 0.99: no building uses less than the machines in it; write 1 or more'
+    run "$carbonctl" estimate --gpu-hours 10 --watts 100 --device-kg 5:4:6 --lifetime-years 5
+    [ "$status" -eq 1 ]
+    says '--device-kg "5:4:6": low, central and high must rise'
+    run "$carbonctl" estimate --gpu-hours ten --watts 100
+    [ "$status" -eq 1 ]
+    says '--gpu-hours "ten": write a number'
+}
