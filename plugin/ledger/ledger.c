@@ -51,6 +51,7 @@ static void init_counter(struct counter *counter, const struct ledger_counter *f
     counter->domain = from->domain;
     counter->range_uj = from->range_uj;
     counter->max_uw = from->max_uw;
+    counter->fresh = from->fresh;
 }
 
 /* Room for `more` counters beyond those named, for ones that are gone but still in the books. */
@@ -137,6 +138,8 @@ static void resume_counter(struct counter *counter, const struct batch_counter *
     counter->series.has_base = from->has & COUNTER_HAS_RAW;
     counter->good = (struct reading){ from->has & COUNTER_HAS_RAW, from->raw_boottime_ns,
                                       from->raw_uj, from->seen_uj };
+    if (counter->fresh) /* its first reading ends a gap, and counts on from what is in the books */
+        counter->good = (struct reading){ .seen_uj = from->counted_uj };
 }
 
 static void resume_counters(struct ledger *ledger, const struct batch *checkpoint)
@@ -483,6 +486,14 @@ int ledger_step_end(struct ledger *ledger, uint64_t ref, uint32_t step_id, uint6
 }
 
 /* --- closing --------------------------------------------------------------------------------- */
+
+bool ledger_gpu_is_held(const struct ledger *ledger, uint32_t device)
+{
+    for (size_t i = 0; i < ledger->n_jobs; i++)
+        if (ledger->jobs[i]->to == OPEN_END && idset_has(&ledger->jobs[i]->record.gpus, device))
+            return true;
+    return false;
+}
 
 uint64_t ledger_begin(const struct ledger *ledger)
 {

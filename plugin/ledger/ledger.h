@@ -66,6 +66,7 @@ struct ledger_counter {
     uint32_t domain;
     uint64_t range_uj;    /* 0: never wraps */
     uint64_t max_uw;
+    bool fresh;           /* it began anew with this process: a checkpoint's reading is no base */
 };
 
 struct ledger;
@@ -131,6 +132,9 @@ MUST_CHECK int ledger_step_end(struct ledger *ledger, uint64_t ref, uint32_t ste
                                uint32_t flags);
 
 uint64_t ledger_begin(const struct ledger *ledger); /* of the open window */
+
+/* Whether a job that is open now holds the device. */
+bool ledger_gpu_is_held(const struct ledger *ledger, uint32_t device);
 
 /*
  * The latest instant up to which every counter that answers is known: close no later than this

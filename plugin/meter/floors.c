@@ -9,6 +9,8 @@
 
 /* A shorter stretch between two ticks says little: busy time comes in steps of 10 ms. */
 #define SHORTEST_NS (NS_PER_S / 2)
+/* A reading this much older than its tick says nothing of the same stretch as the busy time. */
+#define OLDEST_NS (NS_PER_S / 10)
 
 struct learner {
     bool learns;
@@ -50,10 +52,10 @@ int floors_new(const struct meter_counter *counters, size_t count, const struct 
             known_uw = idle_uw;
         if (known_uw)
             put_in_force(floors, i, known_uw);
-        else /* whose domain is a package, and so can be seen to be quiet */
-            floors->learners[i].learns = (counter->component == COMPONENT_CPU ||
-                                          counter->component == COMPONENT_MEMORY) &&
-                                         counter->domain < topology->n_packages;
+        else /* whose domain can be seen to be quiet: a package by its busy time, a GPU when free */
+            floors->learners[i].learns = counter->component == COMPONENT_GPU ||
+                                         (counter->component != COMPONENT_OTHER &&
+                                          counter->domain < topology->n_packages);
     }
     *ret_floors = floors;
     return 0;
@@ -97,15 +99,27 @@ static bool growth_of(const struct learner *learner, const struct meter_counter 
     return true;
 }
 
-static void observe(struct floors *floors, size_t index, uint64_t now, uint64_t busy_ns)
+/* Whether nothing to speak of ran on the counter's domain since the last look. */
+static bool is_quiet(const struct floors *floors, size_t index, uint64_t span_ns, uint64_t busy_ns)
+{
+    const struct learner *learner = &floors->learners[index];
+    const struct sensor_counter *counter = floors->counters[index].counter;
+    uint64_t cpus;
+
+    if (counter->component == COMPONENT_GPU)
+        return !learner->last_busy_ns && !busy_ns;
+    cpus = floors->topology->package_cpus[counter->domain];
+    return busy_ns >= learner->last_busy_ns &&
+           busy_ns - learner->last_busy_ns <= mul_div(span_ns * cpus, FLOOR_QUIET_PERMILLE, 1000);
+}
+
+static void observe(struct floors *floors, size_t index, uint64_t busy_ns)
 {
     struct learner *learner = &floors->learners[index];
     const struct meter_counter *at = &floors->counters[index];
-    uint64_t span_ns = now - learner->last_ns, growth_uj;
-    uint64_t power_uw, cpus = floors->topology->package_cpus[at->counter->domain];
+    uint64_t span_ns = at->read_ns - learner->last_ns, growth_uj, power_uw;
 
-    if (span_ns < SHORTEST_NS || busy_ns < learner->last_busy_ns ||
-        busy_ns - learner->last_busy_ns > mul_div(span_ns * cpus, FLOOR_QUIET_PERMILLE, 1000) ||
+    if (span_ns < SHORTEST_NS || !is_quiet(floors, index, span_ns, busy_ns) ||
         !growth_of(learner, at, &growth_uj))
         return;
     power_uw = mul_div(growth_uj, NS_PER_S, span_ns);
@@ -115,23 +129,33 @@ static void observe(struct floors *floors, size_t index, uint64_t now, uint64_t 
     use_learned(floors, index);
 }
 
+/* Of a package its busy time; of a GPU whether a job holds it. */
+static uint64_t busy_of(const struct floors *floors, const struct sensor_counter *counter,
+                        const uint64_t *busy_ns)
+{
+    if (counter->component == COMPONENT_GPU)
+        return ledger_gpu_is_held(floors->ledger, counter->domain);
+    return busy_ns[counter->domain];
+}
+
 void floors_tick(struct floors *floors, uint64_t now, const uint64_t *busy_ns)
 {
     for (size_t i = 0; i < floors->count; i++) {
         struct learner *learner = &floors->learners[i];
         const struct meter_counter *at = &floors->counters[i];
-        bool known = busy_ns && at->has_raw && at->code == 0 && at->read_ns == now;
-        uint64_t package_busy_ns;
+        bool known = busy_ns && at->has_raw && at->code == 0 && at->read_ns + OLDEST_NS >= now &&
+                     at->read_ns > learner->last_ns;
+        uint64_t domain_busy_ns;
 
         if (!learner->learns)
             continue;
-        package_busy_ns = known ? busy_ns[at->counter->domain] : 0;
+        domain_busy_ns = known ? busy_of(floors, at->counter, busy_ns) : 0;
         if (known && learner->has_last)
-            observe(floors, i, now, package_busy_ns);
+            observe(floors, i, domain_busy_ns);
         learner->has_last = known;
-        learner->last_ns = now;
+        learner->last_ns = known ? at->read_ns : learner->last_ns;
         learner->last_raw_uj = at->raw_uj;
-        learner->last_busy_ns = package_busy_ns;
+        learner->last_busy_ns = domain_busy_ns;
     }
 }
 

@@ -1,8 +1,8 @@
 /*
  * The meter: sample, take in, apply, close; now and then seal. See marks.c, roster.c and spool.c
  * for the invariants of each; what holds between them:
- *   T1  Every tick samples all counters and the packages' busy time at one instant, before it
- *       looks for marks. A full tick also samples the live steps' CPU time, and closes. While marks
+ *   T1  Every tick samples all counters and the packages' busy time, before it looks for marks;
+ *       each reading comes with its own instant, that of one that was late with its own, past one. A full tick also samples the live steps' CPU time, and closes. While marks
  *       come or wait every tick is full; in between every FULL_EVERY-th, for then nobody comes or
  *       goes, and reading the steps' cgroups is most of what a tick costs.
  *   T2  The window is closed up to C = min(full regular tick before the last, horizon of the marks,
@@ -34,6 +34,10 @@
 /* A counter that is silent for longer is not waited for: see ledger_ready(). */
 #define PATIENCE_NS (60 * NS_PER_S)
 #define FULL_EVERY 4 /* T1 */
+/* What a tick waits for sensors that read apart; they answer within 1 ms when all is well. */
+#define ANSWER_NS (NS_PER_S / 20)
+/* One that is late for longer than this is told in the log. */
+#define LATE_NS (20 * NS_PER_S)
 /* An error that goes on is told again this often. */
 #define ERROR_AGAIN_S 600
 
@@ -86,23 +90,33 @@ static void note_code(struct meter_counter *at, int code)
         return;
     if (code < 0)
         log_line(LOG_LEVEL_WARNING, "counter %s cannot be read: %s", at->counter->source,
-                 strerror(-code));
+                 sensors_error_text(code));
     else
         log_line(LOG_LEVEL_NOTICE, "counter %s is back", at->counter->source);
     at->code = code;
 }
 
-static int sample_counters(struct meter *meter, uint64_t now)
+/* A source that is late for a moment is no news: its next answer says when it was read. */
+static int code_of(const struct meter_counter *at, const struct sensor_reading *reading,
+                   uint64_t now)
 {
-    for (size_t i = 0; i < meter->n_counters; i++) {
-        uint64_t raw_uj;
-        int rc = sensors_read(meter->options.sensors, i, &raw_uj);
+    if (reading->code == -ETIMEDOUT && at->has_raw && now - at->read_ns < LATE_NS)
+        return at->code;
+    return reading->code;
+}
 
-        note_code(&meter->counters[i], rc);
-        if (rc < 0)
+static int take_counters(struct meter *meter, uint64_t now)
+{
+    sensors_take(meter->options.sensors, now, now + ANSWER_NS);
+    for (size_t i = 0; i < meter->n_counters; i++) {
+        const struct sensor_reading *reading = sensors_reading(meter->options.sensors, i);
+        int rc;
+
+        note_code(&meter->counters[i], code_of(&meter->counters[i], reading, now));
+        if (reading->code < 0)
             continue; /* absence is no reading */
-        note_power(&meter->counters[i], raw_uj, now);
-        rc = ledger_reading(meter->ledger, now, i, raw_uj);
+        note_power(&meter->counters[i], reading->raw_uj, reading->at_ns);
+        rc = ledger_reading(meter->ledger, reading->at_ns, i, reading->raw_uj);
         if (rc < 0)
             return rc;
     }
@@ -126,14 +140,17 @@ static int sample_busy(struct meter *meter, uint64_t now)
 /* T1 */
 static int sample(struct meter *meter, uint64_t now, int64_t wall_ns, bool full)
 {
-    int rc = meter->failed ? -ENOMEM : sample_busy(meter, now);
+    int rc = meter->failed ? -ENOMEM : 0;
 
+    sensors_ask(meter->options.sensors, now);
     if (rc == 0)
-        rc = sample_counters(meter, now);
+        rc = sample_busy(meter, now);
     if (rc == 0)
         rc = ledger_clock(meter->ledger, now, wall_ns);
     if (rc == 0 && full)
         rc = roster_read_cpu(meter->roster, now);
+    if (rc == 0)
+        rc = take_counters(meter, now);
     return rc;
 }
 
@@ -282,13 +299,23 @@ void meter_tick(struct meter *meter, uint64_t now, int64_t wall_ns, bool regular
     end_tick(meter, rc, now, wall_ns);
 }
 
+/* The latest instant that a counter was read at: a little after its tick where it is read apart. */
+static uint64_t last_reading_ns(const struct meter *meter, uint64_t now)
+{
+    for (size_t i = 0; i < meter->n_counters; i++)
+        if (meter->counters[i].has_raw && meter->counters[i].read_ns > now)
+            now = meter->counters[i].read_ns;
+    return now;
+}
+
 void meter_last_tick(struct meter *meter, uint64_t now, int64_t wall_ns)
 {
     int rc = sample(meter, now, wall_ns, true);
+    uint64_t end_ns = last_reading_ns(meter, now);
 
-    marks_look(meter->marks, now);
+    marks_look(meter->marks, end_ns);
     if (rc == 0)
-        rc = close_window(meter, now, now);
+        rc = close_window(meter, end_ns, now);
     end_tick(meter, rc, now, wall_ns);
 }
 
@@ -472,6 +499,7 @@ static struct ledger_counter *describe_counters(const struct meter *meter)
         counters[i].domain = from->domain;
         counters[i].range_uj = from->range_uj;
         counters[i].max_uw = from->max_uw;
+        counters[i].fresh = from->fresh;
     }
     return counters;
 }

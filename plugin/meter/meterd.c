@@ -222,6 +222,7 @@ static int open_sensors(struct daemon *d, struct error *err)
 {
     struct sensor_options options = {
         .list = d->conf.sensors,
+        .apart = true,
         .idle_uw = d->conf.idle_uw,
         .full_uw = d->conf.full_uw,
     };

@@ -88,7 +88,7 @@ static void add_counter(struct buf *buf, const struct meter *meter, size_t index
         buf_printf(buf, " floor_w=%" PRIu64 ".%03" PRIu64 " floor=%s", floor_uw / 1000000,
                    floor_uw / 1000 % 1000, learned ? "learned" : "known");
     if (at->code)
-        buf_printf(buf, " error=\"%s\"", strerror(-at->code));
+        buf_printf(buf, " error=\"%s\"", sensors_error_text(at->code));
     buf_printf(buf, "\n");
 }
 

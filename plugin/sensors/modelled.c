@@ -65,7 +65,8 @@ static int modelled_find(struct sensors *sensors, struct error *err)
         if (options->topology->package_cpus[package] == 0)
             continue;
         snprintf(slot.counter.source, sizeof(slot.counter.source), "modelled:%u", package);
-        slot.counter.component = COMPONENT_CPU;
+        slot.counter.component = COMPONENT_CPU; /* as rules.c says, for sensors_counted_by() */
+        slot.part = PART_PACKAGE;
         slot.counter.quality = QUALITY_MODELLED;
         slot.counter.domain = package;
         /* IdleWatts alone, for counters that measure, is no mistake of a model that is not used */
@@ -93,6 +94,7 @@ static int modelled_read(struct sensors *sensors, struct sensor_slot *slot, uint
 
 const struct sensor_source modelled_source = {
     .name = "modelled",
+    .in_process = true,
     .find = modelled_find,
     .read = modelled_read,
 };

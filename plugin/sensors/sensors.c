@@ -9,12 +9,16 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "core/apportion.h"
+#include "core/clock.h"
+#include "sensors/helper.h"
 #include "sensors/source.h"
 
-/* Measured before modelled: the first that has a component of a package counts it. */
-static const struct sensor_source *const sources[] = {&powercap_source, &modelled_source};
+/* In the order of rules.c, which is that of "auto". */
+static const struct sensor_source *const sources[] = { &powercap_source, &modelled_source };
 
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
+_Static_assert(N_SOURCES <= SOURCES_MAX, "sensors.helpers has room");
 
 const char *sensors_kind(size_t index)
 {
@@ -58,22 +62,18 @@ const struct sensor_source *sensors_counted_by(const struct sensors *sensors,
 
 static void close_slot(const struct sensor_slot *slot)
 {
+    struct sensor_slot copy = *slot;
+
+    if (slot->source->close)
+        slot->source->close(&copy);
     if (slot->fd >= 0)
         close(slot->fd);
 }
 
-int sensors_offer(struct sensors *sensors, const struct sensor_slot *slot)
+static int keep(struct sensors *sensors, const struct sensor_slot *slot)
 {
-    const struct sensor_source *other = sensors_counted_by(sensors, slot);
-    struct sensor_slot *slots;
-    char reason[64];
+    struct sensor_slot *slots = grow(sensors->slots, sensors->n_slots, sizeof(*sensors->slots));
 
-    if (other) {
-        close_slot(slot);
-        snprintf(reason, sizeof(reason), "%s counts this package already", other->name);
-        return sensors_leave_out(sensors, slot->counter.source, reason);
-    }
-    slots = grow(sensors->slots, sensors->n_slots, sizeof(*sensors->slots));
     if (!slots) {
         close_slot(slot);
         return -ENOMEM;
@@ -84,7 +84,99 @@ int sensors_offer(struct sensors *sensors, const struct sensor_slot *slot)
     return 0;
 }
 
+/* Whether this slot's energy is inside a module's counter that is in use already. */
+static const struct sensor_slot *find_module_of(const struct sensors *sensors,
+                                                const struct sensor_slot *slot)
+{
+    for (size_t i = 0; i < sensors->n_slots; i++)
+        if (sensors->slots[i].part == PART_MODULE &&
+            (slot->part == PART_PACKAGE || slot->part == PART_DRAM) &&
+            sensors->slots[i].package == slot->counter.domain)
+            return &sensors->slots[i];
+    return NULL;
+}
+
+static bool has_parts(const struct sensors *sensors, const struct sensor_slot *module)
+{
+    for (size_t i = 0; i < sensors->n_slots; i++)
+        if ((sensors->slots[i].part == PART_PACKAGE || sensors->slots[i].part == PART_DRAM) &&
+            sensors->slots[i].counter.domain == module->package)
+            return true;
+    return false;
+}
+
+static const char *domain_words(enum component component)
+{
+    switch (component) {
+    case COMPONENT_GPU:
+        return "this device";
+    case COMPONENT_OTHER:
+        return "the node";
+    default:
+        return "this package";
+    }
+}
+
+int sensors_offer(struct sensors *sensors, const struct sensor_slot *slot)
+{
+    const struct sensor_rule *rule = rules_find(slot->source->name, slot->part);
+    struct sensor_slot counted = *slot;
+    const struct sensor_source *other;
+    const struct sensor_slot *module;
+    char reason[96];
+
+    if (sensors->raw_list)
+        return keep(sensors, slot);
+    if (!rule || rule->counts_as == RULE_NEVER) {
+        close_slot(slot);
+        return sensors_leave_out(sensors, slot->counter.source, rule ? rule->why : "no rule for it");
+    }
+    counted.counter.component = (enum component)rule->counts_as;
+    other = sensors_counted_by(sensors, &counted);
+    module = find_module_of(sensors, &counted);
+    if (slot->part == PART_MODULE && has_parts(sensors, slot))
+        counted.counter.fresh = true; /* it is told as a difference: take_difference() */
+    if (!other && !module)
+        return keep(sensors, &counted);
+    close_slot(slot);
+    if (other)
+        snprintf(reason, sizeof(reason), "%s counts %s already", other->name,
+                 domain_words(counted.counter.component));
+    else
+        snprintf(reason, sizeof(reason), "%s counts the module that contains it",
+                 module->source->name);
+    return sensors_leave_out(sensors, slot->counter.source, reason);
+}
+
+uint64_t sensors_share(const struct sensor_slot *slot, uint64_t value_uj)
+{
+    return slot->shares ? mul_div(value_uj, slot->share, slot->shares) : value_uj;
+}
+
+void sensors_clear(struct sensors *sensors)
+{
+    for (size_t i = 0; i < sensors->n_slots; i++)
+        close_slot(&sensors->slots[i]);
+    free(sensors->slots);
+    free(sensors->states);
+    free(sensors->left_out);
+    sensors->slots = NULL;
+    sensors->states = NULL;
+    sensors->left_out = NULL;
+    sensors->n_slots = sensors->n_left_out = 0;
+}
+
 /* --- which sources --------------------------------------------------------- */
+
+/* What carbon.conf's Sensors says, in order of preference. */
+struct choice {
+    size_t count;
+    struct {
+        const struct sensor_source *source;
+        bool required, forbidden;
+        struct helper *helper;
+    } kinds[N_SOURCES];
+};
 
 static const struct sensor_source *find_source(const char *name, size_t len)
 {
@@ -96,7 +188,7 @@ static const struct sensor_source *find_source(const char *name, size_t len)
 
 static int unknown_source(const char *name, size_t len, struct error *err)
 {
-    char known[128] = "auto";
+    char known[256] = "auto";
 
     for (size_t i = 0; i < N_SOURCES; i++) {
         size_t used = strlen(known);
@@ -107,57 +199,116 @@ static int unknown_source(const char *name, size_t len, struct error *err)
                      name, known);
 }
 
-/* A kind that has nothing here is passed over, and why is told. */
-static int open_auto(struct sensors *sensors, struct error *err)
+static void choose(struct choice *choice, const struct sensor_source *source, bool required,
+                   bool forbidden)
 {
-    for (size_t i = 0; i < N_SOURCES; i++) {
-        struct error why;
-        int rc = sources[i]->find(sensors, &why);
+    size_t i = 0;
 
-        if (rc == -ENODEV)
-            rc = sensors_leave_out(sensors, sources[i]->name, why.text);
-        if (rc < 0)
-            return rc == -ENOMEM ? rc
-                                 : error_set(err, rc, "sensor %s: %s", sources[i]->name, why.text);
-    }
-    return 0;
+    while (i < choice->count && choice->kinds[i].source != source)
+        i++;
+    if (i == choice->count)
+        choice->kinds[choice->count++].source = source;
+    choice->kinds[i].required |= required;
+    choice->kinds[i].forbidden |= forbidden;
 }
 
-/* A kind that was asked for and has nothing here is an error. */
-static int open_named(struct sensors *sensors, const char *list, struct error *err)
+static int read_list(const char *list, struct choice *ret_choice, struct error *err)
 {
     const char *separators = ", \t";
     const char *name = list + strspn(list, separators);
+    bool only_forbids = *name != '\0';
+    size_t len;
 
-    while (*name) {
-        size_t len = strcspn(name, separators);
-        const struct sensor_source *source = find_source(name, len);
-        int rc;
+    for (; *name; name += len, name += strspn(name, separators)) {
+        bool forbids = *name == '-';
+        const struct sensor_source *source;
 
-        if (!source)
+        name += forbids;
+        len = strcspn(name, separators);
+        source = find_source(name, len);
+        only_forbids = only_forbids && forbids;
+        if (source)
+            choose(ret_choice, source, !forbids, forbids);
+        else if (forbids || len != 4 || strncasecmp(name, "auto", len) != 0)
             return unknown_source(name, len, err);
-        rc = source->find(sensors, err);
-        if (rc < 0)
-            return rc == -ENOMEM ? rc : error_prefix(err, rc, "sensor %s", source->name);
-        name += len;
-        name += strspn(name, separators);
+        for (size_t i = 0; !source && i < N_SOURCES; i++)
+            choose(ret_choice, sources[i], false, false);
     }
+    for (size_t i = 0; only_forbids && i < N_SOURCES; i++)
+        choose(ret_choice, sources[i], false, false);
     return 0;
+}
+
+/* A kind of "auto" that has nothing here, or does not answer, is passed over, and why is told. */
+static int find_one(struct sensors *sensors, const struct sensor_source *source,
+                    struct helper *helper, bool required, struct error *err)
+{
+    struct error why = { "" };
+    int rc = helper ? helper_find(helper, sensors, &why) : source->find(sensors, &why);
+
+    if (!required && (rc == -ENODEV || rc == -ETIMEDOUT || rc == -ECHILD))
+        rc = sensors_leave_out(sensors, source->name, why.text);
+    if (rc == -ENOMEM)
+        return error_set_errno(err, rc, "sensors");
+    return rc < 0 ? error_set(err, rc, "sensor %s: %s", source->name, why.text) : 0;
+}
+
+/* Keeps the helper if anything of its is in use. */
+static int settle_helper(struct sensors *sensors, struct helper *helper)
+{
+    bool in_use = false;
+
+    for (size_t i = 0; i < sensors->n_slots; i++)
+        in_use = in_use || sensors->slots[i].source == helper_source(helper);
+    if (!in_use) {
+        helper_stop(helper);
+        return 0;
+    }
+    sensors->helpers[sensors->n_helpers++] = helper;
+    return helper_adopt(helper, sensors);
+}
+
+static int find_all(struct sensors *sensors, struct choice *choice, struct error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < choice->count; i++) /* all at once: some take seconds */
+        if (sensors->options.apart && !choice->kinds[i].forbidden &&
+            !choice->kinds[i].source->in_process &&
+            helper_start(choice->kinds[i].source, &sensors->options, &choice->kinds[i].helper) < 0)
+            choice->kinds[i].helper = NULL; /* no more processes: then here */
+    for (size_t i = 0; i < choice->count && rc == 0; i++)
+        if (!choice->kinds[i].forbidden)
+            rc = find_one(sensors, choice->kinds[i].source, choice->kinds[i].helper,
+                          choice->kinds[i].required, err);
+    sensors->states = calloc(sensors->n_slots + 1, sizeof(*sensors->states));
+    if (rc == 0 && !sensors->states)
+        rc = error_set_errno(err, -ENOMEM, "sensors");
+    for (size_t i = 0; i < choice->count; i++) {
+        if (rc < 0)
+            helper_stop(choice->kinds[i].helper);
+        else if (choice->kinds[i].helper && settle_helper(sensors, choice->kinds[i].helper) < 0)
+            rc = error_set_errno(err, -ENOMEM, "sensors");
+    }
+    return rc;
 }
 
 static int open_sources(struct sensors *sensors, struct error *err)
 {
     const char *list = sensors->options.list;
-    int rc = strcasecmp(list, "auto") == 0 ? open_auto(sensors, err)
-                                           : open_named(sensors, list, err);
+    struct choice choice = { 0 };
+    int rc = read_list(list, &choice, err);
 
-    if (rc == -ENOMEM)
-        return error_set_errno(err, rc, "sensors");
+    if (rc == 0)
+        rc = find_all(sensors, &choice, err);
     if (rc == 0 && sensors->n_slots == 0)
         return error_set(err, -ENODEV,
                          "no sensor can be used here: neither sys/class/powercap nor proc/stat "
                          "below SensorRoot; Sensors=%s",
                          list);
+    for (size_t i = 0; i < sensors->n_slots; i++)
+        if (rc == 0)
+            sensors->states[i].own.code = sensors->states[i].last.code = -EAGAIN;
     return rc;
 }
 
@@ -205,14 +356,13 @@ struct sensors *sensors_close(struct sensors *sensors)
 {
     if (!sensors)
         return NULL;
-    for (size_t i = 0; i < sensors->n_slots; i++)
-        close_slot(&sensors->slots[i]);
+    for (size_t i = 0; i < sensors->n_helpers; i++)
+        helper_stop(sensors->helpers[i]);
+    sensors_clear(sensors);
     if (sensors->options.root_fd >= 0)
         close(sensors->options.root_fd);
     busy_close(sensors->busy);
     free(sensors->busy_ns);
-    free(sensors->slots);
-    free(sensors->left_out);
     free(sensors);
     return NULL;
 }
@@ -235,11 +385,125 @@ size_t sensors_left_out(const struct sensors *sensors, const struct sensor_left_
     return sensors->n_left_out;
 }
 
-int sensors_read(struct sensors *sensors, size_t index, uint64_t *ret_raw_uj)
+const char *sensors_error_text(int code)
 {
-    struct sensor_slot *slot = &sensors->slots[index];
+    switch (-code) {
+    case EAGAIN:
+        return "not read yet";
+    case ETIMEDOUT:
+        return "no answer in time";
+    case ESTALE:
+        return "the counter stands still";
+    case ECHILD:
+        return "the process that reads it died and is started anew";
+    case EBADMSG:
+        return "what came is no reading";
+    default:
+        return strerror(-code);
+    }
+}
 
-    return slot->source->read(sensors, slot, ret_raw_uj);
+void sensors_ask(struct sensors *sensors, uint64_t now_ns)
+{
+    for (size_t i = 0; i < sensors->n_helpers; i++)
+        helper_ask(sensors->helpers[i], now_ns);
+}
+
+/* A counter that measures what draws power does not stand still: then it is no reading. */
+static void note_stuck(const struct sensor_slot *slot, struct sensor_state *state)
+{
+    struct sensor_reading *own = &state->own;
+
+    if (own->code < 0 || slot->counter.quality != QUALITY_MEASURED)
+        return;
+    if (state->moved_ns == 0 || own->raw_uj != state->raw_uj)
+        state->moved_ns = own->at_ns;
+    else if (own->at_ns - state->moved_ns >= SENSORS_STUCK_NS)
+        own->code = -ESTALE;
+    state->raw_uj = own->raw_uj;
+}
+
+/* The counters inside the module's: 0 and their sum, or the code of the first that has none. */
+static int sum_parts(const struct sensors *sensors, const struct sensor_slot *module,
+                     uint64_t *ret_sum_uj)
+{
+    uint64_t sum_uj = 0;
+
+    for (size_t i = 0; i < sensors->n_slots; i++) {
+        const struct sensor_slot *slot = &sensors->slots[i];
+
+        if ((slot->part != PART_PACKAGE && slot->part != PART_DRAM) ||
+            slot->counter.domain != module->package)
+            continue;
+        if (sensors->states[i].own.code < 0)
+            return sensors->states[i].own.code;
+        sum_uj += sensors->states[i].own.raw_uj;
+    }
+    *ret_sum_uj = sum_uj;
+    return 0;
+}
+
+/*
+ * What a module counted since the first look less what its parts did. The two are not read at quite
+ * one instant, so the highest value so far counts, and what it is ahead is made up later: never
+ * negative, and exact in the long run. When either begins anew so does the difference, at 0, which
+ * the ledger takes for the reset that it is.
+ */
+static void take_difference(struct sensor_difference *d, uint64_t parts_uj, uint64_t *raw_uj)
+{
+    uint64_t whole_uj = *raw_uj, grown_uj, inside_uj;
+
+    if (!d->has_base || whole_uj < d->last_whole_uj || parts_uj < d->last_parts_uj)
+        *d = (struct sensor_difference){ .has_base = true, .whole_base_uj = whole_uj,
+                                         .parts_base_uj = parts_uj };
+    d->last_whole_uj = whole_uj;
+    d->last_parts_uj = parts_uj;
+    grown_uj = whole_uj - d->whole_base_uj;
+    inside_uj = parts_uj - d->parts_base_uj;
+    if (grown_uj > inside_uj && grown_uj - inside_uj > d->value_uj)
+        d->value_uj = grown_uj - inside_uj;
+    *raw_uj = d->value_uj;
+}
+
+static void finish_reading(struct sensors *sensors, size_t index)
+{
+    struct sensor_state *state = &sensors->states[index];
+    const struct sensor_slot *slot = &sensors->slots[index];
+    uint64_t parts_uj;
+    int rc;
+
+    state->last = state->own;
+    if (slot->part != PART_MODULE || state->last.code < 0)
+        return;
+    rc = sum_parts(sensors, slot, &parts_uj);
+    if (rc < 0)
+        state->last.code = rc;
+    else if (slot->counter.fresh)
+        take_difference(&state->difference, parts_uj, &state->last.raw_uj);
+}
+
+void sensors_take(struct sensors *sensors, uint64_t now_ns, uint64_t until_ns)
+{
+    for (size_t i = 0; i < sensors->n_slots; i++) {
+        struct sensor_slot *slot = &sensors->slots[i];
+        struct sensor_reading *own = &sensors->states[i].own;
+
+        if (sensors->states[i].helper)
+            continue;
+        own->code = slot->source->read(sensors, slot, &own->raw_uj);
+        own->at_ns = now_ns;
+    }
+    for (size_t i = 0; i < sensors->n_helpers; i++)
+        helper_take(sensors->helpers[i], sensors, until_ns);
+    for (size_t i = 0; i < sensors->n_slots; i++)
+        note_stuck(&sensors->slots[i], &sensors->states[i]);
+    for (size_t i = 0; i < sensors->n_slots; i++)
+        finish_reading(sensors, i);
+}
+
+const struct sensor_reading *sensors_reading(const struct sensors *sensors, size_t index)
+{
+    return &sensors->states[index].last;
 }
 
 int sensors_read_busy(struct sensors *sensors, uint64_t *ret_busy_ns)

@@ -1,45 +1,93 @@
 /*
  * source.h - what a kind of sensor implements, and what sensors.c gives it; for plugin/sensors only
  *
- * To add one: a file with a const struct sensor_source, and an entry in sources[] of sensors.c.
+ * To add one: a file with a const struct sensor_source, an entry in sources[] of sensors.c and rows
+ * in rules.c. docs/adding-a-sensor.md is the guide.
+ *
+ * With sensor_options.apart a source runs in a process of its own (helper.h): find() and read() may
+ * then block, crash or load what they like, and nobody waits for them for long. They are called in
+ * one process, one after the other, and never see the meter's.
  */
 #ifndef CARBON_SENSORS_SOURCE_H
 #define CARBON_SENSORS_SOURCE_H
 
+#include <stdbool.h>
+
 #include "sensors/busy.h"
+#include "sensors/gauge.h"
+#include "sensors/rules.h"
 #include "sensors/sensors.h"
 
 struct sensor_source;
+struct helper;
 
-/* One counter in use, with what its source needs to read it. */
+/*
+ * One counter, with what its source needs to read it. Plain data: in the meter it is a copy of what
+ * the source's process found, of which `counter`, `part` and `package` alone mean something there.
+ */
 struct sensor_slot {
     struct sensor_counter counter;
     const struct sensor_source *source;
-    int fd;            /* open file, or -1 */
+    enum sensor_part part;
+    unsigned package;  /* PART_MODULE: the package that its counter contains */
+    /* the source's own */
+    int fd;            /* open file, closed with the slot; -1: none */
     uint64_t retry_ns; /* while it is -1: not to be looked for before this CLOCK_BOOTTIME */
-    char name[32];     /* powercap: the zone's name, to know it again */
-    uint64_t full_uw;  /* modelled: power of its package at full load */
+    char name[128];    /* powercap: the zone's name; others: a path or an id to find it again */
+    uint64_t full_uw;  /* modelled: power at full load */
+    struct gauge gauge;
+    uint32_t share, shares; /* it counts share / shares of what is read; 0 shares: all of it */
+    void *device;      /* its library's handle */
+    uint64_t scratch[4];
 };
 
 struct sensor_source {
-    const char *name; /* as in carbon.conf's Sensors */
+    const char *name; /* as in carbon.conf's Sensors; "powercap" */
+    bool in_process;  /* reads nothing that could block: never apart */
     /*
-     * Offer every counter with sensors_offer() and every one that cannot be used with
-     * sensors_leave_out(). Returns how many were offered, or a negative errno: -ENODEV with the
-     * remedy in err when there is nothing of this kind, others when something is wrong.
+     * Offer every counter with sensors_offer() and every thing that cannot be read at all with
+     * sensors_leave_out(). What would count twice is offered too: rules.c decides. Returns how many
+     * were offered, or a negative errno: -ENODEV with the remedy in err when there is nothing of
+     * this kind, others when something is wrong.
      */
     int (*find)(struct sensors *sensors, struct error *err);
+    /*
+     * Read now: the cumulative raw value, or a negative errno (-ENODEV: it is gone, and looked for
+     * again by later calls; -EBADMSG: what came is no reading), *ret_raw_uj then untouched.
+     */
     int (*read)(struct sensors *sensors, struct sensor_slot *slot, uint64_t *ret_raw_uj);
+    void (*close)(struct sensor_slot *slot); /* of what find() opened besides fd; may be NULL */
 };
 
 extern const struct sensor_source powercap_source, modelled_source;
 
+/* A counter of a module less those that it contains (source.h's PART_MODULE, sensors.c). */
+struct sensor_difference {
+    bool has_base;
+    uint64_t whole_base_uj, parts_base_uj, last_parts_uj, last_whole_uj, value_uj;
+};
+
+/* What sensors.c knows of a counter in use beside its slot. */
+struct sensor_state {
+    struct helper *helper; /* where it is read, or NULL: in this process */
+    struct sensor_reading own;  /* as its source said … */
+    struct sensor_reading last; /* … and as it is handed out */
+    uint64_t raw_uj, moved_ns;  /* its source's last value, and when it came; 0: not read yet */
+    struct sensor_difference difference;
+};
+
+#define SOURCES_MAX 16
+
 struct sensors {
     struct sensor_options options; /* root_fd is our own duplicate */
-    struct sensor_slot *slots;
+    struct sensor_slot *slots;     /* those in use, in the order of preference */
+    struct sensor_state *states;   /* [n_slots], made when all are known */
     size_t n_slots;
     struct sensor_left_out *left_out;
     size_t n_left_out;
+    struct helper *helpers[SOURCES_MAX];
+    size_t n_helpers;
+    bool raw_list; /* a helper's own list: nothing is decided here, all that is offered is kept */
     struct busy *busy;
     int busy_rc;       /* of the last busy_read() */
     uint64_t *busy_ns; /* [n_packages], as of the last good one */
@@ -50,12 +98,20 @@ const struct sensor_source *sensors_counted_by(const struct sensors *sensors,
                                                const struct sensor_slot *slot);
 
 /*
- * Put a counter to use; the slot's fd is taken over (closed on failure). A component of a domain
- * that an earlier source counts is left out instead: nothing is counted twice. 0 or -ENOMEM.
+ * Offer a counter: `counter` (but for sensor and component), source, part and the source's own are
+ * set. The slot's fd is taken over (closed on failure). rules.c says as what it counts; one whose
+ * component an earlier source counts in that domain is left out: nothing is counted twice. 0 or
+ * -ENOMEM.
  */
 MUST_CHECK int sensors_offer(struct sensors *sensors, const struct sensor_slot *slot);
 
 /* 0 or -ENOMEM. reason is copied, cut to its room. */
 MUST_CHECK int sensors_leave_out(struct sensors *sensors, const char *source, const char *reason);
+
+/* value x share / shares of a slot that is one of several parts of a counter, rounded down. */
+uint64_t sensors_share(const struct sensor_slot *slot, uint64_t value_uj);
+
+/* Free slots and lists, leaving *sensors empty; helpers must be gone. */
+void sensors_clear(struct sensors *sensors);
 
 #endif

@@ -19,7 +19,7 @@
 #define DRAM_MAX_UW UINT64_C(300000000)
 #define FED_MAX_UW UINT64_C(2000000000)
 
-_Static_assert(sizeof(((struct sensor_slot *)0)->name) ==
+_Static_assert(sizeof(((struct sensor_slot *)0)->name) >=
                    sizeof(((struct powercap_zone *)0)->name), "one is copied to the other");
 
 #define CONSTRAINTS 4 /* long term, short term, peak power; one to spare */
@@ -71,7 +71,7 @@ static int offer_zone(struct sensors *sensors, const struct powercap_zone *zone,
         slot.fd = -1;
     memcpy(slot.counter.source, zone->zone, sizeof(zone->zone));
     memcpy(slot.name, zone->name, sizeof(zone->name));
-    slot.counter.component = zone->use == POWERCAP_DRAM ? COMPONENT_MEMORY : COMPONENT_CPU;
+    slot.part = zone->use == POWERCAP_DRAM ? PART_DRAM : PART_PACKAGE;
     slot.counter.quality = QUALITY_MEASURED;
     slot.counter.domain = (unsigned)domain;
     slot.counter.range_uj = zone->range_uj;
@@ -79,11 +79,30 @@ static int offer_zone(struct sensors *sensors, const struct powercap_zone *zone,
     return sensors_offer(sensors, &slot);
 }
 
+/* What never counts is offered all the same: rules.c says why. */
+static int offer_contained(struct sensors *sensors, const struct powercap_zone *zone,
+                           enum sensor_part part)
+{
+    struct sensor_slot slot = { .source = &powercap_source, .part = part, .fd = -1 };
+
+    memcpy(slot.counter.source, zone->zone, sizeof(zone->zone));
+    return sensors_offer(sensors, &slot);
+}
+
 /* 1 when the zone was offered, 0 when it is left out. */
 static int take_zone(struct sensors *sensors, const struct powercap_zone *zone)
 {
+    static const struct {
+        const char *name;
+        enum sensor_part part;
+    } contained[] = {
+        { "psys", PART_PLATFORM }, { "core", PART_CORES }, { "uncore", PART_GRAPHICS },
+    };
     int domain, rc;
 
+    for (size_t i = 0; i < sizeof(contained) / sizeof(contained[0]) && !zone->repeats; i++)
+        if (strcmp(zone->name, contained[i].name) == 0)
+            return offer_contained(sensors, zone, contained[i].part);
     if (zone->use == POWERCAP_LEFT_OUT)
         return sensors_leave_out(sensors, zone->zone, zone->reason);
     domain = find_domain(sensors->options.topology, zone->package_os);

@@ -1,0 +1,51 @@
+/*
+ * helper.h - a process of its own for a source whose readings may hang, crash or bring a library
+ *
+ * The helper finds its source's counters and then reads all that are in use each time it is asked.
+ * Its parent never waits for it beyond what it chooses to. One that leaves a question unanswered
+ * for HELPER_DEADLINE_NS is killed and started anew, after a pause that doubles up to
+ * HELPER_PAUSE_MAX_NS while that does not help; so is one that died. It ends with its parent.
+ *
+ * What a helper holds: its end of a socket, the root directory, standard error. No lock, no spool.
+ */
+#ifndef CARBON_SENSORS_HELPER_H
+#define CARBON_SENSORS_HELPER_H
+
+#include "sensors/source.h"
+
+#define HELPER_FIND_NS (30 * NS_PER_S)     /* a driver may have to start eight GPUs first */
+#define HELPER_DEADLINE_NS (15 * NS_PER_S) /* three times what the slowest controllers take */
+#define HELPER_PAUSE_NS (5 * NS_PER_S)
+#define HELPER_PAUSE_MAX_NS (300 * NS_PER_S)
+
+struct helper;
+
+/* Start finding. options must live on. 0, -ENOMEM or fork()'s errno. */
+MUST_CHECK int helper_start(const struct sensor_source *source,
+                            const struct sensor_options *options, struct helper **ret_helper);
+
+/*
+ * Wait for what it finds, HELPER_FIND_NS from its start, and offer that to `sensors`: as
+ * sensor_source.find(), with -ETIMEDOUT and -ECHILD (it died) besides.
+ */
+MUST_CHECK int helper_find(struct helper *helper, struct sensors *sensors, struct error *err);
+
+/* Which slots of `sensors` are its: sets their states' helper. 0 or -ENOMEM. */
+MUST_CHECK int helper_adopt(struct helper *helper, struct sensors *sensors);
+
+/* Ask for a reading of every counter in use, unless it has not answered the last time. */
+void helper_ask(struct helper *helper, uint64_t now_ns);
+
+/*
+ * Take what it has answered by until_ns (CLOCK_BOOTTIME) into the states' `own`. A counter that it
+ * said nothing of since the last call has -ETIMEDOUT there, or -ECHILD while there is no helper.
+ * One that was late already is not waited for.
+ */
+void helper_take(struct helper *helper, struct sensors *sensors, uint64_t until_ns);
+
+/* Stop and reap it; one that cannot be killed is left to init. Takes NULL, returns NULL. */
+struct helper *helper_stop(struct helper *helper);
+
+const struct sensor_source *helper_source(const struct helper *helper);
+
+#endif
