@@ -25,6 +25,10 @@
  *                                       (HWLOC_COMPONENTS=-x86)
  *   proc/stat                           busy CPU time as user ticks (USER_HZ 100)
  *   proc/cpuinfo, proc/meminfo, proc/sys/kernel/random/boot_id
+ *   fake/nvml/gpuN/                     --gpus: what the fake libnvidia-ml.so.1 answers with
+ *                                       (FAKE_NVML_DIR); energy_mj refreshed every 20 ms
+ *   proc/driver/nvidia/version          --gpus
+ *   sys/cray/pm_counters/               --node-meter: energy, to 1 J every 100 ms
  *   ctl                                 control commands in, state out
  *
  * READINGS are computed at the moment of the read from CLOCK_BOOTTIME:
@@ -34,7 +38,7 @@
  * CONTROL: lines written to ctl, `echo power package-0 120.5 > MOUNTPOINT/ctl`.
  * All lines of one write happen at the same instant. A line that is refused
  * makes the write fail with EINVAL; reading ctl says why, and shows every domain.
- * DOMAIN is a shell pattern over package-N, dram-N, core-N, uncore-N, psys
+ * DOMAIN is a shell pattern over package-N, dram-N, core-N, uncore-N, psys, gpu-N, node
  * ('*', 'package-*'). READINGS limits a fault to so many readings.
  *   power DOMAIN WATTS               from now on (decimals to 0.000001)
  *   fail DOMAIN ERRNO [READINGS]     reads give EIO, ENODATA, ...; default: until ok
@@ -100,6 +104,8 @@ enum option_code {
     OPTION_COMMAND,
     OPTION_NOISE,
     OPTION_SEED,
+    OPTION_GPUS,
+    OPTION_NODE_METER,
     OPTION_NO_RAPL,
     OPTION_NO_DRAM,
     OPTION_CORE,
@@ -131,6 +137,8 @@ static const struct {
       "LINE  a control command at start; repeatable" },
     { "noise", optional_argument, OPTION_NOISE, "[=PERCENT]  vary powers every 50 ms (10)" },
     { "seed", required_argument, OPTION_SEED, "N  of the noise (1)" },
+    { "gpus", required_argument, OPTION_GPUS, "N  NVIDIA GPUs, for the fake libnvidia-ml (0)" },
+    { "node-meter", no_argument, OPTION_NODE_METER, "Cray's pm_counters, of the whole node" },
     { "no-rapl", no_argument, OPTION_NO_RAPL, "no powercap at all" },
     { "no-dram", no_argument, OPTION_NO_DRAM, "no dram subzones, as on AMD" },
     { "core", no_argument, OPTION_CORE, "core subzones" },
@@ -238,6 +246,10 @@ static int apply_option(struct setup *setup, enum option_code code, const char *
         return parse_noise(text, &options->noise_ppm);
     case OPTION_SEED:
         return parse_count(text, UINT64_MAX, &options->seed);
+    case OPTION_GPUS:
+        return parse_unsigned(text, 16, &options->gpus);
+    case OPTION_NODE_METER:
+        return set_flag(&options->node_meter, true);
     case OPTION_NO_RAPL:
         return set_flag(&options->rapl, false);
     case OPTION_NO_DRAM:

@@ -38,6 +38,8 @@ struct options {
     uint64_t dram_range_uj;
     uint64_t noise_ppm;             /* 0: power changes only by command */
     uint64_t seed;
+    unsigned int gpus;
+    bool node_meter;
     bool rapl;
     bool dram;
     bool core;
@@ -73,7 +75,7 @@ enum fault {
 #define FAULT_FOREVER UINT64_MAX
 
 struct domain {
-    char name[NAME_SIZE];           /* package-0, dram-0, core-0, uncore-0, psys */
+    char name[NAME_SIZE];           /* package-0, dram-0, core-0, uncore-0, psys, gpu-0, node */
     struct integral true_fj;
     uint64_t nominal_uw;            /* what was asked for; noise varies around it */
     uint64_t range_uj;
@@ -166,8 +168,14 @@ void domain_set_counter(struct domain *domain, uint64_t counter_uj, uint64_t now
 /* Has it, or the package that it is part of, vanished? */
 bool domain_is_gone(const struct machine *machine, int domain);
 
-/* node_show: one reading of energy_uj of domain `arg`, faults included. */
+/* node_show: one reading of domain `arg`, faults included: RAPL's energy_uj, NVML's mJ (refreshed
+   every 20 ms) and mW, and a line of Cray's pm_counters, "N J ts us". */
 int show_energy(struct machine *machine, int arg, uint64_t now_ns, FILE *out);
+int show_energy_mj(struct machine *machine, int arg, uint64_t now_ns, FILE *out);
+int show_power_mw(struct machine *machine, int arg, uint64_t now_ns, FILE *out);
+int show_pm_energy(struct machine *machine, int arg, uint64_t now_ns, FILE *out);
+/* node_show: pm_counters' freshness, which moves ten times a second. */
+int show_pm_freshness(struct machine *machine, int arg, uint64_t now_ns, FILE *out);
 
 /* node_show: /proc/stat. */
 int show_proc_stat(struct machine *machine, int arg, uint64_t now_ns, FILE *out);

@@ -23,7 +23,12 @@
 #define DEFAULT_CORE_UW UINT64_C(30000000)
 #define DEFAULT_UNCORE_UW UINT64_C(5000000)
 #define DEFAULT_REST_UW UINT64_C(40000000)
+#define DEFAULT_GPU_UW UINT64_C(60000000)
 
+#define NVML_REFRESH_NS UINT64_C(20000000)
+#define PM_REFRESH_NS UINT64_C(100000000)
+
+#define NO_RANGE_UJ (UINT64_C(1) << 62) /* wraps in no lifetime */
 #define NS_PER_TICK (NS_PER_S / 100) /* USER_HZ */
 
 static uint64_t clock_ns(clockid_t clock)
@@ -93,21 +98,23 @@ static int add_domain(struct machine *machine, const char *kind, int number, uin
     domain->parent = parent;
     domain->range_uj = strcmp(kind, "dram") == 0 ? machine->options.dram_range_uj
                                                  : machine->options.range_uj;
+    if (strcmp(kind, "gpu") == 0 || strcmp(kind, "node") == 0)
+        domain->range_uj = NO_RANGE_UJ;
     /* Real counters are never found at zero, and no two alike. */
     domain->offset_uj = (UINT64_C(12345678901) * (uint64_t)(index + 1)) % domain->range_uj;
     return index;
 }
 
-static void add_domains(struct machine *machine, uint64_t now_ns)
+static uint64_t add_sockets(struct machine *machine, uint64_t now_ns)
 {
     const struct options *options = &machine->options;
-    uint64_t psys_uw = DEFAULT_REST_UW;
+    uint64_t sum_uw = 0;
 
     for (unsigned int i = 0; i < options->sockets; i++) {
         int socket = (int)i;
         int package = add_domain(machine, "package", socket, DEFAULT_PACKAGE_UW, -1, now_ns);
 
-        psys_uw += DEFAULT_PACKAGE_UW + DEFAULT_DRAM_UW;
+        sum_uw += DEFAULT_PACKAGE_UW + DEFAULT_DRAM_UW;
         if (options->core)
             add_domain(machine, "core", socket, DEFAULT_CORE_UW, package, now_ns);
         if (options->uncore)
@@ -115,8 +122,22 @@ static void add_domains(struct machine *machine, uint64_t now_ns)
         if (options->dram)
             add_domain(machine, "dram", socket, DEFAULT_DRAM_UW, package, now_ns);
     }
-    if (options->psys)
-        add_domain(machine, "psys", -1, psys_uw, -1, now_ns);
+    return sum_uw;
+}
+
+static void add_domains(struct machine *machine, uint64_t now_ns)
+{
+    const struct options *options = &machine->options;
+    uint64_t sum_uw = DEFAULT_REST_UW;
+
+    if (options->rapl)
+        sum_uw += add_sockets(machine, now_ns);
+    if (options->rapl && options->psys)
+        add_domain(machine, "psys", -1, sum_uw, -1, now_ns);
+    for (unsigned int i = 0; i < options->gpus; i++, sum_uw += DEFAULT_GPU_UW)
+        add_domain(machine, "gpu", (int)i, DEFAULT_GPU_UW, -1, now_ns);
+    if (options->node_meter)
+        add_domain(machine, "node", -1, sum_uw, -1, now_ns);
 }
 
 static void add_cpus(struct machine *machine, uint64_t now_ns)
@@ -137,7 +158,7 @@ static void add_cpus(struct machine *machine, uint64_t now_ns)
 int model_init(struct machine *machine, uint64_t now_ns)
 {
     const struct options *options = &machine->options;
-    size_t most_domains = (size_t)options->sockets * 4 + 1;
+    size_t most_domains = (size_t)options->sockets * 4 + options->gpus + 2;
 
     machine->cpu_count = (int)(options->sockets * options->cores * options->threads);
     machine->domains = calloc(most_domains, sizeof(*machine->domains));
@@ -145,8 +166,7 @@ int model_init(struct machine *machine, uint64_t now_ns)
     if (!machine->domains || !machine->cpus)
         return -ENOMEM;
     add_cpus(machine, now_ns);
-    if (options->rapl)
-        add_domains(machine, now_ns);
+    add_domains(machine, now_ns);
     machine->random_state = options->seed;
     machine->boot_ns = now_ns;
     make_boot_id(machine->boot_id);
@@ -246,24 +266,27 @@ static enum fault take_fault(struct domain *domain)
     return fault;
 }
 
-int show_energy(struct machine *machine, int arg, uint64_t now_ns, FILE *out)
+/* One reading in uJ as of at_ns: 1 when there is one, 0 when `out` has what stands for it, or an
+   errno. */
+static int take_reading(struct machine *machine, int arg, uint64_t at_ns, FILE *out,
+                        uint64_t *ret_uj)
 {
     struct domain *domain = &machine->domains[arg];
-    uint64_t shown_uj = domain_counter_uj(domain, now_ns);
 
     if (machine->is_log_broken)
         return -EIO;
     if (domain_is_gone(machine, arg))
         return -ENODEV;         /* what kernfs says on a descriptor kept open */
     domain->reading_count++;
+    *ret_uj = domain_counter_uj(domain, at_ns);
     switch (take_fault(domain)) {
     case FAULT_FAIL:
         return -(int)domain->fault_value;
     case FAULT_SPIKE:
-        shown_uj *= domain->fault_value;
+        *ret_uj *= domain->fault_value;
         break;
     case FAULT_STUCK:
-        shown_uj = domain->fault_value;
+        *ret_uj = domain->fault_value;
         break;
     case FAULT_GARBAGE:
         fprintf(out, "%s\n", domain->fault_text);
@@ -274,7 +297,52 @@ int show_energy(struct machine *machine, int arg, uint64_t now_ns, FILE *out)
     case FAULT_VANISH:
         break;
     }
-    fprintf(out, "%" PRIu64 "\n", shown_uj);
+    return 1;
+}
+
+int show_energy(struct machine *machine, int arg, uint64_t now_ns, FILE *out)
+{
+    uint64_t uj;
+    int rc = take_reading(machine, arg, now_ns, out, &uj);
+
+    if (rc == 1)
+        fprintf(out, "%" PRIu64 "\n", uj);
+    return rc < 0 ? rc : 0;
+}
+
+int show_energy_mj(struct machine *machine, int arg, uint64_t now_ns, FILE *out)
+{
+    uint64_t uj;
+    int rc = take_reading(machine, arg, now_ns - now_ns % NVML_REFRESH_NS, out, &uj);
+
+    if (rc == 1)
+        fprintf(out, "%" PRIu64 "\n", uj / 1000);
+    return rc < 0 ? rc : 0;
+}
+
+int show_power_mw(struct machine *machine, int arg, uint64_t now_ns, FILE *out)
+{
+    (void)now_ns;
+    if (domain_is_gone(machine, arg))
+        return -ENODEV;
+    fprintf(out, "%" PRIu64 "\n", machine->domains[arg].true_fj.rate / 1000);
+    return 0;
+}
+
+int show_pm_energy(struct machine *machine, int arg, uint64_t now_ns, FILE *out)
+{
+    uint64_t at_ns = now_ns - now_ns % PM_REFRESH_NS, uj;
+    int rc = take_reading(machine, arg, at_ns, out, &uj);
+
+    if (rc == 1)
+        fprintf(out, "%" PRIu64 " J %" PRIu64 " us\n", uj / 1000000, at_ns / 1000);
+    return rc < 0 ? rc : 0;
+}
+
+int show_pm_freshness(struct machine *machine, int arg, uint64_t now_ns, FILE *out)
+{
+    (void)machine, (void)arg;
+    fprintf(out, "%" PRIu64 "\n", now_ns / PM_REFRESH_NS);
     return 0;
 }
 

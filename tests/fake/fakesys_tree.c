@@ -203,6 +203,16 @@ static int domain_named(const struct machine *machine, const char *kind, unsigne
     return -1;
 }
 
+/* The one domain of a name without a number. */
+static int domain_alone(const struct machine *machine, const char *name)
+{
+    int i = machine->domain_count - 1;
+
+    while (i > 0 && strcmp(machine->domains[i].name, name) != 0)
+        i--;
+    return i;
+}
+
 /*
  * max_energy_range_uj of a counter that wraps at range_uj. Linux multiplies a 32-bit register by a
  * unit of whole nanojoules and rounds down, so that the file says what the register's largest value
@@ -333,7 +343,7 @@ static void add_powercap(struct builder *builder)
         number += options->dies;
     }
     if (options->psys)
-        add_zone(builder, "intel-rapl", number, "psys", builder->machine->domain_count - 1);
+        add_zone(builder, "intel-rapl", number, "psys", domain_alone(builder->machine, "psys"));
     if (!options->mmio)
         return;
     add_control_type(builder, "intel-rapl-mmio");
@@ -556,6 +566,45 @@ static void add_proc(struct builder *builder)
              "MemTotal:     %13" PRIu64 " kB\nMemFree:      %13" PRIu64 " kB\n", kib, kib);
 }
 
+/* --- GPUs and the node's meter ------------------------------------------------------------- */
+
+/* What the fake libnvidia-ml.so.1 answers with (fake_nvml.c), and what shows that there is one. */
+static void add_gpus(struct builder *builder)
+{
+    int driver = add_directory(builder, 0, "proc/driver/nvidia");
+
+    add_file(builder, driver, "version", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15\n");
+    for (unsigned int i = 0; i < options_of(builder)->gpus; i++) {
+        int domain = domain_named(builder->machine, "gpu", i);
+        int gpu = add_directory(builder, 0, "fake/nvml/gpu%u", i), node;
+
+        builder->domain = domain;
+        node = add_shown(builder, gpu, "energy_mj", 0444, show_energy_mj, domain);
+        if (node > 0)
+            builder->machine->nodes[node].is_reading = true;
+        add_shown(builder, gpu, "power_mw", 0444, show_power_mw, domain);
+        builder->domain = -1;
+        add_file(builder, gpu, "uuid", "GPU-%08x-0000-4000-8000-000000000000\n", 0xa100 + i);
+        add_file(builder, gpu, "name", "NVIDIA A100-SXM4-40GB\n");
+        add_file(builder, gpu, "bus_id", "00000000:%02X:00.0\n", 0x10 + i * 8);
+        add_file(builder, gpu, "minor", "%u\n", i);
+        add_file(builder, gpu, "power_limit_mw", "400000\n");
+    }
+}
+
+static void add_node_meter(struct builder *builder)
+{
+    int counters = add_directory(builder, 0, "sys/cray/pm_counters");
+    int domain = domain_alone(builder->machine, "node"), node;
+
+    node = add_shown(builder, counters, "energy", 0444, show_pm_energy, domain);
+    if (node > 0)
+        builder->machine->nodes[node].is_reading = true;
+    add_shown(builder, counters, "freshness", 0444, show_pm_freshness, 0);
+    add_file(builder, counters, "generation", "1\n");
+    add_file(builder, counters, "version", "2\n");
+}
+
 /* --- the whole ------------------------------------------------------------ */
 
 int tree_build(struct machine *machine)
@@ -571,6 +620,10 @@ int tree_build(struct machine *machine)
     add_proc(&builder);
     if (machine->options.rapl)
         add_powercap(&builder);
+    if (machine->options.gpus)
+        add_gpus(&builder);
+    if (machine->options.node_meter)
+        add_node_meter(&builder);
     control = add_shown(&builder, 0, "ctl", 0600, show_control, 0);
     if (control > 0)
         machine->nodes[control].is_control = true;
