@@ -3,5 +3,6 @@ EXTRA_DIST += \
 	tests/slurm/array.bats \
 	tests/slurm/energy.bats \
 	tests/slurm/faults.bats \
+	tests/slurm/gpu.bats \
 	tests/slurm/helper.bash \
 	tests/slurm/marks.bats

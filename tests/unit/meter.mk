@@ -26,6 +26,12 @@ tests_unit_test_meterd_CFLAGS = $(unit_cflags)
 tests_unit_test_meterd_LDADD = $(meter_unit_ldadd)
 EXTRA_tests_unit_test_meterd_DEPENDENCIES = carbon-meterd$(EXEEXT)
 
+check_PROGRAMS += tests/unit/test_floors
+TESTS += tests/unit/test_floors
+tests_unit_test_floors_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_floors_CFLAGS = $(unit_cflags)
+tests_unit_test_floors_LDADD = $(meter_unit_ldadd)
+
 # what the meter writes
 check_PROGRAMS += tests/unit/test_batch_format
 TESTS += tests/unit/test_batch_format
