@@ -487,6 +487,11 @@ int ledger_step_end(struct ledger *ledger, uint64_t ref, uint32_t step_id, uint6
 
 /* --- closing --------------------------------------------------------------------------------- */
 
+uint64_t ledger_excess_uj(const struct ledger *ledger, size_t counter)
+{
+    return ledger->counters[counter].debt_uj;
+}
+
 bool ledger_gpu_is_held(const struct ledger *ledger, uint32_t device)
 {
     for (size_t i = 0; i < ledger->n_jobs; i++)

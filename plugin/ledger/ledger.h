@@ -133,6 +133,9 @@ MUST_CHECK int ledger_step_end(struct ledger *ledger, uint64_t ref, uint32_t ste
 
 uint64_t ledger_begin(const struct ledger *ledger); /* of the open window */
 
+/* By how much the parts of a node meter have counted more than it did, so far: rule 4's debt. */
+uint64_t ledger_excess_uj(const struct ledger *ledger, size_t counter);
+
 /* Whether a job that is open now holds the device. */
 bool ledger_gpu_is_held(const struct ledger *ledger, uint32_t device);
 

@@ -36,6 +36,10 @@
 #define FULL_EVERY 4 /* T1 */
 /* What a tick waits for sensors that read apart; they answer within 1 ms when all is well. */
 #define ANSWER_NS (NS_PER_S / 20)
+/* A node meter that is behind its parts by this much time of its own power is inconsistent: what
+   lags or is averaged comes even within some seconds. */
+#define EXCESS_S 60
+#define EXCESS_LEAST_UJ UINT64_C(1000000000)
 /* One that is late for longer than this is told in the log. */
 #define LATE_NS (20 * NS_PER_S)
 /* An error that goes on is told again this often. */
@@ -406,6 +410,29 @@ static int take_batch(struct meter *meter, struct error *err)
                      "batch", batch->head.seq, why.text);
 }
 
+/* A node meter below the sum of its parts: `other` is then 0, never negative, and that is told. */
+static void check_node_meters(struct meter *meter)
+{
+    for (size_t i = 0; i < meter->n_counters; i++) {
+        struct meter_counter *at = &meter->counters[i];
+        bool was_below = at->below_parts;
+
+        if (at->counter->component != COMPONENT_OTHER)
+            continue;
+        at->excess_uj = ledger_excess_uj(meter->ledger, i);
+        at->below_parts = at->excess_uj > EXCESS_LEAST_UJ &&
+                          at->excess_uj / EXCESS_S > at->power_uw;
+        if (at->below_parts && !was_below)
+            log_line(LOG_LEVEL_WARNING, "the node's meter %s has counted %" PRIu64 " J less than "
+                     "the sum of its parts: one of them is wrong, and no energy is booked as "
+                     "`other` until it has caught up; see `carbonctl sensors`", at->counter->source,
+                     at->excess_uj / 1000000);
+        else if (was_below && !at->below_parts)
+            log_line(LOG_LEVEL_NOTICE, "the node's meter %s agrees with its parts again",
+                     at->counter->source);
+    }
+}
+
 /* Write `unwritten`; only then its marks go. The list of marks was made when it was sealed. */
 static int write_batch(struct meter *meter, struct error *err)
 {
@@ -430,6 +457,7 @@ int meter_seal(struct meter *meter, int64_t wall_ns, struct error *err)
     if (!meter->has_unwritten) {
         if (meter->failed || ledger_begin(meter->ledger) <= meter->sealed_to_ns)
             return 0;
+        check_node_meters(meter);
         rc = take_batch(meter, &why);
     }
     if (rc == 0)

@@ -87,6 +87,8 @@ static void add_counter(struct buf *buf, const struct meter *meter, size_t index
     if (meter_floor(meter, index, &floor_uw, &learned))
         buf_printf(buf, " floor_w=%" PRIu64 ".%03" PRIu64 " floor=%s", floor_uw / 1000000,
                    floor_uw / 1000 % 1000, learned ? "learned" : "known");
+    if (at->below_parts)
+        buf_printf(buf, " below_its_parts_j=%" PRIu64, at->excess_uj / 1000000);
     if (at->code)
         buf_printf(buf, " error=\"%s\"", sensors_error_text(at->code));
     buf_printf(buf, "\n");
