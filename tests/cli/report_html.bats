@@ -37,9 +37,11 @@ need_browser() {
     skip "no chromium: scripts/deps test installs it"
 }
 
+# It asks nothing of any network: where there is none it would wait for its own services.
 browse() { # ARGUMENT...: what it logs goes to $dir/log
     timeout 300 "$browser" --headless=new --no-sandbox --disable-gpu --hide-scrollbars \
         --disable-dev-shm-usage --no-first-run --allow-file-access-from-files \
+        --disable-background-networking --disable-component-update --disable-sync --disable-quic \
         --user-data-dir="$dir/profile" --virtual-time-budget=60000 --enable-logging=stderr "$@" \
         2>"$dir/log"
 }
