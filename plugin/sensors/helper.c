@@ -175,7 +175,7 @@ static void __attribute__((noreturn)) run_helper(const struct helper *helper, pi
 
 /* --- starting and ending --------------------------------------------------------------------- */
 
-static int start(struct helper *helper)
+static int start(struct helper *helper, uint64_t now_ns)
 {
     pid_t parent = getpid();
     int fds[2], rc = 0;
@@ -192,7 +192,7 @@ static int start(struct helper *helper)
     } else {
         helper->fd = fds[0];
         helper->life = FINDING;
-        helper->since_ns = clock_boottime_ns();
+        helper->since_ns = now_ns;
         helper->asked = helper->late = false;
         sensors_clear(&helper->found);
         helper->found.raw_list = true;
@@ -213,7 +213,7 @@ int helper_start(const struct sensor_source *source, const struct sensor_options
     helper->options = options;
     helper->pause_ns = HELPER_PAUSE_NS;
     helper->fd = -1;
-    rc = start(helper);
+    rc = start(helper, clock_boottime_ns());
     if (rc < 0)
         free(helper);
     else
@@ -277,7 +277,8 @@ static int note_found(struct helper *helper, const struct message *message)
                                  message->left_out.reason);
     if (message->type == FOUND) {
         slot = message->slot;
-        slot.fd = -1; /* the helper's */
+        slot.fd = -1; /* the helper's, as all that its source has opened */
+        slot.elsewhere = true;
         return sensors_offer(&helper->found, &slot);
     }
     helper->found_rc = message->end.rc;
@@ -323,10 +324,10 @@ static void wait_until(const struct helper *helper, uint64_t until_ns)
     (void)ppoll(&fd, 1, &span, NULL);
 }
 
-int helper_find(struct helper *helper, struct sensors *sensors, struct error *err)
+int helper_find(struct helper *helper, struct sensors *sensors, uint64_t until_ns,
+                struct error *err)
 {
     static struct message message;
-    uint64_t until_ns = helper->since_ns + HELPER_FIND_NS;
     int rc = 0;
 
     while (helper->life == FINDING && rc >= 0) {
@@ -395,7 +396,7 @@ void helper_ask(struct helper *helper, uint64_t now_ns)
     const struct message question = { .type = READ };
 
     reap(helper, now_ns);
-    if (helper->life == DEAD && now_ns >= helper->since_ns && start(helper) < 0)
+    if (helper->life == DEAD && now_ns >= helper->since_ns && start(helper, now_ns) < 0)
         helper->since_ns = now_ns + helper->pause_ns;
     if (helper->life == FINDING && now_ns > helper->since_ns + HELPER_FIND_NS)
         kill_it(helper);

@@ -25,10 +25,11 @@ MUST_CHECK int helper_start(const struct sensor_source *source,
                             const struct sensor_options *options, struct helper **ret_helper);
 
 /*
- * Wait for what it finds, HELPER_FIND_NS from its start, and offer that to `sensors`: as
- * sensor_source.find(), with -ETIMEDOUT and -ECHILD (it died) besides.
+ * Wait for what it finds until until_ns (CLOCK_BOOTTIME; HELPER_FIND_NS from its start is fair), and
+ * offer that to `sensors`: as sensor_source.find(), with -ETIMEDOUT and -ECHILD (it died) besides.
  */
-MUST_CHECK int helper_find(struct helper *helper, struct sensors *sensors, struct error *err);
+MUST_CHECK int helper_find(struct helper *helper, struct sensors *sensors, uint64_t until_ns,
+                           struct error *err);
 
 /* Which slots of `sensors` are its: sets their states' helper. 0 or -ENOMEM. */
 MUST_CHECK int helper_adopt(struct helper *helper, struct sensors *sensors);

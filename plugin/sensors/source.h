@@ -30,6 +30,7 @@ struct sensor_slot {
     const struct sensor_source *source;
     enum sensor_part part;
     unsigned package;  /* PART_MODULE: the package that its counter contains */
+    bool elsewhere;    /* such a copy: nothing of it is to be closed here */
     /* the source's own */
     int fd;            /* open file, closed with the slot; -1: none */
     uint64_t retry_ns; /* while it is -1: not to be looked for before this CLOCK_BOOTTIME */
