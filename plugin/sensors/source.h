@@ -71,6 +71,7 @@ struct sensor_difference {
 /* What sensors.c knows of a counter in use beside its slot. */
 struct sensor_state {
     struct helper *helper; /* where it is read, or NULL: in this process */
+    bool gone;             /* that helper, started anew, did not find it again */
     struct sensor_reading own;  /* as its source said … */
     struct sensor_reading last; /* … and as it is handed out */
     uint64_t raw_uj, moved_ns;  /* its source's last value, and when it came; 0: not read yet */

@@ -1,4 +1,4 @@
-/* The processes that sources run in: what hangs, crashes or vanishes in one never holds the meter. */
+/* The processes that sources run in: what hangs, crashes or vanishes there never holds the meter. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -37,8 +37,9 @@ enum question { VALUE, OPEN_FDS, SIGNAL_MASK };
 static struct {
     _Atomic int find_deed, read_deed; /* enum deed */
     _Atomic int find_code, question;
-    _Atomic int counters, hidden; /* how many there are, and which is not there: its number, or -1 */
+    _Atomic int counters, hidden; /* how many there are; the number of one that is gone, or -1 */
     _Atomic int backwards;        /* found last to first */
+    _Atomic int part, range, first_domain; /* of each counter */
     _Atomic int finds, reads, pid, closed;
 } *world;
 
@@ -67,13 +68,15 @@ static int test_find(struct sensors *sensors, struct error *err)
         return error_set(err, world->find_code, "nothing is %s", "here");
     for (int i = 0; i < world->counters; i++) {
         extern const struct sensor_source test_source;
-        struct sensor_slot slot = { .source = &test_source, .part = PART_GPU, .fd = -1 };
+        struct sensor_slot slot = { .source = &test_source, .fd = -1 };
         int number = world->backwards ? world->counters - 1 - i : i;
 
         if (number == world->hidden)
             continue;
         snprintf(slot.counter.source, sizeof(slot.counter.source), "test:%d", number);
-        slot.counter.domain = (unsigned)i;
+        slot.part = (enum sensor_part)world->part;
+        slot.counter.range_uj = (uint64_t)world->range;
+        slot.counter.domain = (unsigned)(world->first_domain + number);
         slot.scratch[0] = (uint64_t)number;
         slot.device = malloc(16); /* means nothing in another process */
         if (sensors_offer(sensors, &slot) < 0)
@@ -141,6 +144,7 @@ static int setup(void **state)
     memset(world, 0, sizeof(*world));
     world->counters = 3;
     world->hidden = -1;
+    world->part = PART_GPU;
     *state = &meter;
     return 0;
 }
@@ -479,6 +483,73 @@ static void test_counters_are_known_by_their_names_when_they_are_back(void **sta
     }
 }
 
+static void test_counter_that_is_not_found_again_is_gone_and_others_go_on(void **state)
+{
+    struct meter *meter = *state;
+
+    begin(meter);
+    world->hidden = 0;
+    start_anew(meter);
+    tick_until(meter, -ENODEV);
+    assert_int_equal(tick(meter, PATIENCE_NS), -ENODEV);
+    assert_int_equal(reading(meter, 1)->raw_uj, 1001);
+    assert_int_equal(reading(meter, 2)->raw_uj, 1002);
+    world->hidden = -1;
+    start_anew(meter);
+    tick_until(meter, 0);
+    assert_int_equal(reading(meter, 0)->raw_uj, 1000);
+}
+
+/* A driver that is not loaded yet, or no longer, when the helper is started anew. */
+static void test_it_looks_again_while_nothing_is_found(void **state)
+{
+    struct meter *meter = *state;
+    pid_t second;
+
+    begin(meter);
+    world->find_deed = FAIL;
+    world->find_code = -ENODEV;
+    start_anew(meter);
+    tick_until(meter, -ENODEV);
+    second = world->pid;
+    let_die(meter, second);
+    assert_int_equal(tick(meter, 0), -ENODEV);
+    assert_int_equal(world->finds, 2);
+    world->find_deed = WORK;
+    meter->ahead_ns += 2 * HELPER_PAUSE_NS + NS_PER_S;
+    tick_until(meter, 0);
+    assert_int_equal(reading(meter, 2)->raw_uj, 1002);
+    kill_helper(meter); /* and is told apart from one that died */
+    assert_int_equal(tick(meter, 0), -ECHILD);
+}
+
+/* After a driver was loaded anew a name may mean another thing. */
+static void test_another_thing_of_the_same_name_is_not_taken_up(void **state)
+{
+    static const struct {
+        enum sensor_part part;
+        int other_range, other_domain, code;
+    } cases[] = {
+        { PART_PACKAGE, 0, 0, 0 }, { PART_PACKAGE, 0, 1, -ENODEV }, { PART_DRAM, 0, 1, -ENODEV },
+        { PART_GPU, 1, 0, -ENODEV },
+        { PART_GPU, 0, 1, 0 }, /* its name is the device's own; only its place has changed */
+    };
+    struct meter *meter = *state;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        world->part = (int)cases[i].part;
+        world->range = world->first_domain = 0;
+        meter->ahead_ns = 0;
+        begin(meter);
+        world->range = cases[i].other_range;
+        world->first_domain = cases[i].other_domain;
+        start_anew(meter);
+        tick_until(meter, cases[i].code);
+        meter->helper = helper_stop(meter->helper);
+        sensors_clear(&meter->sensors);
+    }
+}
+
 /* --- what a helper has and has not --- */
 
 static void test_helper_holds_no_descriptors_of_the_meter(void **state)
@@ -528,6 +599,21 @@ static void test_helper_blocks_no_signals(void **state)
     assert_int_equal(tick(meter, PATIENCE_NS), 0);
     sigprocmask(SIG_SETMASK, &old, NULL);
     assert_int_equal(reading(meter, 0)->raw_uj, 0);
+}
+
+/* systemd asks all of a service to end at once, and the meter reads once more before it does. */
+static void test_helper_reads_on_when_asked_to_end(void **state)
+{
+    static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+    struct meter *meter = *state;
+
+    begin(meter);
+    assert_int_equal(tick(meter, PATIENCE_NS), 0);
+    for (size_t i = 0; i < COUNT(signals); i++) {
+        kill(world->pid, signals[i]);
+        assert_int_equal(tick(meter, PATIENCE_NS), 0);
+    }
+    assert_int_equal(world->finds, 1);
 }
 
 /* The parent is killed, with no chance to clean up, while its helper hangs. */
@@ -585,9 +671,13 @@ int main(void)
         TEST(test_one_that_hangs_when_started_anew_is_killed_too),
         TEST(test_pause_doubles_up_to_its_maximum_until_readings_come),
         TEST(test_counters_are_known_by_their_names_when_they_are_back),
+        TEST(test_counter_that_is_not_found_again_is_gone_and_others_go_on),
+        TEST(test_it_looks_again_while_nothing_is_found),
+        TEST(test_another_thing_of_the_same_name_is_not_taken_up),
         TEST(test_helper_holds_no_descriptors_of_the_meter),
         TEST(test_meter_keeps_no_descriptor_of_a_helper),
         TEST(test_helper_blocks_no_signals),
+        TEST(test_helper_reads_on_when_asked_to_end),
         TEST(test_helper_dies_with_its_parent),
         TEST(test_stopping_does_not_wait_for_what_hangs),
     };
