@@ -60,6 +60,7 @@ struct helper {
     struct sensors found;   /* while FINDING, and until adopted */
     int found_rc;
     struct error found_err;
+    int down_code;          /* of readings while it is not READY */
     int32_t *map;           /* [n_map]: slot of its counter, or -1 */
     size_t n_map;
 };
@@ -98,6 +99,8 @@ static void close_others(int keep_a, int keep_b)
 
 static void become_helper(const struct sensor_source *source, pid_t parent, int fd, int root_fd)
 {
+    /* what a terminal or systemd sends to all of a service: the parent says when it ends */
+    static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 };
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     char name[16];
     sigset_t none;
@@ -107,9 +110,10 @@ static void become_helper(const struct sensor_source *source, pid_t parent, int 
         _exit(1);
     snprintf(name, sizeof(name), "carbon-%s", source->name);
     prctl(PR_SET_NAME, name);
+    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+        signal(ignored[i], SIG_IGN);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGINT, SIG_IGN); /* of a terminal: the parent says when it ends */
     if (null >= 0) {
         dup2(null, 0);
         dup2(null, 1);
@@ -175,7 +179,7 @@ static void __attribute__((noreturn)) run_helper(const struct helper *helper, pi
 
 /* --- starting and ending --------------------------------------------------------------------- */
 
-static int start(struct helper *helper)
+static int start(struct helper *helper, uint64_t now_ns)
 {
     pid_t parent = getpid();
     int fds[2], rc = 0;
@@ -192,7 +196,7 @@ static int start(struct helper *helper)
     } else {
         helper->fd = fds[0];
         helper->life = FINDING;
-        helper->since_ns = clock_boottime_ns();
+        helper->since_ns = now_ns;
         helper->asked = helper->late = false;
         sensors_clear(&helper->found);
         helper->found.raw_list = true;
@@ -212,8 +216,9 @@ int helper_start(const struct sensor_source *source, const struct sensor_options
     helper->source = source;
     helper->options = options;
     helper->pause_ns = HELPER_PAUSE_NS;
+    helper->down_code = -ECHILD;
     helper->fd = -1;
-    rc = start(helper);
+    rc = start(helper, clock_boottime_ns());
     if (rc < 0)
         free(helper);
     else
@@ -222,7 +227,7 @@ int helper_start(const struct sensor_source *source, const struct sensor_options
 }
 
 /* Once it is gone it is started anew, after a pause. One in the kernel's hands may take long. */
-static void kill_it(struct helper *helper)
+static void kill_for(struct helper *helper, int down_code)
 {
     kill(helper->pid, SIGKILL);
     if (helper->fd >= 0)
@@ -230,6 +235,12 @@ static void kill_it(struct helper *helper)
     helper->fd = -1;
     helper->life = KILLED;
     helper->asked = false;
+    helper->down_code = down_code;
+}
+
+static void kill_it(struct helper *helper)
+{
+    kill_for(helper, -ECHILD);
 }
 
 static void reap(struct helper *helper, uint64_t now_ns)
@@ -277,7 +288,8 @@ static int note_found(struct helper *helper, const struct message *message)
                                  message->left_out.reason);
     if (message->type == FOUND) {
         slot = message->slot;
-        slot.fd = -1; /* the helper's */
+        slot.fd = -1; /* the helper's, as all that its source has opened */
+        slot.elsewhere = true;
         return sensors_offer(&helper->found, &slot);
     }
     helper->found_rc = message->end.rc;
@@ -323,10 +335,10 @@ static void wait_until(const struct helper *helper, uint64_t until_ns)
     (void)ppoll(&fd, 1, &span, NULL);
 }
 
-int helper_find(struct helper *helper, struct sensors *sensors, struct error *err)
+int helper_find(struct helper *helper, struct sensors *sensors, uint64_t until_ns,
+                struct error *err)
 {
     static struct message message;
-    uint64_t until_ns = helper->since_ns + HELPER_FIND_NS;
     int rc = 0;
 
     while (helper->life == FINDING && rc >= 0) {
@@ -352,13 +364,24 @@ int helper_find(struct helper *helper, struct sensors *sensors, struct error *er
     return helper->found_rc;
 }
 
-static int find_slot(const struct helper *helper, const struct sensors *sensors,
-                     const struct sensor_slot *found)
+/*
+ * The same thing as before. What is numbered, as RAPL's zones are, may be another package's after
+ * its driver was loaded anew; a device's name is its own, and its place may move when one is gone.
+ */
+static bool is_same(const struct sensor_slot *slot, const struct sensor_slot *found)
+{
+    bool is_package = found->part == PART_PACKAGE || found->part == PART_DRAM;
+
+    return slot->source == found->source && slot->part == found->part &&
+           strcmp(slot->counter.source, found->counter.source) == 0 &&
+           slot->counter.range_uj == found->counter.range_uj &&
+           (!is_package || slot->counter.domain == found->counter.domain);
+}
+
+static int find_slot(const struct sensors *sensors, const struct sensor_slot *found)
 {
     for (size_t i = 0; i < sensors->n_slots; i++)
-        if (sensors->slots[i].source == helper->source &&
-            sensors->slots[i].part == found->part &&
-            strcmp(sensors->slots[i].counter.source, found->counter.source) == 0)
+        if (is_same(&sensors->slots[i], found))
             return (int)i;
     return -1;
 }
@@ -368,22 +391,31 @@ int helper_adopt(struct helper *helper, struct sensors *sensors)
     static struct message message;
     size_t count = helper->found.n_slots;
     int32_t *map = calloc(count + 1, sizeof(*map));
+    bool any = false;
 
     if (!map)
         return -ENOMEM;
+    for (size_t i = 0; i < sensors->n_slots; i++)
+        if (sensors->states[i].helper == helper)
+            sensors->states[i].gone = true;
     message = (struct message){ .type = USE, .count = (uint32_t)count };
     for (size_t i = 0; i < count && i < COUNTERS_MAX; i++) {
-        map[i] = find_slot(helper, sensors, &helper->found.slots[i]);
+        map[i] = find_slot(sensors, &helper->found.slots[i]);
         message.used[i] = map[i] >= 0;
-        if (map[i] >= 0)
+        if (map[i] >= 0) {
             sensors->states[map[i]].helper = helper;
+            sensors->states[map[i]].gone = false;
+            any = true;
+        }
     }
     free(helper->map);
     helper->map = map;
     helper->n_map = count;
     sensors_clear(&helper->found);
-    if (send(helper->fd, &message, head_size() + sizeof(message.used),
-             MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    if (!any)
+        kill_for(helper, -ENODEV); /* the next one looks again */
+    else if (send(helper->fd, &message, head_size() + sizeof(message.used),
+                  MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         kill_it(helper);
     return 0;
 }
@@ -395,7 +427,7 @@ void helper_ask(struct helper *helper, uint64_t now_ns)
     const struct message question = { .type = READ };
 
     reap(helper, now_ns);
-    if (helper->life == DEAD && now_ns >= helper->since_ns && start(helper) < 0)
+    if (helper->life == DEAD && now_ns >= helper->since_ns && start(helper, now_ns) < 0)
         helper->since_ns = now_ns + helper->pause_ns;
     if (helper->life == FINDING && now_ns > helper->since_ns + HELPER_FIND_NS)
         kill_it(helper);
@@ -429,9 +461,11 @@ static void note_readings(struct helper *helper, struct sensors *sensors,
 
 static void forget_readings(const struct helper *helper, struct sensors *sensors)
 {
+    int code = helper->life == READY ? -ETIMEDOUT : helper->down_code;
+
     for (size_t i = 0; i < sensors->n_slots; i++)
         if (sensors->states[i].helper == helper)
-            sensors->states[i].own.code = helper->life == READY ? -ETIMEDOUT : -ECHILD;
+            sensors->states[i].own.code = sensors->states[i].gone ? -ENODEV : code;
 }
 
 void helper_take(struct helper *helper, struct sensors *sensors, uint64_t until_ns)

@@ -4,7 +4,13 @@
  * The helper finds its source's counters and then reads all that are in use each time it is asked.
  * Its parent never waits for it beyond what it chooses to. One that leaves a question unanswered
  * for HELPER_DEADLINE_NS is killed and started anew, after a pause that doubles up to
- * HELPER_PAUSE_MAX_NS while that does not help; so is one that died. It ends with its parent.
+ * HELPER_PAUSE_MAX_NS while that does not help; so is one that died. It ends with its parent, and
+ * no earlier for a signal that asks for it: systemd sends those to all of a service at once, and the
+ * meter reads once more before it ends.
+ *
+ * One that was started anew takes up the counters that it finds again; what it finds besides is
+ * not used. Those that are gone are so until it is started anew the next time; when all of them
+ * are, that is after the same pause.
  *
  * What a helper holds: its end of a socket, the root directory, standard error. No lock, no spool.
  */
@@ -25,10 +31,11 @@ MUST_CHECK int helper_start(const struct sensor_source *source,
                             const struct sensor_options *options, struct helper **ret_helper);
 
 /*
- * Wait for what it finds, HELPER_FIND_NS from its start, and offer that to `sensors`: as
- * sensor_source.find(), with -ETIMEDOUT and -ECHILD (it died) besides.
+ * Wait for what it finds until until_ns (CLOCK_BOOTTIME; fair is HELPER_FIND_NS from its start), and
+ * offer that to `sensors`: as sensor_source.find(), with -ETIMEDOUT and -ECHILD (died) besides.
  */
-MUST_CHECK int helper_find(struct helper *helper, struct sensors *sensors, struct error *err);
+MUST_CHECK int helper_find(struct helper *helper, struct sensors *sensors, uint64_t until_ns,
+                           struct error *err);
 
 /* Which slots of `sensors` are its: sets their states' helper. 0 or -ENOMEM. */
 MUST_CHECK int helper_adopt(struct helper *helper, struct sensors *sensors);
@@ -38,7 +45,8 @@ void helper_ask(struct helper *helper, uint64_t now_ns);
 
 /*
  * Take what it has answered by until_ns (CLOCK_BOOTTIME) into the states' `own`. A counter that it
- * said nothing of since the last call has -ETIMEDOUT there, or -ECHILD while there is no helper.
+ * said nothing of since the last call has -ETIMEDOUT there, or -ECHILD while there is no helper;
+ * one that was not found again -ENODEV.
  * One that was late already is not waited for.
  */
 void helper_take(struct helper *helper, struct sensors *sensors, uint64_t until_ns);

@@ -64,6 +64,8 @@ static void close_slot(const struct sensor_slot *slot)
 {
     struct sensor_slot copy = *slot;
 
+    if (slot->elsewhere)
+        return;
     if (slot->source->close)
         slot->source->close(&copy);
     if (slot->fd >= 0)
@@ -241,10 +243,10 @@ static int read_list(const char *list, struct choice *ret_choice, struct error *
 
 /* A kind of "auto" that has nothing here, or does not answer, is passed over, and why is told. */
 static int find_one(struct sensors *sensors, const struct sensor_source *source,
-                    struct helper *helper, bool required, struct error *err)
+                    struct helper *helper, uint64_t until_ns, bool required, struct error *err)
 {
     struct error why = { "" };
-    int rc = helper ? helper_find(helper, sensors, &why) : source->find(sensors, &why);
+    int rc = helper ? helper_find(helper, sensors, until_ns, &why) : source->find(sensors, &why);
 
     if (!required && (rc == -ENODEV || rc == -ETIMEDOUT || rc == -ECHILD))
         rc = sensors_leave_out(sensors, source->name, why.text);
@@ -270,6 +272,7 @@ static int settle_helper(struct sensors *sensors, struct helper *helper)
 
 static int find_all(struct sensors *sensors, struct choice *choice, struct error *err)
 {
+    uint64_t until_ns;
     int rc = 0;
 
     for (size_t i = 0; i < choice->count; i++) /* all at once: some take seconds */
@@ -277,9 +280,10 @@ static int find_all(struct sensors *sensors, struct choice *choice, struct error
             !choice->kinds[i].source->in_process &&
             helper_start(choice->kinds[i].source, &sensors->options, &choice->kinds[i].helper) < 0)
             choice->kinds[i].helper = NULL; /* no more processes: then here */
+    until_ns = clock_boottime_ns() + HELPER_FIND_NS;
     for (size_t i = 0; i < choice->count && rc == 0; i++)
         if (!choice->kinds[i].forbidden)
-            rc = find_one(sensors, choice->kinds[i].source, choice->kinds[i].helper,
+            rc = find_one(sensors, choice->kinds[i].source, choice->kinds[i].helper, until_ns,
                           choice->kinds[i].required, err);
     sensors->states = calloc(sensors->n_slots + 1, sizeof(*sensors->states));
     if (rc == 0 && !sensors->states)

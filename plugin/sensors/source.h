@@ -30,6 +30,7 @@ struct sensor_slot {
     const struct sensor_source *source;
     enum sensor_part part;
     unsigned package;  /* PART_MODULE: the package that its counter contains */
+    bool elsewhere;    /* such a copy: nothing of it is to be closed here */
     /* the source's own */
     int fd;            /* open file, closed with the slot; -1: none */
     uint64_t retry_ns; /* while it is -1: not to be looked for before this CLOCK_BOOTTIME */
@@ -70,6 +71,7 @@ struct sensor_difference {
 /* What sensors.c knows of a counter in use beside its slot. */
 struct sensor_state {
     struct helper *helper; /* where it is read, or NULL: in this process */
+    bool gone;             /* that helper, started anew, did not find it again */
     struct sensor_reading own;  /* as its source said … */
     struct sensor_reading last; /* … and as it is handed out */
     uint64_t raw_uj, moved_ns;  /* its source's last value, and when it came; 0: not read yet */
