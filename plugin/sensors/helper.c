@@ -135,7 +135,8 @@ static bool tell_found(int fd, const struct sensors *list, int rc, const struct 
     return put(fd, &message, sizeof(message.end));
 }
 
-static void read_one(struct sensors *list, uint32_t index, struct answer *ret_answer)
+/* Whether to begin anew, which only another process can. */
+static bool read_one(struct sensors *list, uint32_t index, struct answer *ret_answer)
 {
     struct sensor_slot *slot = &list->slots[index];
     uint64_t before_ns = clock_boottime_ns();
@@ -143,6 +144,10 @@ static void read_one(struct sensors *list, uint32_t index, struct answer *ret_an
     *ret_answer = (struct answer){ .index = index };
     ret_answer->code = slot->source->read(list, slot, &ret_answer->raw_uj);
     ret_answer->at_ns = before_ns + (clock_boottime_ns() - before_ns) / 2;
+    if (ret_answer->code != -ERESTART)
+        return false;
+    ret_answer->code = -ENODEV;
+    return true;
 }
 
 static void __attribute__((noreturn)) run_helper(const struct helper *helper, pid_t parent, int fd)
@@ -151,6 +156,7 @@ static void __attribute__((noreturn)) run_helper(const struct helper *helper, pi
     struct sensors list = { .options = *helper->options, .raw_list = true };
     struct error err = { "" };
     uint8_t used[COUNTERS_MAX] = { 0 };
+    bool anew = false;
     int rc;
 
     become_helper(helper->source, parent, fd, list.options.root_fd);
@@ -166,8 +172,8 @@ static void __attribute__((noreturn)) run_helper(const struct helper *helper, pi
         answer.count = 0;
         for (uint32_t i = 0; i < list.n_slots && i < COUNTERS_MAX; i++)
             if (used[i])
-                read_one(&list, i, &answer.answers[answer.count++]);
-        if (!put(fd, &answer, answer.count * sizeof(answer.answers[0])))
+                anew |= read_one(&list, i, &answer.answers[answer.count++]);
+        if (!put(fd, &answer, answer.count * sizeof(answer.answers[0])) || anew)
             break;
     }
     _exit(0);
@@ -434,6 +440,19 @@ static void forget_readings(const struct helper *helper, struct sensors *sensors
             sensors->states[i].own.code = helper->life == READY ? -ETIMEDOUT : -ECHILD;
 }
 
+/* What one begun anew has found. The device may be away still: then another looks for it later. */
+static int take_up(struct helper *helper, struct sensors *sensors)
+{
+    bool any = false;
+    int rc = helper_adopt(helper, sensors);
+
+    for (size_t i = 0; rc == 0 && i < helper->n_map; i++)
+        any = any || helper->map[i] >= 0;
+    if (rc == 0 && !any && helper->life == READY)
+        kill_it(helper);
+    return rc;
+}
+
 void helper_take(struct helper *helper, struct sensors *sensors, uint64_t until_ns)
 {
     static struct message message;
@@ -448,6 +467,6 @@ void helper_take(struct helper *helper, struct sensors *sensors, uint64_t until_
         if (rc == 1 && message.type == READINGS)
             note_readings(helper, sensors, &message);
         else if (rc == 1 && message.type == END)
-            rc = helper_adopt(helper, sensors) < 0 ? -ENOMEM : 1;
+            rc = take_up(helper, sensors) < 0 ? -ENOMEM : 1;
     } while (rc == 1);
 }

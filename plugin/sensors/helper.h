@@ -4,7 +4,9 @@
  * The helper finds its source's counters and then reads all that are in use each time it is asked.
  * Its parent never waits for it beyond what it chooses to. One that leaves a question unanswered
  * for HELPER_DEADLINE_NS is killed and started anew, after a pause that doubles up to
- * HELPER_PAUSE_MAX_NS while that does not help; so is one that died. It ends with its parent.
+ * HELPER_PAUSE_MAX_NS while that does not help; so is one that died, one that says itself that a
+ * fresh one is needed (sensor_source.read()'s -ERESTART), and one that, begun anew, finds nothing
+ * of what it is to read. It ends with its parent.
  *
  * What a helper holds: its end of a socket, the root directory, standard error. No lock, no spool.
  */
