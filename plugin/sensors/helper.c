@@ -139,7 +139,8 @@ static bool tell_found(int fd, const struct sensors *list, int rc, const struct 
     return put(fd, &message, sizeof(message.end));
 }
 
-static void read_one(struct sensors *list, uint32_t index, struct answer *ret_answer)
+/* Whether to begin anew, which only another process can. */
+static bool read_one(struct sensors *list, uint32_t index, struct answer *ret_answer)
 {
     struct sensor_slot *slot = &list->slots[index];
     uint64_t before_ns = clock_boottime_ns();
@@ -147,6 +148,10 @@ static void read_one(struct sensors *list, uint32_t index, struct answer *ret_an
     *ret_answer = (struct answer){ .index = index };
     ret_answer->code = slot->source->read(list, slot, &ret_answer->raw_uj);
     ret_answer->at_ns = before_ns + (clock_boottime_ns() - before_ns) / 2;
+    if (ret_answer->code != -ERESTART)
+        return false;
+    ret_answer->code = -ENODEV;
+    return true;
 }
 
 static void __attribute__((noreturn)) run_helper(const struct helper *helper, pid_t parent, int fd)
@@ -155,6 +160,7 @@ static void __attribute__((noreturn)) run_helper(const struct helper *helper, pi
     struct sensors list = { .options = *helper->options, .raw_list = true };
     struct error err = { "" };
     uint8_t used[COUNTERS_MAX] = { 0 };
+    bool anew = false;
     int rc;
 
     become_helper(helper->source, parent, fd, list.options.root_fd);
@@ -170,8 +176,8 @@ static void __attribute__((noreturn)) run_helper(const struct helper *helper, pi
         answer.count = 0;
         for (uint32_t i = 0; i < list.n_slots && i < COUNTERS_MAX; i++)
             if (used[i])
-                read_one(&list, i, &answer.answers[answer.count++]);
-        if (!put(fd, &answer, answer.count * sizeof(answer.answers[0])))
+                anew |= read_one(&list, i, &answer.answers[answer.count++]);
+        if (!put(fd, &answer, answer.count * sizeof(answer.answers[0])) || anew)
             break;
     }
     _exit(0);

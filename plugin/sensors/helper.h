@@ -4,9 +4,10 @@
  * The helper finds its source's counters and then reads all that are in use each time it is asked.
  * Its parent never waits for it beyond what it chooses to. One that leaves a question unanswered
  * for HELPER_DEADLINE_NS is killed and started anew, after a pause that doubles up to
- * HELPER_PAUSE_MAX_NS while that does not help; so is one that died. It ends with its parent, and
- * no earlier for a signal that asks for it: systemd sends those to all of a service at once, and the
- * meter reads once more before it ends.
+ * HELPER_PAUSE_MAX_NS while that does not help; so is one that died, and one that says itself that a
+ * fresh one is needed (sensor_source.read()'s -ERESTART). It ends with its parent, and no earlier
+ * for a signal that asks for it: systemd sends those to all of a service at once, and the meter
+ * reads once more before it ends.
  *
  * One that was started anew takes up the counters that it finds again; what it finds besides is
  * not used. Those that are gone are so until it is started anew the next time; when all of them

@@ -15,7 +15,9 @@
 #include "sensors/source.h"
 
 /* In the order of rules.c, which is that of "auto". */
-static const struct sensor_source *const sources[] = { &powercap_source, &modelled_source };
+static const struct sensor_source *const sources[] = {
+    &powercap_source, &nvml_source, &modelled_source,
+};
 
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
 _Static_assert(N_SOURCES <= SOURCES_MAX, "sensors.helpers has room");
@@ -482,8 +484,8 @@ static void finish_reading(struct sensors *sensors, size_t index)
     rc = sum_parts(sensors, slot, &parts_uj);
     if (rc < 0)
         state->last.code = rc;
-    else if (slot->counter.fresh)
-        take_difference(&state->difference, parts_uj, &state->last.raw_uj);
+    else if (slot->counter.fresh) /* of a slice of the module's GPU: to its share of both */
+        take_difference(&state->difference, sensors_share(slot, parts_uj), &state->last.raw_uj);
 }
 
 void sensors_take(struct sensors *sensors, uint64_t now_ns, uint64_t until_ns)
@@ -495,6 +497,8 @@ void sensors_take(struct sensors *sensors, uint64_t now_ns, uint64_t until_ns)
         if (sensors->states[i].helper)
             continue;
         own->code = slot->source->read(sensors, slot, &own->raw_uj);
+        if (own->code == -ERESTART) /* there is no process of its own to begin anew */
+            own->code = -ENODEV;
         own->at_ns = now_ns;
     }
     for (size_t i = 0; i < sensors->n_helpers; i++)

@@ -23,7 +23,8 @@ struct helper;
 
 /*
  * One counter, with what its source needs to read it. Plain data: in the meter it is a copy of what
- * the source's process found, of which `counter`, `part` and `package` alone mean something there.
+ * the source's process found, of which `counter`, `part`, `package` and the share alone mean
+ * something there.
  */
 struct sensor_slot {
     struct sensor_counter counter;
@@ -54,13 +55,14 @@ struct sensor_source {
     int (*find)(struct sensors *sensors, struct error *err);
     /*
      * Read now: the cumulative raw value, or a negative errno (-ENODEV: it is gone, and looked for
-     * again by later calls; -EBADMSG: what came is no reading), *ret_raw_uj then untouched.
+     * again by later calls; -ERESTART: the same, and only a process begun anew can find it;
+     * -EBADMSG: what came is no reading), *ret_raw_uj then untouched.
      */
     int (*read)(struct sensors *sensors, struct sensor_slot *slot, uint64_t *ret_raw_uj);
     void (*close)(struct sensor_slot *slot); /* of what find() opened besides fd; may be NULL */
 };
 
-extern const struct sensor_source powercap_source, modelled_source;
+extern const struct sensor_source powercap_source, nvml_source, modelled_source;
 
 /* A counter of a module less those that it contains (source.h's PART_MODULE, sensors.c). */
 struct sensor_difference {
