@@ -49,3 +49,14 @@ libkillat_la_SOURCES = tests/fake/killat.c
 libkillat_la_CFLAGS = $(AM_CFLAGS)
 libkillat_la_LIBADD = libcarbon-core.la -ldl
 libkillat_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
+
+# NVIDIA's library, and as it was in old drivers: in folders of their own for LD_LIBRARY_PATH, which
+# are those where libtool puts the file of that name, .libs
+check_LTLIBRARIES += tests/fake/nvml/libnvidia-ml.la tests/fake/nvml_old/libnvidia-ml.la
+tests_fake_nvml_libnvidia_ml_la_SOURCES = tests/fake/fake_nvml.c
+tests_fake_nvml_libnvidia_ml_la_CFLAGS = $(AM_CFLAGS)
+tests_fake_nvml_libnvidia_ml_la_LDFLAGS = $(AM_LDFLAGS) -shared -version-info 1:0:0 -rpath /nowhere
+tests_fake_nvml_old_libnvidia_ml_la_SOURCES = tests/fake/fake_nvml.c
+tests_fake_nvml_old_libnvidia_ml_la_CPPFLAGS = $(AM_CPPFLAGS) -DOLD_DRIVER
+tests_fake_nvml_old_libnvidia_ml_la_CFLAGS = $(AM_CFLAGS)
+tests_fake_nvml_old_libnvidia_ml_la_LDFLAGS = $(tests_fake_nvml_libnvidia_ml_la_LDFLAGS)
