@@ -5,13 +5,14 @@
  * Volta and newer. Where there is none, power is integrated (gauge.h).
  *
  * Which index Slurm gives a GPU. SLURM_JOB_GPUS carries the position in the node's list of GPUs
- * (gres_common.c, gres_common_prep_set_env(): gres_device->index), not the number of the device file
- * as it did in old releases. With AutoDetect=nvml slurmd sorts that list (gres_gpu.c,
+ * (gres_common.c, gres_common_prep_set_env(): gres_device->index), not the number of the device
+ * file as it did in old releases. With AutoDetect=nvml slurmd sorts that list (gres_gpu.c,
  * _merge_system_gres_conf()): by the names of the device files, then, stably, by where a GPU has
- * itself in its list of links. That is NVML's own index of a whole GPU, which is the order on the
- * PCI bus, and of a MIG device its index within its GPU (gpu_nvml.c, gres_links_create_empty()). So
- * two GPUs of two slices each are listed 0/0, 1/0, 0/1, 1/1; sort_places() does the same. With
- * File= in gres.conf and no AutoDetect the index is the position there: see docs/accuracy.md.
+ * itself in its list of links. That is NVML's own index of a whole GPU, which is the order on
+ * the PCI bus, and of a MIG device its index within its GPU (gpu_nvml.c,
+ * gres_links_create_empty()). So two GPUs of two slices each are listed 0/0, 1/0, 0/1, 1/1;
+ * sort_places() does the same. With File= in gres.conf and no AutoDetect the index is the
+ * position there: see docs/accuracy.md.
  *
  * GH200. There the counter is that of the module, processor and memory included (so the authors of
  * Zeus found, ml-energy/zeus pull request 172; NVIDIA's manual says "this GPU"): PART_MODULE.

@@ -835,7 +835,9 @@ static void test_new_process_that_finds_nothing_is_not_the_last(void **state)
     wait_for(world, 1, -ECHILD);
     ahead_ns = 6 * NS_PER_S; /* begun anew, in vain */
     for (int i = 0; i < 10; i++) {
-        assert_int_equal(take(world, 1, 50), -ECHILD);
+        int code = take(world, 1, 50); /* no process, or one that found nothing */
+
+        assert_true(code == -ECHILD || code == -ENODEV);
         poll(NULL, 0, 20);
     }
     set(world, 0, "error", NULL);
