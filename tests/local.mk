@@ -9,7 +9,6 @@ include tests/unit/inventory.mk
 include tests/unit/grid.mk
 include tests/unit/factors.mk
 include tests/unit/web.mk
-include tests/unit/sensors.mk
 include tests/property/local.mk
 endif
 include tests/cli/local.mk
