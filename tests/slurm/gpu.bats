@@ -35,7 +35,8 @@ setup() {
 devices_of() { # JOB_ID: "0 1 …"
     local list part
     list=$(value "SELECT gpu_list FROM allocation JOIN job USING (job_key) WHERE job_id = $1")
-    for part in ${list//,/ }; do seq -s ' ' "${part%-*}" "${part#*-}"; done | tr '\n' ' '
+    for part in ${list//,/ }; do seq "${part%-*}" "${part#*-}"; done | tr '\n' ' '
+    echo
 }
 
 # The job's GPU energy is that of its devices, and of no other.
