@@ -16,7 +16,7 @@
 
 /* In the order of rules.c, which is that of "auto". */
 static const struct sensor_source *const sources[] = {
-    &powercap_source, &grace_source, &cray_source, &modelled_source,
+    &powercap_source, &perf_source, &grace_source, &cray_source, &modelled_source,
 };
 
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
