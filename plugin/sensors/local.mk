@@ -13,6 +13,8 @@ libcarbon_sensors_la_SOURCES = $(sensors_plugin_sources) \
 	plugin/sensors/rules.c plugin/sensors/rules.h \
 	plugin/sensors/sensors.c plugin/sensors/sensors.h \
 	plugin/sensors/source.h plugin/sensors/source_powercap.c \
+	plugin/sensors/source_cray.c plugin/sensors/source_grace.c \
+	plugin/sensors/source_perf.c \
 	plugin/sensors/topology.c plugin/sensors/topology.h
 libcarbon_sensors_la_CFLAGS = $(AM_CFLAGS) $(HWLOC_CFLAGS)
 libcarbon_sensors_la_LIBADD = libcarbon-core.la $(HWLOC_LIBS) -ldl

@@ -5,8 +5,9 @@
 #include "core/batch.h"
 
 /*
- * Measured before modelled; what is nearest to the hardware first: registers of the processor,
- * then the node's own controllers.
+ * Measured before modelled; what is nearest to the hardware first: registers of the processor and
+ * the devices' own counters, then the node's controllers. Sensors come in this order in sensors.c's
+ * sources[] too.
  */
 static const struct sensor_rule rules[] = {
     /* sensor      part           counts as */
@@ -25,19 +26,19 @@ static const struct sensor_rule rules[] = {
     { "grace",     PART_CORES,    RULE_NEVER,       "is inside the Grace socket" },
     { "grace",     PART_IO,       RULE_NEVER,       "is inside the Grace socket" },
     { "grace",     PART_PLATFORM, RULE_NEVER,       "the module contains its processor and its GPU" },
-    { "cray",      PART_PACKAGE,  COMPONENT_CPU,    NULL },
-    { "cray",      PART_DRAM,     COMPONENT_MEMORY, NULL },
     { "nvml",      PART_GPU,      COMPONENT_GPU,    NULL },
     { "nvml",      PART_MODULE,   COMPONENT_GPU,    NULL }, /* less its package's counters */
     { "amdgpu",    PART_GPU,      COMPONENT_GPU,    NULL },
     { "intelgpu",  PART_GPU,      COMPONENT_GPU,    NULL },
     { "intelgpu",  PART_IO,       RULE_NEVER,       "the card's counter contains it" },
+    { "cray",      PART_PACKAGE,  COMPONENT_CPU,    NULL },
+    { "cray",      PART_DRAM,     COMPONENT_MEMORY, NULL },
     { "cray",      PART_GPU,      COMPONENT_GPU,    NULL },
-    { "modelled",  PART_PACKAGE,  COMPONENT_CPU,    NULL },
-    { "modelled",  PART_GPU,      COMPONENT_GPU,    NULL },
-    /* a whole node's meter gives `other`: what it counted less all of the above, in the ledger */
+    /* a whole node's meter gives `other`: what it counted less all that else counts, in the ledger */
     { "cray",      PART_NODE,     COMPONENT_OTHER,  NULL },
     { "ipmi",      PART_NODE,     COMPONENT_OTHER,  NULL },
+    { "modelled",  PART_PACKAGE,  COMPONENT_CPU,    NULL },
+    { "modelled",  PART_GPU,      COMPONENT_GPU,    NULL },
 };
 
 #define N_RULES (sizeof(rules) / sizeof(rules[0]))

@@ -14,9 +14,10 @@
 #include "sensors/helper.h"
 #include "sensors/source.h"
 
-/* In the order of rules.c, which is that of "auto". */
+/* In the order of rules.c, which is that of "auto": the first that has a component counts it. */
 static const struct sensor_source *const sources[] = {
-    &powercap_source, &nvml_source, &modelled_source,
+    &powercap_source, &perf_source, &grace_source, &nvml_source,
+    &cray_source, &modelled_source,
 };
 
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
@@ -243,14 +244,15 @@ static int read_list(const char *list, struct choice *ret_choice, struct error *
     return 0;
 }
 
-/* A kind of "auto" that has nothing here, or does not answer, is passed over, and why is told. */
+/* A kind of "auto" that has nothing here, or fails, is passed over, and why is told; but not a mistake
+   of carbon.conf (-EINVAL). */
 static int find_one(struct sensors *sensors, const struct sensor_source *source,
                     struct helper *helper, uint64_t until_ns, bool required, struct error *err)
 {
     struct error why = { "" };
     int rc = helper ? helper_find(helper, sensors, until_ns, &why) : source->find(sensors, &why);
 
-    if (!required && (rc == -ENODEV || rc == -ETIMEDOUT || rc == -ECHILD))
+    if (!required && rc < 0 && rc != -ENOMEM && rc != -EINVAL)
         rc = sensors_leave_out(sensors, source->name, why.text);
     if (rc == -ENOMEM)
         return error_set_errno(err, rc, "sensors");
