@@ -13,8 +13,8 @@ libcarbon_sensors_la_SOURCES = $(sensors_plugin_sources) \
 	plugin/sensors/pci.c plugin/sensors/pci.h \
 	plugin/sensors/rules.c plugin/sensors/rules.h \
 	plugin/sensors/sensors.c plugin/sensors/sensors.h \
-	plugin/sensors/source.h \
-	plugin/sensors/source_powercap.c \
+	plugin/sensors/source.h plugin/sensors/source_amdgpu.c \
+	plugin/sensors/source_intelgpu.c plugin/sensors/source_powercap.c \
 	plugin/sensors/topology.c plugin/sensors/topology.h
 libcarbon_sensors_la_CFLAGS = $(AM_CFLAGS) $(HWLOC_CFLAGS)
 libcarbon_sensors_la_LIBADD = libcarbon-core.la $(HWLOC_LIBS)

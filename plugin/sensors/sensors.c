@@ -15,7 +15,12 @@
 #include "sensors/source.h"
 
 /* In the order of rules.c, which is that of "auto". */
-static const struct sensor_source *const sources[] = { &powercap_source, &modelled_source };
+static const struct sensor_source *const sources[] = {
+    &powercap_source,
+    &amdgpu_source,
+    &intelgpu_source,
+    &modelled_source,
+};
 
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
 _Static_assert(N_SOURCES <= SOURCES_MAX, "sensors.helpers has room");

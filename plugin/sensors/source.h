@@ -60,6 +60,7 @@ struct sensor_source {
 };
 
 extern const struct sensor_source powercap_source, modelled_source;
+extern const struct sensor_source amdgpu_source, intelgpu_source;
 
 /* A counter of a module less those that it contains (source.h's PART_MODULE, sensors.c). */
 struct sensor_difference {
