@@ -29,7 +29,10 @@ static const struct sensor_rule rules[] = {
     { "nvml",      PART_GPU,      COMPONENT_GPU,    NULL },
     { "nvml",      PART_MODULE,   COMPONENT_GPU,    NULL }, /* less its package's counters */
     { "amdgpu",    PART_GPU,      COMPONENT_GPU,    NULL },
+    { "amdgpu",    PART_MODULE,   COMPONENT_GPU,    NULL }, /* less its package's counters */
+    { "amdgpu",    PART_GRAPHICS, RULE_NEVER,       "is inside the processor's package" },
     { "intelgpu",  PART_GPU,      COMPONENT_GPU,    NULL },
+    { "intelgpu",  PART_GRAPHICS, RULE_NEVER,       "is inside the processor's package" },
     { "intelgpu",  PART_IO,       RULE_NEVER,       "the card's counter contains it" },
     { "cray",      PART_PACKAGE,  COMPONENT_CPU,    NULL },
     { "cray",      PART_DRAM,     COMPONENT_MEMORY, NULL },

@@ -16,7 +16,7 @@ enum sensor_part {
     PART_PACKAGE,  /* a processor package */
     PART_DRAM,     /* the memory of a package */
     PART_GPU,      /* a GPU with its memory, or what can be told of a part of one */
-    PART_MODULE,   /* a GPU and the package it shares a module with (GH200) */
+    PART_MODULE,   /* a GPU and the package it shares a module with (GH200, MI300A) */
     PART_NODE,     /* all of the node, at the inlet of its power supply or board */
     PART_CORES,    /* inside a package */
     PART_GRAPHICS, /* inside a package */

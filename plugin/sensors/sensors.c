@@ -16,8 +16,8 @@
 
 /* In the order of rules.c, which is that of "auto": the first that has a component counts it. */
 static const struct sensor_source *const sources[] = {
-    &powercap_source, &perf_source, &grace_source, &nvml_source,
-    &cray_source, &modelled_source,
+    &powercap_source, &perf_source, &grace_source, &nvml_source, &amdgpu_source,
+    &intelgpu_source, &cray_source, &modelled_source,
 };
 
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))

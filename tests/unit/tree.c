@@ -76,6 +76,19 @@ void tree_write(struct tree *tree, const char *file, const char *format, ...)
     close(fd);
 }
 
+void tree_write_bytes(struct tree *tree, const char *file, const void *bytes, size_t size)
+{
+    int fd;
+
+    make_parent(tree, file);
+    fd = openat(tree->fd, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        die("create", file);
+    if (write(fd, bytes, size) != (ssize_t)size)
+        die("write", file);
+    close(fd);
+}
+
 void tree_link(struct tree *tree, const char *name, const char *target)
 {
     make_parent(tree, name);

@@ -6,6 +6,7 @@
 #define CARBON_TESTS_TREE_H
 
 #include <limits.h>
+#include <stddef.h>
 
 struct tree {
     char path[PATH_MAX];
@@ -17,6 +18,8 @@ void tree_make(struct tree *tree);
 /* Write a file (or replace what it holds), with the directories above it. */
 void tree_write(struct tree *tree, const char *file, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same for bytes. */
+void tree_write_bytes(struct tree *tree, const char *file, const void *bytes, size_t size);
 void tree_mkdir(struct tree *tree, const char *dir); /* with those above it */
 void tree_link(struct tree *tree, const char *name, const char *target);
 /* Remove a file, or a directory with all below it. */
