@@ -20,6 +20,9 @@ static const struct sensor_source *const sources[] = {
     &intelgpu_source, &cray_source, &modelled_source,
 };
 
+/* A short time between two readings may hold the energy of this much more: ledger/counter.c. */
+#define REFRESH_NS (NS_PER_S / 5)
+
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
 _Static_assert(N_SOURCES <= SOURCES_MAX, "sensors.helpers has room");
 
@@ -417,37 +420,66 @@ void sensors_ask(struct sensors *sensors, uint64_t now_ns)
         helper_ask(sensors->helpers[i], now_ns);
 }
 
-/* A counter that measures what draws power does not stand still: then it is no reading. */
-static void note_stuck(const struct sensor_slot *slot, struct sensor_state *state)
+/*
+ * What it grew since the last reading goes to its total; false when it began anew: it fell without a
+ * wrap, or rose by more than is believed.
+ */
+static bool add_growth(const struct sensor_counter *counter, struct sensor_state *state)
+{
+    const struct sensor_reading *own = &state->own;
+    uint64_t span_ns = own->at_ns - state->read_ns, grown_uj = own->raw_uj - state->raw_uj;
+
+    if (own->raw_uj < state->raw_uj) {
+        if (counter->range_uj <= state->raw_uj)
+            return false;
+        grown_uj = counter->range_uj - state->raw_uj + own->raw_uj;
+    }
+    if (grown_uj > mul_div(counter->max_uw, span_ns + REFRESH_NS, NS_PER_S))
+        return false;
+    state->total_uj += grown_uj;
+    return true;
+}
+
+/* Follow its value. A counter that measures what draws power does not stand still: then it is no
+   reading. */
+static void follow(const struct sensor_slot *slot, struct sensor_state *state)
 {
     struct sensor_reading *own = &state->own;
 
-    if (own->code < 0 || slot->counter.quality != QUALITY_MEASURED)
+    if (own->code < 0)
         return;
-    if (state->moved_ns == 0 || own->raw_uj != state->raw_uj)
+    if (state->read_ns == 0 || own->raw_uj != state->raw_uj)
         state->moved_ns = own->at_ns;
-    else if (own->at_ns - state->moved_ns >= SENSORS_STUCK_NS)
-        own->code = -ESTALE;
+    if (state->read_ns == 0 || !add_growth(&slot->counter, state))
+        state->begins++;
     state->raw_uj = own->raw_uj;
+    state->read_ns = own->at_ns;
+    if (slot->counter.quality == QUALITY_MEASURED &&
+        own->at_ns - state->moved_ns >= SENSORS_STUCK_NS)
+        own->code = -ESTALE;
 }
 
-/* The counters inside the module's: 0 and their sum, or the code of the first that has none. */
+/* The counters inside the module's: 0 with their totals and beginnings, or the code of the first
+   that has no reading. */
 static int sum_parts(const struct sensors *sensors, const struct sensor_slot *module,
-                     uint64_t *ret_sum_uj)
+                     uint64_t *ret_total_uj, uint64_t *ret_begins)
 {
-    uint64_t sum_uj = 0;
+    uint64_t total_uj = 0, begins = 0;
 
     for (size_t i = 0; i < sensors->n_slots; i++) {
         const struct sensor_slot *slot = &sensors->slots[i];
+        const struct sensor_state *state = &sensors->states[i];
 
         if ((slot->part != PART_PACKAGE && slot->part != PART_DRAM) ||
             slot->counter.domain != module->package)
             continue;
-        if (sensors->states[i].own.code < 0)
-            return sensors->states[i].own.code;
-        sum_uj += sensors->states[i].own.raw_uj;
+        if (state->own.code < 0)
+            return state->own.code;
+        total_uj += state->total_uj;
+        begins += state->begins;
     }
-    *ret_sum_uj = sum_uj;
+    *ret_total_uj = total_uj;
+    *ret_begins = begins;
     return 0;
 }
 
@@ -457,37 +489,37 @@ static int sum_parts(const struct sensors *sensors, const struct sensor_slot *mo
  * negative, and exact in the long run. When either begins anew so does the difference, at 0, which
  * the ledger takes for the reset that it is.
  */
-static void take_difference(struct sensor_difference *d, uint64_t parts_uj, uint64_t *raw_uj)
+static uint64_t take_difference(struct sensor_difference *d, uint64_t whole_uj, uint64_t parts_uj,
+                                uint64_t begins)
 {
-    uint64_t whole_uj = *raw_uj, grown_uj, inside_uj;
+    uint64_t grown_uj, inside_uj;
 
-    if (!d->has_base || whole_uj < d->last_whole_uj || parts_uj < d->last_parts_uj)
-        *d = (struct sensor_difference){ .has_base = true, .whole_base_uj = whole_uj,
-                                         .parts_base_uj = parts_uj };
-    d->last_whole_uj = whole_uj;
-    d->last_parts_uj = parts_uj;
+    if (d->begins != begins)
+        *d = (struct sensor_difference){ begins, whole_uj, parts_uj, 0 };
     grown_uj = whole_uj - d->whole_base_uj;
     inside_uj = parts_uj - d->parts_base_uj;
     if (grown_uj > inside_uj && grown_uj - inside_uj > d->value_uj)
         d->value_uj = grown_uj - inside_uj;
-    *raw_uj = d->value_uj;
+    return d->value_uj;
 }
 
 static void finish_reading(struct sensors *sensors, size_t index)
 {
     struct sensor_state *state = &sensors->states[index];
     const struct sensor_slot *slot = &sensors->slots[index];
-    uint64_t parts_uj;
+    uint64_t parts_uj, begins;
     int rc;
 
     state->last = state->own;
-    if (slot->part != PART_MODULE || state->last.code < 0)
+    if (slot->part != PART_MODULE || !slot->counter.fresh || state->last.code < 0)
         return;
-    rc = sum_parts(sensors, slot, &parts_uj);
+    rc = sum_parts(sensors, slot, &parts_uj, &begins);
     if (rc < 0)
         state->last.code = rc;
-    else if (slot->counter.fresh) /* of a slice of the module's GPU: to its share of both */
-        take_difference(&state->difference, sensors_share(slot, parts_uj), &state->last.raw_uj);
+    else /* of a slice of the module's GPU: to its share of both */
+        state->last.raw_uj = take_difference(&state->difference, state->total_uj,
+                                             sensors_share(slot, parts_uj),
+                                             begins + state->begins);
 }
 
 void sensors_take(struct sensors *sensors, uint64_t now_ns, uint64_t until_ns)
@@ -506,7 +538,7 @@ void sensors_take(struct sensors *sensors, uint64_t now_ns, uint64_t until_ns)
     for (size_t i = 0; i < sensors->n_helpers; i++)
         helper_take(sensors->helpers[i], sensors, until_ns);
     for (size_t i = 0; i < sensors->n_slots; i++)
-        note_stuck(&sensors->slots[i], &sensors->states[i]);
+        follow(&sensors->slots[i], &sensors->states[i]);
     for (size_t i = 0; i < sensors->n_slots; i++)
         finish_reading(sensors, i);
 }

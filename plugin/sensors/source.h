@@ -67,8 +67,8 @@ extern const struct sensor_source powercap_source, perf_source, grace_source, nv
 
 /* A counter of a module less those that it contains (source.h's PART_MODULE, sensors.c). */
 struct sensor_difference {
-    bool has_base;
-    uint64_t whole_base_uj, parts_base_uj, last_parts_uj, last_whole_uj, value_uj;
+    uint64_t begins; /* of the module's counter and its parts' together; 0: none yet */
+    uint64_t whole_base_uj, parts_base_uj, value_uj;
 };
 
 /* What sensors.c knows of a counter in use beside its slot. */
@@ -77,7 +77,9 @@ struct sensor_state {
     bool gone;             /* that helper, started anew, did not find it again */
     struct sensor_reading own;  /* as its source said … */
     struct sensor_reading last; /* … and as it is handed out */
-    uint64_t raw_uj, moved_ns;  /* its source's last value, and when it came; 0: not read yet */
+    uint64_t raw_uj, read_ns;   /* its source's last value, and when it was read; 0: not yet */
+    uint64_t moved_ns;          /* … and when it last was another one */
+    uint64_t total_uj, begins;  /* what it grew since the first; how often it began (anew) */
     struct sensor_difference difference;
 };
 

@@ -450,9 +450,9 @@ static void test_module_counts_less_its_package(void **state)
     assert_int_equal(sensors->slots[2].package, 0);
     assert_int_equal(sensors->slots[3].package, 1);
     assert_energy(sensors, 3, 0); /* a difference begins at 0 */
-    set_package(tree, 1, 120);
-    set_metrics(tree, "0001:01:00.0", 6, 1500 * UNITS_PER_J, 200, 1);
-    assert_energy(sensors, 3, 400000000);
+    set_package(tree, 1, 30);
+    set_metrics(tree, "0001:01:00.0", 6, 1100 * UNITS_PER_J, 200, 1);
+    assert_energy(sensors, 3, 90000000);
     sensors_close(sensors);
 }
 
