@@ -78,7 +78,7 @@ assert_gpu_energy() { # JOB_ID COUNT
 @test "inside a job each step has the energy of the device that it holds" {
     local gpus steps
     id=$(submit -n2 --mem=1000 --gpus-per-node=2 'for i in 1 2; do
-        srun --exact -n1 --mem=200 --gpus=1 sleep 5 & done; wait')
+        srun --exact -n1 --mem=200 --gpus-per-node=1 sleep 5 & done; wait')
     wait_ingested "$id"
     assert_gpu_energy "$id" 2
     steps=$(site_sql "SELECT count(DISTINCT gpu_list) FROM step JOIN job USING (job_key)
