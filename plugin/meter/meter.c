@@ -1,10 +1,11 @@
 /*
  * The meter: sample, take in, apply, close; now and then seal. See marks.c, roster.c and spool.c
  * for the invariants of each; what holds between them:
- *   T1  Every tick samples all counters and the packages' busy time, before it looks for marks;
- *       each reading comes with its own instant, that of one that was late with its own, past one. A full tick also samples the live steps' CPU time, and closes. While marks
- *       come or wait every tick is full; in between every FULL_EVERY-th, for then nobody comes or
- *       goes, and reading the steps' cgroups is most of what a tick costs.
+ *   T1  A full tick samples all counters, the packages' busy time and the live steps' CPU time, before
+ *       it looks for marks, and closes. Each reading comes with its own instant, that of one that
+ *       was late with a past one. While marks come or wait every tick is full; in between every
+ *       FULL_EVERY-th, for then nobody comes or goes, and what counts on unread need not be read.
+ *       Power gauges do not: they are sampled by every tick.
  *   T2  The window is closed up to C = min(full regular tick before the last, horizon of the marks,
  *       what the counters can say), after all marks up to C were applied and none after it (M1).
  *       A step that began before C has a later point of its CPU time, if there is any to be had:
@@ -104,6 +105,8 @@ static void note_code(struct meter_counter *at, int code)
 static int code_of(const struct meter_counter *at, const struct sensor_reading *reading,
                    uint64_t now)
 {
+    if (reading->code == -EAGAIN) /* nobody asked */
+        return at->code;
     if (reading->code == -ETIMEDOUT && at->has_raw && now - at->read_ns < LATE_NS)
         return at->code;
     return reading->code;
@@ -146,8 +149,8 @@ static int sample(struct meter *meter, uint64_t now, int64_t wall_ns, bool full)
 {
     int rc = meter->failed ? -ENOMEM : 0;
 
-    sensors_ask(meter->options.sensors, now);
-    if (rc == 0)
+    sensors_ask(meter->options.sensors, now, !full);
+    if (rc == 0 && full)
         rc = sample_busy(meter, now);
     if (rc == 0)
         rc = ledger_clock(meter->ledger, now, wall_ns);
@@ -287,9 +290,8 @@ void meter_tick(struct meter *meter, uint64_t now, int64_t wall_ns, bool regular
     bool full = is_full(meter, regular);
     int rc = sample(meter, now, wall_ns, full);
 
-    if (regular)
-        floors_tick(meter->floors, now, meter->busy_failed ? NULL : meter->busy_ns);
     if (regular && full) {
+        floors_tick(meter->floors, now, meter->busy_failed ? NULL : meter->busy_ns);
         meter->lagged_ns = meter->regular_ns;
         meter->regular_ns = now;
     }

@@ -482,12 +482,14 @@ void helper_take(struct helper *helper, struct sensors *sensors, uint64_t until_
 
     forget_readings(helper, sensors);
     do {
-        if (may_wait && helper->asked && helper->fd >= 0)
-            wait_until(helper, until_ns);
         rc = take_packet(helper, &message);
+        if (rc == 0 && may_wait && helper->asked) {
+            wait_until(helper, until_ns);
+            rc = take_packet(helper, &message);
+        }
         if (rc == 1 && message.type == READINGS)
             note_readings(helper, sensors, &message);
         else if (rc == 1 && message.type == END)
             rc = helper_adopt(helper, sensors) < 0 ? -ENOMEM : 1;
-    } while (rc == 1);
+    } while (rc == 1 && (helper->asked || helper->life != READY)); /* else that was all it has */
 }

@@ -414,10 +414,21 @@ const char *sensors_error_text(int code)
     }
 }
 
-void sensors_ask(struct sensors *sensors, uint64_t now_ns)
+/* Whether the helper reads what the last sensors_ask() was for. */
+static bool is_wanted(const struct sensors *sensors, const struct helper *helper)
 {
+    for (size_t i = 0; i < sensors->n_slots; i++)
+        if (sensors->states[i].helper == helper && sensors->slots[i].counter.fresh)
+            return true;
+    return !sensors->only_fresh;
+}
+
+void sensors_ask(struct sensors *sensors, uint64_t now_ns, bool only_fresh)
+{
+    sensors->only_fresh = only_fresh;
     for (size_t i = 0; i < sensors->n_helpers; i++)
-        helper_ask(sensors->helpers[i], now_ns);
+        if (is_wanted(sensors, sensors->helpers[i]))
+            helper_ask(sensors->helpers[i], now_ns);
 }
 
 /*
@@ -528,7 +539,8 @@ void sensors_take(struct sensors *sensors, uint64_t now_ns, uint64_t until_ns)
         struct sensor_slot *slot = &sensors->slots[i];
         struct sensor_reading *own = &sensors->states[i].own;
 
-        if (sensors->states[i].helper)
+        own->code = -EAGAIN;
+        if (sensors->states[i].helper || (sensors->only_fresh && !slot->counter.fresh))
             continue;
         own->code = slot->source->read(sensors, slot, &own->raw_uj);
         if (own->code == -ERESTART) /* there is no process of its own to begin anew */
@@ -536,7 +548,8 @@ void sensors_take(struct sensors *sensors, uint64_t now_ns, uint64_t until_ns)
         own->at_ns = now_ns;
     }
     for (size_t i = 0; i < sensors->n_helpers; i++)
-        helper_take(sensors->helpers[i], sensors, until_ns);
+        if (is_wanted(sensors, sensors->helpers[i]))
+            helper_take(sensors->helpers[i], sensors, until_ns);
     for (size_t i = 0; i < sensors->n_slots; i++)
         follow(&sensors->slots[i], &sensors->states[i]);
     for (size_t i = 0; i < sensors->n_slots; i++)

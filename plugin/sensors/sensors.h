@@ -81,8 +81,11 @@ size_t sensors_left_out(const struct sensors *sensors, const struct sensor_left_
  * read the rest as of now_ns (CLOCK_BOOTTIME) and take the answers that are there by until_ns. An
  * answer that was late comes with a later take, with its own time. What cannot be read now is
  * looked for again by later calls, every few seconds, and taken up when the same thing is back.
+ *
+ * With only_fresh, those alone that are integrated from gauges: they miss what happens between two
+ * readings, while a counter counts on unread. The others have no reading then (-EAGAIN).
  */
-void sensors_ask(struct sensors *sensors, uint64_t now_ns);
+void sensors_ask(struct sensors *sensors, uint64_t now_ns, bool only_fresh);
 void sensors_take(struct sensors *sensors, uint64_t now_ns, uint64_t until_ns);
 
 /*

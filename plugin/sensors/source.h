@@ -94,6 +94,7 @@ struct sensors {
     size_t n_left_out;
     struct helper *helpers[SOURCES_MAX];
     size_t n_helpers;
+    bool only_fresh; /* what the last sensors_ask() was for */
     bool raw_list; /* a helper's own list: nothing is decided here, all that is offered is kept */
     struct busy *busy;
     int busy_rc;       /* of the last busy_read() */

@@ -374,7 +374,7 @@ static void test_counters_are_read_in_a_process_of_their_own(void **state)
     assert_int_equal(sensors_open(&options, &rig->sensors, &err), 0);
     assert_int_equal(sensors_count(rig->sensors), 3);
     now_ns = clock_boottime_ns();
-    sensors_ask(rig->sensors, now_ns);
+    sensors_ask(rig->sensors, now_ns, false);
     sensors_take(rig->sensors, now_ns, now_ns + 10 * NS_PER_S);
     for (size_t i = 0; i < 3; i++) {
         static const uint64_t expected_uj[] = {300500000, 300500000, 1000 * J};

@@ -659,7 +659,7 @@ static void test_apart_they_are_found_and_read_the_same(void **state)
         uint64_t now_ns = clock_boottime_ns();
         const struct sensor_reading *reading = sensors_reading(sensors, i);
 
-        sensors_ask(sensors, now_ns);
+        sensors_ask(sensors, now_ns, false);
         sensors_take(sensors, now_ns, now_ns + 10 * NS_PER_S);
         assert_int_equal(reading->code, 0);
         assert_int_equal(reading->raw_uj, expected_uj[i]);

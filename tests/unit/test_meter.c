@@ -538,7 +538,7 @@ static void test_the_idle_floor_is_learned_and_kept_over_restarts(void **state)
 
     (void)state;
     assert_false(meter_floor(w.meter, 0, &floor_uw, &learned));
-    world_ticks(&w, 40);
+    world_ticks(&w, 140); /* quiet: looked at every fourth */
     assert_true(meter_floor(w.meter, 0, &floor_uw, &learned));
     assert_true(learned);
     assert_in_range(floor_uw, WORLD_UW * 97 / 100, WORLD_UW * 103 / 100);

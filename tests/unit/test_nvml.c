@@ -143,7 +143,7 @@ static const struct sensor_counter *counter_of(struct world *world, size_t index
 
 static struct sensor_reading read_one(struct world *world, size_t index)
 {
-    sensors_ask(world->sensors, clock_boottime_ns());
+    sensors_ask(world->sensors, clock_boottime_ns(), false);
     sensors_take(world->sensors, clock_boottime_ns(), 0);
     return *sensors_reading(world->sensors, index);
 }
@@ -741,7 +741,7 @@ static uint64_t ahead_ns; /* how far a test's clock is ahead, so as not to wait 
 
 static int take(struct world *world, size_t index, uint64_t wait_ms)
 {
-    sensors_ask(world->sensors, clock_boottime_ns() + ahead_ns);
+    sensors_ask(world->sensors, clock_boottime_ns() + ahead_ns, false);
     sensors_take(world->sensors, clock_boottime_ns(), clock_boottime_ns() + wait_ms * 1000000);
     return sensors_reading(world->sensors, index)->code;
 }

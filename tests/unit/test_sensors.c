@@ -57,7 +57,7 @@ static int read_counter(struct sensors *sensors, size_t index, uint64_t *ret_raw
 {
     const struct sensor_reading *reading;
 
-    sensors_ask(sensors, clock_boottime_ns());
+    sensors_ask(sensors, clock_boottime_ns(), false);
     sensors_take(sensors, clock_boottime_ns(), 0);
     reading = sensors_reading(sensors, index);
     if (reading->code == 0)
