@@ -549,6 +549,42 @@ static void test_the_idle_floor_is_learned_and_kept_over_restarts(void **state)
     assert_int_equal(again_uw, floor_uw);
 }
 
+/* pm_counters of the node, which counts `watts`. */
+static void pass_with_node_meter(unsigned seconds, uint64_t watts, uint64_t *node_j)
+{
+    while (seconds--) {
+        *node_j += watts;
+        tree_write(&w.tree, "sys/cray/pm_counters/energy", "%" PRIu64 " J 1 us\n", *node_j);
+        tree_write(&w.tree, "sys/cray/pm_counters/freshness", "%" PRIu64 "\n", *node_j);
+        world_ticks(&w, 1);
+    }
+    world_seal(&w);
+}
+
+/* Its parts count 400 W: at 100 W it cannot be the node's. `other` is then 0, and that is told. */
+static void test_a_node_meter_below_its_parts_is_told(void **state)
+{
+    const struct meter_counter *node;
+    uint64_t node_j = 1000000;
+
+    (void)state;
+    world_kill(&w);
+    snprintf(w.conf.sensors, sizeof(w.conf.sensors), "powercap,cray");
+    tree_write(&w.tree, "sys/cray/pm_counters/energy", "%" PRIu64 " J 1 us\n", node_j);
+    tree_write(&w.tree, "sys/cray/pm_counters/freshness", "1\n");
+    world_start(&w);
+    node = meter_counter(w.meter, WORLD_COUNTERS);
+    assert_int_equal(node->counter->component, COMPONENT_OTHER);
+    pass_with_node_meter(60, 500, &node_j);
+    assert_false(node->below_parts);
+    pass_with_node_meter(60, 100, &node_j);
+    assert_true(node->below_parts);
+    assert_in_range(node->excess_uj, 12000 * UINT64_C(1000000), 18000 * UINT64_C(1000000));
+    pass_with_node_meter(120, 1000, &node_j); /* it catches up */
+    assert_false(node->below_parts);
+    assert_int_equal(node->excess_uj, 0);
+}
+
 int main(void)
 {
 #define HISTORY(test) cmocka_unit_test_setup_teardown(test, make, unmake)
@@ -573,6 +609,7 @@ int main(void)
         HISTORY(test_thousands_of_marks_are_taken_in_order),
         HISTORY(test_a_deleted_mark_directory_is_noticed),
         HISTORY(test_a_mark_directory_that_others_can_write_is_refused),
+        HISTORY(test_a_node_meter_below_its_parts_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
