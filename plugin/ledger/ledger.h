@@ -25,8 +25,8 @@
  *      nobody holds of the domain's share of the node's memory is unallocated's. The rest by CPU
  *      time used on that package; where nobody used any, as the floor.
  *   4. other = node meter - all parts, never negative (an excess is carried as debt): by GPU share
- *      on nodes with GPUs, by core share elsewhere; the rest unallocated. Inside a job as rule 5's
- *      active energy, by CPU time on all packages.
+ *      on nodes with GPUs (a job without one has a metered 0), by core share elsewhere; the rest
+ *      unallocated. Inside a job as rule 5's active energy, by CPU time on all packages.
  *   5. Inside a job, active energy goes to steps by CPU time; idle energy evenly to the srun steps
  *      running, to the batch or interactive step only while none is; with none, to the remainder.
  *      Active energy of a job in which no step used CPU time goes where its idle energy goes.

@@ -550,6 +550,9 @@ static uint64_t give_other(struct ledger *ledger, struct counter *counter,
     }
     floor_uj = floor_part(counter, slice, other_uj);
     claim_node(ledger);
+    for (size_t i = 0; i < ledger->n_jobs; i++)
+        if (ledger->jobs[i]->live && !claims_of(ledger)[i]) /* no GPU: its part is a metered 0 J */
+            add_part(&ledger->jobs[i]->part, IDLE, 0);
     give_by_claims(ledger, IDLE, floor_uj, -1);
     give_by_claims(ledger, ACTIVE, other_uj - floor_uj, -1);
     return other_uj;

@@ -363,6 +363,38 @@ static void rule_4_parts_counted_while_the_meter_is_silent_are_owed(void **state
     ledger_free(ledger);
 }
 
+static void rule_4_a_job_without_a_gpu_beside_some_has_a_metered_nothing(void **state)
+{
+    struct ledger_counter counters[] = { counter_of(COMPONENT_GPU, 0),
+                                         counter_of(COMPONENT_OTHER, 0) };
+    struct ledger_node node = one_package;
+    struct ledger *ledger;
+    struct batch batch;
+    size_t rows = 0;
+
+    (void)state;
+    node.gpus = 1;
+    ledger = ledger_new(&node, counters, 2, T0);
+    tell_job(ledger, 1, "0", "");
+    for (size_t i = 0; i < 2; i++) {
+        tell_reading(ledger, 0, i, 0);
+        tell_reading(ledger, 10, i, 1000 * (i + 1));
+    }
+    batch = close_and_seal(ledger, 10);
+    assert_share(&batch, OWNER_UNALLOCATED, 0, 0, COMPONENT_OTHER, 1000, 0);
+    for (size_t i = 0; i < batch.n_energies; i++)
+        if (batch.energies[i].owner == OWNER_REMAINDER) {
+            rows++;
+            assert_int_equal(batch.energies[i].component, COMPONENT_OTHER);
+            assert_int_equal(batch.energies[i].active_uj + batch.energies[i].idle_uj, 0);
+            assert_int_equal(batch.energies[i].metered_ns, 10 * NS_PER_S);
+            assert_int_equal(batch.energies[i].elapsed_ns, 10 * NS_PER_S);
+        }
+    assert_int_equal(rows, 1);
+    batch_clear(&batch);
+    ledger_free(ledger);
+}
+
 /* --- rule 5 ---------------------------------------------------------------------------------- */
 
 static void rule_5_idle_energy_goes_to_srun_steps_and_to_batch_only_without_them(void **state)
@@ -808,6 +840,7 @@ int main(void)
         cmocka_unit_test(rule_3_memory_floor_by_allocated_memory),
         cmocka_unit_test(rule_4_other_is_the_meter_less_its_parts_and_an_excess_is_carried),
         cmocka_unit_test(rule_4_parts_counted_while_the_meter_is_silent_are_owed),
+        cmocka_unit_test(rule_4_a_job_without_a_gpu_beside_some_has_a_metered_nothing),
         cmocka_unit_test(rule_5_idle_energy_goes_to_srun_steps_and_to_batch_only_without_them),
         cmocka_unit_test(rule_5_active_energy_goes_by_cpu_time_to_every_kind_of_step),
         cmocka_unit_test(rule_6_ties_go_to_the_lowest_job_id_whatever_came_first),
