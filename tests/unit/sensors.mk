@@ -9,3 +9,9 @@ tests_unit_test_helper_LDADD = $(sensor_unit_ldadd)
 tests_unit_test_gauge_SOURCES = tests/unit/test_gauge.c
 tests_unit_test_gauge_CFLAGS = $(unit_cflags)
 tests_unit_test_gauge_LDADD = $(sensor_unit_ldadd)
+
+check_PROGRAMS += tests/unit/test_rules
+TESTS += tests/unit/test_rules
+tests_unit_test_rules_SOURCES = tests/unit/test_rules.c
+tests_unit_test_rules_CFLAGS = $(unit_cflags)
+tests_unit_test_rules_LDADD = $(sensor_unit_ldadd)
