@@ -12,6 +12,7 @@ libcarbon_sensors_la_SOURCES = $(sensors_plugin_sources) \
 	plugin/sensors/rules.c plugin/sensors/rules.h \
 	plugin/sensors/sensors.c plugin/sensors/sensors.h \
 	plugin/sensors/source.h plugin/sensors/source_powercap.c \
+	plugin/sensors/source_ipmi.c \
 	plugin/sensors/topology.c plugin/sensors/topology.h
 libcarbon_sensors_la_CFLAGS = $(AM_CFLAGS) $(HWLOC_CFLAGS)
-libcarbon_sensors_la_LIBADD = libcarbon-core.la $(HWLOC_LIBS)
+libcarbon_sensors_la_LIBADD = libcarbon-core.la $(HWLOC_LIBS) -ldl

@@ -15,7 +15,8 @@
 #include "sensors/source.h"
 
 /* In the order of rules.c, which is that of "auto". */
-static const struct sensor_source *const sources[] = { &powercap_source, &modelled_source };
+static const struct sensor_source *const sources[] = { &powercap_source, &ipmi_source,
+                                                      &modelled_source };
 
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
 _Static_assert(N_SOURCES <= SOURCES_MAX, "sensors.helpers has room");
@@ -241,14 +242,17 @@ static int read_list(const char *list, struct choice *ret_choice, struct error *
     return 0;
 }
 
-/* A kind of "auto" that has nothing here, or does not answer, is passed over, and why is told. */
+/*
+ * A kind of "auto" that has nothing here, does not answer or fails is passed over, and why is told;
+ * only a mistake in carbon.conf ends the meter.
+ */
 static int find_one(struct sensors *sensors, const struct sensor_source *source,
                     struct helper *helper, uint64_t until_ns, bool required, struct error *err)
 {
     struct error why = { "" };
     int rc = helper ? helper_find(helper, sensors, until_ns, &why) : source->find(sensors, &why);
 
-    if (!required && (rc == -ENODEV || rc == -ETIMEDOUT || rc == -ECHILD))
+    if (!required && rc < 0 && rc != -ENOMEM && rc != -EINVAL)
         rc = sensors_leave_out(sensors, source->name, why.text);
     if (rc == -ENOMEM)
         return error_set_errno(err, rc, "sensors");

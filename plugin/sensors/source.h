@@ -60,7 +60,7 @@ struct sensor_source {
     void (*close)(struct sensor_slot *slot); /* of what find() opened besides fd; may be NULL */
 };
 
-extern const struct sensor_source powercap_source, modelled_source;
+extern const struct sensor_source powercap_source, ipmi_source, modelled_source;
 
 /* A counter of a module less those that it contains (source.h's PART_MODULE, sensors.c). */
 struct sensor_difference {
