@@ -191,7 +191,7 @@ static void test_what_cannot_be_found_says_why(void **state)
     assert_non_null(strstr(err.text, "ipmi_devintf"));
 }
 
-/* As a program of its own: where the loader finds a library decides the environment it began with. */
+/* As a program of its own: the loader goes by the environment that it began with. */
 static int open_without_library(void)
 {
     struct node node;

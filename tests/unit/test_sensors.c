@@ -594,6 +594,44 @@ static void test_package_that_hwloc_does_not_know_is_left_out(void **state)
     topology_free(topology);
 }
 
+static void test_dram_in_the_wrong_unit_is_left_out(void **state)
+{
+    static const char cpuinfo[] = "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %d\n"
+                                  "model\t\t: %d\nmodel name\t: Intel(R) Xeon(R)\n";
+    static const struct {
+        const char *vendor;
+        int family, model;
+        const char *max_uj;
+        size_t counters; /* 2: with its DRAM */
+    } cases[] = {
+        { "GenuineIntel", 6, 143, "65712999613", 1 },  /* Sapphire Rapids, old kernel */
+        { "GenuineIntel", 6, 207, "65712999613", 1 },  /* Emerald Rapids */
+        { "GenuineIntel", 6, 143, "262143328850", 2 }, /* the kernel knows its unit */
+        { "GenuineIntel", 6, 106, "65712999613", 2 },  /* Ice Lake: the right unit */
+        { "GenuineIntel", 15, 143, "65712999613", 2 },
+        { "AuthenticAMD", 6, 143, "65712999613", 2 },
+    };
+    struct tree *tree = *state;
+    struct topology *topology = add_machine(tree);
+
+    add_zone(tree, "intel-rapl:0", "package-0", "1");
+    add_zone(tree, "intel-rapl:0:0", "dram", "1");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct sensors *sensors;
+
+        tree_write(tree, "proc/cpuinfo", cpuinfo, cases[i].vendor, cases[i].family,
+                   cases[i].model);
+        tree_write(tree, "sys/class/powercap/intel-rapl:0:0/max_energy_range_uj", "%s\n",
+                   cases[i].max_uj);
+        sensors = open_sensors(tree, topology, "powercap");
+        assert_int_equal(sensors_count(sensors), cases[i].counters);
+        if (cases[i].counters == 1)
+            assert_non_null(strstr(reason_of(sensors, "intel-rapl:0:0"), "Linux 6.1"));
+        sensors_close(sensors);
+    }
+    topology_free(topology);
+}
+
 static void test_failed_reading_is_an_error_and_no_number(void **state)
 {
     struct tree *tree = *state;
@@ -717,6 +755,7 @@ int main(void)
         TEST(test_idle_watts_alone_are_no_mistake_where_counters_measure),
         TEST(test_machine_without_any_source_is_an_error),
         TEST(test_package_that_hwloc_does_not_know_is_left_out),
+        TEST(test_dram_in_the_wrong_unit_is_left_out),
         TEST(test_failed_reading_is_an_error_and_no_number),
         TEST(test_modelled_counter_goes_on_after_a_restart),
         TEST(test_vanished_zone_is_taken_up_again_when_it_is_the_same),
