@@ -28,7 +28,7 @@ _Static_assert(sizeof(((struct sensor_slot *)0)->name) >=
 /*
  * The DRAM unit of Haswell's servers, 15.3 uJ, as it shows in max_energy_range_uj: (2^32 - 1) x it.
  * Sapphire and Emerald Rapids count in 61 uJ (SDM vol. 4, MSR 619h), but kernels before 6.1 (of the
- * stable ones, before October 2022: without commit 4c081324df56) take the old unit: 4 times too low.
+ * stable ones, before October 2022: without commit 4c081324df56) take the old unit, 4 times less.
  */
 #define OLD_DRAM_MAX_UJ UINT64_C(65712999613)
 
