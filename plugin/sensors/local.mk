@@ -6,9 +6,11 @@ noinst_LTLIBRARIES += libcarbon-sensors.la
 libcarbon_sensors_la_SOURCES = $(sensors_plugin_sources) \
 	plugin/sensors/busy.c plugin/sensors/busy.h \
 	plugin/sensors/cputime.c plugin/sensors/cputime.h \
+	plugin/sensors/cpuinfo.c plugin/sensors/cpuinfo.h \
 	plugin/sensors/gauge.c plugin/sensors/gauge.h \
 	plugin/sensors/helper.c plugin/sensors/helper.h \
 	plugin/sensors/modelled.c plugin/sensors/modelled.h \
+	plugin/sensors/power_models.c plugin/sensors/power_models.h \
 	plugin/sensors/rules.c plugin/sensors/rules.h \
 	plugin/sensors/sensors.c plugin/sensors/sensors.h \
 	plugin/sensors/source.h plugin/sensors/source_powercap.c \

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/parse.h"
+#include "sensors/cpuinfo.h"
 #include "sensors/powercap.h"
 #include "sensors/source.h"
 
@@ -70,34 +70,15 @@ static int find_domain(const struct topology *topology, int package_os)
     return topology->n_packages == 1 && topology->package_os[0] < 0 ? 0 : -1;
 }
 
-/* The number after "key\t: " of the first CPU in proc/cpuinfo, or 0. */
-static uint32_t cpuinfo_number(const char *text, const char *key)
-{
-    char number[8] = "";
-    const char *line = strstr(text, key);
-    uint32_t value;
-
-    if (!line)
-        return 0;
-    line += strlen(key);
-    line += strspn(line, "\t :");
-    snprintf(number, sizeof(number), "%.*s", (int)strcspn(line, "\n"), line);
-    return parse_u32(number, 0, UINT32_MAX, &value) < 0 ? 0 : value;
-}
-
 static bool is_rapids(int root_fd)
 {
-    char text[1024];
-    int fd = openat(root_fd, "proc/cpuinfo", O_RDONLY | O_CLOEXEC);
-    ssize_t len = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-    uint32_t model;
+    char vendor[16], family[8], model[8];
 
-    if (fd >= 0)
-        close(fd);
-    text[len < 0 ? 0 : len] = '\0';
-    model = cpuinfo_number(text, "\nmodel\t");
-    return strstr(text, "GenuineIntel") && cpuinfo_number(text, "\ncpu family\t") == 6 &&
-           (model == 143 || model == 207);
+    cpuinfo_field(root_fd, "vendor_id", vendor, sizeof(vendor));
+    cpuinfo_field(root_fd, "cpu family", family, sizeof(family));
+    cpuinfo_field(root_fd, "model", model, sizeof(model));
+    return strcmp(vendor, "GenuineIntel") == 0 && strcmp(family, "6") == 0 &&
+           (strcmp(model, "143") == 0 || strcmp(model, "207") == 0);
 }
 
 /* A figure that is known to be wrong is none, and what would mend it is told. */

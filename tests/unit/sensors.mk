@@ -30,3 +30,11 @@ tests_unit_test_ipmi_CPPFLAGS = $(unit_cppflags) \
 tests_unit_test_ipmi_CFLAGS = $(unit_cflags) $(HWLOC_CFLAGS)
 tests_unit_test_ipmi_LDADD = $(sensor_unit_ldadd)
 EXTRA_tests_unit_test_ipmi_DEPENDENCIES = tests/fake/ipmi/libfreeipmi.la
+
+check_PROGRAMS += tests/unit/test_power_models
+TESTS += tests/unit/test_power_models
+tests_unit_test_power_models_SOURCES = tests/unit/test_power_models.c tests/unit/machine.c \
+	tests/unit/machine.h $(tree_sources)
+tests_unit_test_power_models_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_power_models_CFLAGS = $(unit_cflags) $(HWLOC_CFLAGS)
+tests_unit_test_power_models_LDADD = $(sensor_unit_ldadd)
