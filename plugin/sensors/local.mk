@@ -6,17 +6,20 @@ noinst_LTLIBRARIES += libcarbon-sensors.la
 libcarbon_sensors_la_SOURCES = $(sensors_plugin_sources) \
 	plugin/sensors/busy.c plugin/sensors/busy.h \
 	plugin/sensors/cputime.c plugin/sensors/cputime.h \
+	plugin/sensors/cpuinfo.c plugin/sensors/cpuinfo.h \
 	plugin/sensors/gauge.c plugin/sensors/gauge.h \
 	plugin/sensors/gpu_metrics.c plugin/sensors/gpu_metrics.h \
 	plugin/sensors/helper.c plugin/sensors/helper.h \
 	plugin/sensors/modelled.c plugin/sensors/modelled.h \
 	plugin/sensors/nvml_api.h \
 	plugin/sensors/pci.c plugin/sensors/pci.h \
+	plugin/sensors/power_models.c plugin/sensors/power_models.h \
 	plugin/sensors/rules.c plugin/sensors/rules.h \
 	plugin/sensors/sensors.c plugin/sensors/sensors.h \
 	plugin/sensors/source.h plugin/sensors/source_amdgpu.c \
 	plugin/sensors/source_cray.c plugin/sensors/source_grace.c \
-	plugin/sensors/source_intelgpu.c plugin/sensors/source_nvml.c \
+	plugin/sensors/source_intelgpu.c plugin/sensors/source_ipmi.c \
+	plugin/sensors/source_nvml.c \
 	plugin/sensors/source_perf.c plugin/sensors/source_powercap.c \
 	plugin/sensors/topology.c plugin/sensors/topology.h
 libcarbon_sensors_la_CFLAGS = $(AM_CFLAGS) $(HWLOC_CFLAGS)

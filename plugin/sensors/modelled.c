@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "sensors/cpuinfo.h"
+#include "sensors/power_models.h"
 #include "sensors/source.h"
 
 __extension__ typedef unsigned __int128 wide;
@@ -34,14 +36,34 @@ static uint32_t count_cores(const struct topology *topology, unsigned package)
     return count;
 }
 
+/* Watts set in carbon.conf win, then the processor's row, then the default. */
+static void choose_power(const struct sensor_options *options, uint32_t cores,
+                         struct sensor_slot *slot)
+{
+    struct sensor_counter *counter = &slot->counter;
+    const struct power_model *model;
+    char name[80];
+
+    cpuinfo_field(options->root_fd, "model name", name, sizeof(name));
+    model = power_models_find(name);
+    counter->floor_uw = (model ? UINT64_C(2) * model->idle_uw : MODELLED_IDLE_UW_PER_CORE) * cores;
+    slot->full_uw = (model ? UINT64_C(2) * model->full_uw : MODELLED_FULL_UW_PER_CORE) * cores;
+    snprintf(counter->device, sizeof(counter->device), "%s, %u cores",
+             model ? model->family : "unknown processor, default watts", cores);
+    if (options->idle_uw || options->full_uw)
+        snprintf(counter->device, sizeof(counter->device), "watts of carbon.conf");
+    if (options->idle_uw)
+        counter->floor_uw = options->idle_uw;
+    if (options->full_uw)
+        slot->full_uw = options->full_uw;
+}
+
 static int set_power(const struct sensor_options *options, struct sensor_slot *slot,
                      struct error *err)
 {
     struct sensor_counter *counter = &slot->counter;
-    uint32_t cores = count_cores(options->topology, counter->domain);
 
-    counter->floor_uw = options->idle_uw ? options->idle_uw : MODELLED_IDLE_UW_PER_CORE * cores;
-    slot->full_uw = options->full_uw ? options->full_uw : MODELLED_FULL_UW_PER_CORE * cores;
+    choose_power(options, count_cores(options->topology, counter->domain), slot);
     counter->max_uw = slot->full_uw * BELIEF;
     if (slot->full_uw >= counter->floor_uw)
         return 0;

@@ -17,7 +17,7 @@
 /* In the order of rules.c, which is that of "auto": the first that has a component counts it. */
 static const struct sensor_source *const sources[] = {
     &powercap_source, &perf_source, &grace_source, &nvml_source, &amdgpu_source,
-    &intelgpu_source, &cray_source, &modelled_source,
+    &intelgpu_source, &cray_source, &ipmi_source, &modelled_source,
 };
 
 /* A short time between two readings may hold the energy of this much more: ledger/counter.c. */
@@ -247,8 +247,10 @@ static int read_list(const char *list, struct choice *ret_choice, struct error *
     return 0;
 }
 
-/* A kind of "auto" that has nothing here, or fails, is passed over, and why is told; but not a mistake
-   of carbon.conf (-EINVAL). */
+/*
+ * A kind of "auto" that has nothing here, does not answer or fails is passed over, and why is told;
+ * only a mistake in carbon.conf ends the meter.
+ */
 static int find_one(struct sensors *sensors, const struct sensor_source *source,
                     struct helper *helper, uint64_t until_ns, bool required, struct error *err)
 {

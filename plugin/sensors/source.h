@@ -63,7 +63,7 @@ struct sensor_source {
 };
 
 extern const struct sensor_source powercap_source, perf_source, grace_source, nvml_source,
-    amdgpu_source, intelgpu_source, cray_source, modelled_source;
+    amdgpu_source, intelgpu_source, cray_source, ipmi_source, modelled_source;
 
 /* A counter of a module less those that it contains (source.h's PART_MODULE, sensors.c). */
 struct sensor_difference {

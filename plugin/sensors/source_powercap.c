@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/parse.h"
+#include "sensors/cpuinfo.h"
 #include "sensors/powercap.h"
 #include "sensors/source.h"
 
@@ -23,6 +24,13 @@ _Static_assert(sizeof(((struct sensor_slot *)0)->name) >=
                    sizeof(((struct powercap_zone *)0)->name), "one is copied to the other");
 
 #define CONSTRAINTS 4 /* long term, short term, peak power; one to spare */
+
+/*
+ * The DRAM unit of Haswell's servers, 15.3 uJ, as it shows in max_energy_range_uj: (2^32 - 1) x it.
+ * Sapphire and Emerald Rapids count in 61 uJ (SDM vol. 4, MSR 619h), but kernels before 6.1 (of the
+ * stable ones, before October 2022: without commit 4c081324df56) take the old unit, 4 times less.
+ */
+#define OLD_DRAM_MAX_UJ UINT64_C(65712999613)
 
 /* Reopening lists all zones: not at every tick. */
 #define RETRY_NS (5 * NS_PER_S)
@@ -60,6 +68,24 @@ static int find_domain(const struct topology *topology, int package_os)
         if (topology->package_os[i] == package_os)
             return (int)i;
     return topology->n_packages == 1 && topology->package_os[0] < 0 ? 0 : -1;
+}
+
+static bool is_rapids(int root_fd)
+{
+    char vendor[16], family[8], model[8];
+
+    cpuinfo_field(root_fd, "vendor_id", vendor, sizeof(vendor));
+    cpuinfo_field(root_fd, "cpu family", family, sizeof(family));
+    cpuinfo_field(root_fd, "model", model, sizeof(model));
+    return strcmp(vendor, "GenuineIntel") == 0 && strcmp(family, "6") == 0 &&
+           (strcmp(model, "143") == 0 || strcmp(model, "207") == 0);
+}
+
+/* A figure that is known to be wrong is none, and what would mend it is told. */
+static bool has_wrong_unit(int root_fd, const struct powercap_zone *zone)
+{
+    return zone->use == POWERCAP_DRAM &&
+           zone->range_uj == powercap_range_uj(OLD_DRAM_MAX_UJ) && is_rapids(root_fd);
 }
 
 static int offer_zone(struct sensors *sensors, const struct powercap_zone *zone, int domain)
@@ -105,6 +131,9 @@ static int take_zone(struct sensors *sensors, const struct powercap_zone *zone)
             return offer_contained(sensors, zone, contained[i].part);
     if (zone->use == POWERCAP_LEFT_OUT)
         return sensors_leave_out(sensors, zone->zone, zone->reason);
+    if (has_wrong_unit(sensors->options.root_fd, zone))
+        return sensors_leave_out(sensors, zone->zone,
+                                 "this kernel reads it 4 times too low: use Linux 6.1 or newer");
     domain = find_domain(sensors->options.topology, zone->package_os);
     if (domain < 0)
         return sensors_leave_out(sensors, zone->zone, "hwloc does not know its package");

@@ -1,4 +1,4 @@
-/* The processes that sources run in: what hangs, crashes or vanishes there never holds the meter. */
+/* The processes that sources run in: what hangs or crashes there never holds the meter. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

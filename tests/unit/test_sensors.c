@@ -471,6 +471,8 @@ static void test_what_cannot_be_opened_is_an_error_with_the_reason(void **state)
         {"powercap", 0, 0, -ENODEV, "intel_rapl_msr"},
         {"modelled,powercap", 0, 0, -ENODEV, "powercap"},
         {"rapl", 0, 0, -EINVAL, "'rapl'; known are auto, powercap, "},
+        {"auto,ipmi", 0, 0, -ENODEV, "no BMC"},
+        {"-rapl", 0, 0, -EINVAL, "'rapl'"},
         {"modelled powercapx", 0, 0, -EINVAL, "'powercapx'"},
         {"modelled", 100000000, 50000000, -EINVAL, "IdleWatts"},
         {"modelled", 100000000, 0, -EINVAL, "FullWatts"},
@@ -490,6 +492,59 @@ static void test_what_cannot_be_opened_is_an_error_with_the_reason(void **state)
         assert_int_equal(sensors_open(&options, &sensors, &err), cases[i].rc);
         assert_non_null(strstr(err.text, cases[i].text));
         assert_null(sensors);
+    }
+    topology_free(topology);
+}
+
+static void test_auto_passes_over_a_kind_that_fails_and_says_why(void **state)
+{
+    struct tree *tree = *state;
+    struct topology *topology = add_machine(tree);
+    struct sensors *sensors;
+
+    tree_write(tree, "sys/class/powercap", "no directory\n");
+    sensors = open_sensors(tree, topology, "auto");
+    assert_int_equal(sensors_count(sensors), 2);
+    assert_non_null(strstr(reason_of(sensors, "powercap"), "sys/class/powercap"));
+    sensors_close(sensors);
+    topology_free(topology);
+}
+
+static void test_lists_choose(void **state)
+{
+    static const struct {
+        const char *list;
+        size_t packages, modelled; /* counters of each kind; all others are for memory */
+    } cases[] = {
+        { "auto", 2, 0 },
+        { "AUTO", 2, 0 },
+        { "auto,-ipmi", 2, 0 },
+        { "-ipmi", 2, 0 },
+        { "-powercap", 0, 2 },
+        { "auto -powercap", 0, 2 },
+        { "powercap,modelled", 2, 0 },
+        { "modelled\tPowercap", 0, 2 },
+        { "powercap", 2, 0 },
+        { "modelled", 0, 2 },
+    };
+    struct tree *tree = *state;
+    struct topology *topology = add_machine(tree);
+
+    add_rapl(tree);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct sensors *sensors = open_sensors(tree, topology, cases[i].list);
+        size_t packages = 0, modelled = 0;
+
+        for (size_t j = 0; j < sensors_count(sensors); j++) {
+            const struct sensor_counter *counter = sensors_counter(sensors, j);
+            bool is_modelled = strcmp(counter->sensor, "modelled") == 0;
+
+            modelled += is_modelled;
+            packages += !is_modelled && counter->component == COMPONENT_CPU;
+        }
+        assert_int_equal(packages, cases[i].packages);
+        assert_int_equal(modelled, cases[i].modelled);
+        sensors_close(sensors);
     }
     topology_free(topology);
 }
@@ -536,6 +591,44 @@ static void test_package_that_hwloc_does_not_know_is_left_out(void **state)
     assert_int_equal(sensors_count(sensors), 1);
     assert_non_null(strstr(reason_of(sensors, "intel-rapl:1"), "hwloc"));
     sensors_close(sensors);
+    topology_free(topology);
+}
+
+static void test_dram_in_the_wrong_unit_is_left_out(void **state)
+{
+    static const char cpuinfo[] = "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %d\n"
+                                  "model\t\t: %d\nmodel name\t: Intel(R) Xeon(R)\n";
+    static const struct {
+        const char *vendor;
+        int family, model;
+        const char *max_uj;
+        size_t counters; /* 2: with its DRAM */
+    } cases[] = {
+        { "GenuineIntel", 6, 143, "65712999613", 1 },  /* Sapphire Rapids, old kernel */
+        { "GenuineIntel", 6, 207, "65712999613", 1 },  /* Emerald Rapids */
+        { "GenuineIntel", 6, 143, "262143328850", 2 }, /* the kernel knows its unit */
+        { "GenuineIntel", 6, 106, "65712999613", 2 },  /* Ice Lake: the right unit */
+        { "GenuineIntel", 15, 143, "65712999613", 2 },
+        { "AuthenticAMD", 6, 143, "65712999613", 2 },
+    };
+    struct tree *tree = *state;
+    struct topology *topology = add_machine(tree);
+
+    add_zone(tree, "intel-rapl:0", "package-0", "1");
+    add_zone(tree, "intel-rapl:0:0", "dram", "1");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct sensors *sensors;
+
+        tree_write(tree, "proc/cpuinfo", cpuinfo, cases[i].vendor, cases[i].family,
+                   cases[i].model);
+        tree_write(tree, "sys/class/powercap/intel-rapl:0:0/max_energy_range_uj", "%s\n",
+                   cases[i].max_uj);
+        sensors = open_sensors(tree, topology, "powercap");
+        assert_int_equal(sensors_count(sensors), cases[i].counters);
+        if (cases[i].counters == 1)
+            assert_non_null(strstr(reason_of(sensors, "intel-rapl:0:0"), "Linux 6.1"));
+        sensors_close(sensors);
+    }
     topology_free(topology);
 }
 
@@ -657,9 +750,12 @@ int main(void)
         TEST(test_auto_without_powercap_models_and_says_why),
         TEST(test_list_in_its_order_decides_who_counts),
         TEST(test_what_cannot_be_opened_is_an_error_with_the_reason),
+        TEST(test_auto_passes_over_a_kind_that_fails_and_says_why),
+        TEST(test_lists_choose),
         TEST(test_idle_watts_alone_are_no_mistake_where_counters_measure),
         TEST(test_machine_without_any_source_is_an_error),
         TEST(test_package_that_hwloc_does_not_know_is_left_out),
+        TEST(test_dram_in_the_wrong_unit_is_left_out),
         TEST(test_failed_reading_is_an_error_and_no_number),
         TEST(test_modelled_counter_goes_on_after_a_restart),
         TEST(test_vanished_zone_is_taken_up_again_when_it_is_the_same),
