@@ -138,12 +138,17 @@ static int teardown(void **state)
     return 0;
 }
 
+#define MAX_UW UINT64_C(10000000)
+static uint64_t range_uj; /* of what is offered */
+
 static void offer(struct sensors *sensors, const struct sensor_source *source,
                   enum sensor_part part, unsigned domain, const char *name)
 {
     struct sensor_slot slot = { .source = source, .part = part, .fd = -1 };
 
     slot.counter.domain = domain;
+    slot.counter.max_uw = MAX_UW;
+    slot.counter.range_uj = range_uj;
     slot.scratch[0] = sensors->n_slots;
     snprintf(slot.counter.source, sizeof(slot.counter.source), "%s", name);
     assert_int_equal(sensors_offer(sensors, &slot), 0);
@@ -205,6 +210,7 @@ static void offer_module(struct sensors *sensors)
     offer(sensors, &told_powercap, PART_DRAM, 1, "dram");
     snprintf(module.counter.source, sizeof(module.counter.source), "module");
     module.package = 1;
+    module.counter.max_uw = MAX_UW;
     assert_int_equal(sensors_offer(sensors, &module), 0);
 }
 
@@ -235,6 +241,31 @@ static void test_module_counts_what_its_parts_do_not(void **state)
         assert_int_equal(sensors_reading(sensors, 2)->code, 0);
         assert_int_equal(sensors_reading(sensors, 2)->raw_uj, steps[i].rest_uj);
     }
+}
+
+static void test_difference_holds_over_a_wrap_of_its_parts_and_not_over_a_spike(void **state)
+{
+    struct sensors *sensors = *state;
+
+    range_uj = 65536;
+    offer_module(sensors);
+    range_uj = 0;
+    told[0].raw_uj = 65000;
+    told[1].raw_uj = 0;
+    told[2].raw_uj = 90000;
+    take(sensors, 1);
+    told[0].raw_uj = 464; /* 1000 further, over its range */
+    told[2].raw_uj = 95000;
+    take(sensors, 2);
+    assert_int_equal(sensors_reading(sensors, 2)->raw_uj, 4000);
+    told[2].raw_uj = UINT64_C(1) << 40; /* nothing draws as much */
+    take(sensors, 3);
+    assert_int_equal(sensors_reading(sensors, 2)->raw_uj, 0);
+    told[2].raw_uj = 96000;
+    take(sensors, 4);
+    told[2].raw_uj = 96500;
+    take(sensors, 5);
+    assert_int_equal(sensors_reading(sensors, 2)->raw_uj, 500);
 }
 
 static void test_difference_begins_anew_with_either(void **state)
@@ -359,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_kinds_have_rows_in_their_order),
         TEST(test_first_counter_of_a_thing_counts_and_others_say_why_not),
         TEST(test_module_counts_what_its_parts_do_not),
+        TEST(test_difference_holds_over_a_wrap_of_its_parts_and_not_over_a_spike),
         TEST(test_difference_begins_anew_with_either),
         TEST(test_module_without_its_parts_readings_has_none),
         TEST(test_module_alone_is_counted_whole_and_its_parts_are_not),
