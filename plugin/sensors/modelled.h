@@ -16,8 +16,8 @@
 #include <stdint.h>
 
 /*
- * Default power per physical core of a processor that power_models.c does not know, when carbon.conf
- * has no IdleWatts and FullWatts: 1.48 W idle and 7.00 W at full load.
+ * Default power per physical core of a processor that power_models.c does not know, when
+ * carbon.conf has no IdleWatts and FullWatts: 1.48 W idle and 7.00 W at full load.
  *
  * Source: Cloud Carbon Footprint, methodology, "Compute": averages over the SPECpower_ssj2008
  * results of the processors used by AWS, 0.74 W idle and 3.50 W at full load per hardware thread;
