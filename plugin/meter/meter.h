@@ -58,7 +58,7 @@ struct meter_counter {
     uint64_t raw_uj;
     uint64_t read_ns;
     uint64_t power_uw;   /* between the last two good readings; 0 when unknown */
-    uint64_t excess_uj;  /* of a node meter: what its parts counted more than it, as of the last seal */
+    uint64_t excess_uj;  /* of a node meter: what its parts counted more, as of the last seal */
     bool below_parts;    /* so much that the two cannot both be right */
 };
 

@@ -4,8 +4,8 @@
  * The helper finds its source's counters and then reads all that are in use each time it is asked.
  * Its parent never waits for it beyond what it chooses to. One that leaves a question unanswered
  * for HELPER_DEADLINE_NS is killed and started anew, after a pause that doubles up to
- * HELPER_PAUSE_MAX_NS while that does not help; so is one that died, and one that says itself that a
- * fresh one is needed (sensor_source.read()'s -ERESTART). It ends with its parent, and no earlier
+ * HELPER_PAUSE_MAX_NS while that does not help; so is one that died, and one that says itself that
+ * a fresh one is needed (sensor_source.read()'s -ERESTART). It ends with its parent, and no earlier
  * for a signal that asks for it: systemd sends those to all of a service at once, and the meter
  * reads once more before it ends.
  *
@@ -32,8 +32,8 @@ MUST_CHECK int helper_start(const struct sensor_source *source,
                             const struct sensor_options *options, struct helper **ret_helper);
 
 /*
- * Wait for what it finds until until_ns (CLOCK_BOOTTIME; fair is HELPER_FIND_NS from its start), and
- * offer that to `sensors`: as sensor_source.find(), with -ETIMEDOUT and -ECHILD (died) besides.
+ * Wait for what it finds until until_ns (CLOCK_BOOTTIME; fair is HELPER_FIND_NS from its start),
+ * and offer that to `sensors`: as sensor_source.find(), with -ETIMEDOUT and -ECHILD (died) besides.
  */
 MUST_CHECK int helper_find(struct helper *helper, struct sensors *sensors, uint64_t until_ns,
                            struct error *err);

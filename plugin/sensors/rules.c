@@ -25,7 +25,7 @@ static const struct sensor_rule rules[] = {
     { "grace",     PART_DRAM,     COMPONENT_MEMORY, NULL },
     { "grace",     PART_CORES,    RULE_NEVER,       "is inside the Grace socket" },
     { "grace",     PART_IO,       RULE_NEVER,       "is inside the Grace socket" },
-    { "grace",     PART_PLATFORM, RULE_NEVER,       "the module contains its processor and its GPU" },
+    { "grace",     PART_PLATFORM, RULE_NEVER,       "the module contains processor and GPU" },
     { "nvml",      PART_GPU,      COMPONENT_GPU,    NULL },
     { "nvml",      PART_MODULE,   COMPONENT_GPU,    NULL }, /* less its package's counters */
     { "amdgpu",    PART_GPU,      COMPONENT_GPU,    NULL },
@@ -37,7 +37,7 @@ static const struct sensor_rule rules[] = {
     { "cray",      PART_PACKAGE,  COMPONENT_CPU,    NULL },
     { "cray",      PART_DRAM,     COMPONENT_MEMORY, NULL },
     { "cray",      PART_GPU,      COMPONENT_GPU,    NULL },
-    /* a whole node's meter gives `other`: what it counted less all that else counts, in the ledger */
+    /* a whole node's meter gives `other`: less all that else counts, in the ledger */
     { "cray",      PART_NODE,     COMPONENT_OTHER,  NULL },
     { "ipmi",      PART_NODE,     COMPONENT_OTHER,  NULL },
     { "modelled",  PART_PACKAGE,  COMPONENT_CPU,    NULL },

@@ -137,7 +137,8 @@ int sensors_offer(struct sensors *sensors, const struct sensor_slot *slot)
         return keep(sensors, slot);
     if (!rule || rule->counts_as == RULE_NEVER) {
         close_slot(slot);
-        return sensors_leave_out(sensors, slot->counter.source, rule ? rule->why : "no rule for it");
+        return sensors_leave_out(sensors, slot->counter.source,
+                                 rule ? rule->why : "no rule for it");
     }
     counted.counter.component = (enum component)rule->counts_as;
     other = sensors_counted_by(sensors, &counted);
@@ -434,8 +435,8 @@ void sensors_ask(struct sensors *sensors, uint64_t now_ns, bool only_fresh)
 }
 
 /*
- * What it grew since the last reading goes to its total; false when it began anew: it fell without a
- * wrap, or rose by more than is believed.
+ * What it grew since the last reading goes to its total; false when it began anew: it fell without
+ * a wrap, or rose by more than is believed.
  */
 static bool add_growth(const struct sensor_counter *counter, struct sensor_state *state)
 {

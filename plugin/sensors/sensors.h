@@ -1,9 +1,9 @@
 /*
  * sensors.h - one interface to every source of energy readings of a node
  *
- * A sensor is a kind of source (powercap, nvml, modelled, …), one file each (source.h). It finds its
- * counters below a root directory, which is / on a node and a fake or captured tree in tests, and
- * reads each as a cumulative number of microjoules. Raw readings only: wraps and resets are the
+ * A sensor is a kind of source (powercap, nvml, modelled, …), one file each (source.h). It finds
+ * its counters below a root directory, which is / on a node and a fake or captured tree in tests,
+ * and reads each as a cumulative number of microjoules. Raw readings only: wraps and resets are the
  * ledger's matter. Which of the counters count is decided by one table, rules.c.
  */
 #ifndef CARBON_SENSORS_SENSORS_H
@@ -30,7 +30,7 @@ struct sensor_counter {
     uint64_t max_uw;               /* more than this between two readings is not believed */
     uint64_t floor_uw;             /* known idle floor, or 0 when it is to be learned */
     bool fresh;                    /* it begins anew with each process that reads it: integrated */
-    char device[96];               /* what it is, for people: a UUID, a PCI address, a model; or "" */
+    char device[96];               /* for people: a UUID, a PCI address, a model; or "" */
 };
 
 /* A reading, or the lack of one: code is 0 or a negative errno, for sensors_error_text(). */
@@ -63,9 +63,9 @@ const char *sensors_kind(size_t index);
  * Find the counters that count, and open them (O_CLOEXEC, kept open). Of several counters of one
  * component of one package or device the one of the kind that comes first counts.
  *
- * The list: "auto" is all kinds, best first (the order of rules.c); "powercap,modelled" these alone,
- * in this order, and each named must find something, or the error says why not; "-ipmi" leaves one
- * out of auto. -EINVAL for an unknown name, or powers that make no sense; -ENODEV when nothing at
+ * The list: "auto" is all kinds, best first (the order of rules.c); "powercap,modelled" these
+ * alone, in this order, and each named must find something, or the error says why not; "-ipmi"
+ * leaves one out of auto. -EINVAL for an unknown name, or powers that make no sense; -ENODEV when nothing at
  * all can be used, or a kind that was asked for.
  */
 MUST_CHECK int sensors_open(const struct sensor_options *options, struct sensors **ret_sensors,
@@ -89,9 +89,9 @@ void sensors_ask(struct sensors *sensors, uint64_t now_ns, bool only_fresh);
 void sensors_take(struct sensors *sensors, uint64_t now_ns, uint64_t until_ns);
 
 /*
- * What the last take brought of a counter; code -EAGAIN before the first. -ETIMEDOUT: no answer yet;
- * -ESTALE: it answers and has stood still for SENSORS_STUCK_NS, which no device that draws power
- * does; -ECHILD: the process that reads it is being started anew; others as the source says.
+ * What the last take brought of a counter; code -EAGAIN before the first. -ETIMEDOUT: no answer
+ * yet; -ESTALE: it answers and has stood still for SENSORS_STUCK_NS, which no device that draws
+ * power does; -ECHILD: the process that reads it is being started anew; others as the source says.
  */
 const struct sensor_reading *sensors_reading(const struct sensors *sensors, size_t index);
 #define SENSORS_STUCK_NS (60 * NS_PER_S)

@@ -573,7 +573,8 @@ static void add_gpus(struct builder *builder)
 {
     int driver = add_directory(builder, 0, "proc/driver/nvidia");
 
-    add_file(builder, driver, "version", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15\n");
+    add_file(builder, driver, "version",
+             "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15\n");
     for (unsigned int i = 0; i < options_of(builder)->gpus; i++) {
         int domain = domain_named(builder->machine, "gpu", i);
         int gpu = add_directory(builder, 0, "fake/nvml/gpu%u", i), node;

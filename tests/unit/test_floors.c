@@ -28,7 +28,7 @@ static uint64_t next_random(uint64_t *state)
     return mixed ^ (mixed >> 31);
 }
 
-/* A package that counts without a wrap, its DRAM, whose counter wraps every few minutes, and a GPU. */
+/* A package that counts without a wrap, its DRAM, whose counter does wrap, and a GPU. */
 struct node {
     struct sensor_counter counters[N_COUNTERS];
     struct meter_counter states[N_COUNTERS];
