@@ -4,8 +4,8 @@
  *   T1  A full tick samples all counters, the packages' busy time and the live steps' CPU time,
  *       before it looks for marks, and closes. Each reading comes with its own instant, that of one
  *       that was late with a past one. While marks come or wait every tick is full; in between
- *       every FULL_EVERY-th, for then nobody comes or goes, and what counts on unread need not be read.
- *       Power gauges do not: they are sampled by every tick.
+ *       every FULL_EVERY-th, for then nobody comes or goes, and what counts on unread need not be
+ *       read. Power gauges do not: they are sampled by every tick.
  *   T2  The window is closed up to C = min(full regular tick before the last, horizon of the marks,
  *       what the counters can say), after all marks up to C were applied and none after it (M1).
  *       A step that began before C has a later point of its CPU time, if there is any to be had:

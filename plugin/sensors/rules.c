@@ -25,7 +25,8 @@ static const struct sensor_rule rules[] = {
     { "grace",     PART_DRAM,     COMPONENT_MEMORY, NULL },
     { "grace",     PART_CORES,    RULE_NEVER,       "is inside the Grace socket" },
     { "grace",     PART_IO,       RULE_NEVER,       "is inside the Grace socket" },
-    { "grace",     PART_PLATFORM, RULE_NEVER,       "the module contains processor and GPU" },
+    { "grace",     PART_PLATFORM, RULE_NEVER,
+      "the module contains its processor and its GPU" },
     { "nvml",      PART_GPU,      COMPONENT_GPU,    NULL },
     { "nvml",      PART_MODULE,   COMPONENT_GPU,    NULL }, /* less its package's counters */
     { "amdgpu",    PART_GPU,      COMPONENT_GPU,    NULL },

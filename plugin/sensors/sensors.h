@@ -65,8 +65,8 @@ const char *sensors_kind(size_t index);
  *
  * The list: "auto" is all kinds, best first (the order of rules.c); "powercap,modelled" these
  * alone, in this order, and each named must find something, or the error says why not; "-ipmi"
- * leaves one out of auto. -EINVAL for an unknown name, or powers that make no sense; -ENODEV when nothing at
- * all can be used, or a kind that was asked for.
+ * leaves one out of auto. -EINVAL for an unknown name, or powers that make no sense; -ENODEV when
+ * nothing at all can be used, or a kind that was asked for.
  */
 MUST_CHECK int sensors_open(const struct sensor_options *options, struct sensors **ret_sensors,
                             struct error *err);
