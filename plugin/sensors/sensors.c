@@ -487,11 +487,13 @@ void sensors_take(struct sensors *sensors, uint64_t now_ns, uint64_t until_ns)
     for (size_t i = 0; i < sensors->n_slots; i++) {
         struct sensor_slot *slot = &sensors->slots[i];
         struct sensor_reading *own = &sensors->states[i].own;
+        uint64_t before_ns = clock_boottime_ns();
 
         if (sensors->states[i].helper)
             continue;
         own->code = slot->source->read(sensors, slot, &own->raw_uj);
         own->at_ns = now_ns;
+        own->cost_ns = clock_boottime_ns() - before_ns;
     }
     for (size_t i = 0; i < sensors->n_helpers; i++)
         helper_take(sensors->helpers[i], sensors, until_ns);
