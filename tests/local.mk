@@ -3,6 +3,7 @@ if HAVE_CMOCKA
 include tests/unit/local.mk
 include tests/unit/carbon.mk
 include tests/unit/meter.mk
+include tests/unit/sensors.mk
 include tests/unit/sacct.mk
 include tests/unit/inventory.mk
 include tests/unit/grid.mk

@@ -209,6 +209,21 @@ static int write_file(int parent, const char *name, const struct capture_record 
     return rc;
 }
 
+/* One that is there already, to the same target, is as good. */
+static int write_link(int parent, const char *name, const struct capture_record *record)
+{
+    char target[CAPTURE_PATH_MAX + 1];
+    ssize_t len;
+
+    if (symlinkat(record->data, parent, name) == 0)
+        return 0;
+    if (errno != EEXIST)
+        return -errno;
+    len = readlinkat(parent, name, target, sizeof(target));
+    return len == (ssize_t)record->len && memcmp(target, record->data, record->len) == 0 ? 0
+                                                                                         : -EEXIST;
+}
+
 static int write_record(int dir_fd, const struct capture_record *record)
 {
     const char *name = NULL;
@@ -220,7 +235,7 @@ static int write_record(int dir_fd, const struct capture_record *record)
     if (record->type == CAPTURE_DIR)
         rc = mkdirat(parent, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
     else if (record->type == CAPTURE_LINK)
-        rc = symlinkat(record->data, parent, name) < 0 ? -errno : 0;
+        rc = write_link(parent, name, record);
     else
         rc = write_file(parent, name, record);
     close(parent);

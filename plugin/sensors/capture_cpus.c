@@ -132,6 +132,8 @@ static int add_memory(struct capture *capture, const struct layout *layout)
     if (rc == 0)
         rc = capture_add(capture, CAPTURE_FILE, NODE_DIR "/node0/cpumap", buf.data, buf.len, NULL);
     if (rc == 0)
+        rc = add(capture, NODE_DIR "/node0/cpulist", "0-%" PRIu32 "\n", layout->cpus - 1);
+    if (rc == 0)
         rc = add(capture, NODE_DIR "/node0/meminfo", "Node 0 MemTotal: %" PRIu64 " kB\n", kb);
     if (rc == 0)
         rc = add(capture, "proc/meminfo", "MemTotal: %" PRIu64 " kB\n", kb);

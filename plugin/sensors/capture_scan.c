@@ -17,6 +17,13 @@
 /* What of a file is captured; the rest is nobody's business, or a great deal. */
 enum part { ALL, CPU_LINES, MEMORY_LINES, CPUINFO_HEAD, NVIDIA_LINES, PSEUDONYM };
 
+#define PCI_FILES \
+    "class vendor device subsystem_vendor subsystem_device revision numa_node local_cpulist driver"
+#define GPU_HWMON_FILES \
+    "name device in1_label power*_label power*_cap power*_cap_max power*_max power*_rated_max " \
+    "power*_crit energy*_label"
+#define GPU_HWMON_COUNTERS "power*_average power*_input energy*_input"
+
 /*
  * The one table of what a capture holds. Patterns are those of fnmatch(3), name by name. What tells
  * one machine from another of its model (serial numbers, UUIDs, addresses of networks, names) and
@@ -39,8 +46,10 @@ static const struct capture_row {
     { "sys/devices/system/cpu/cpu[0-9]*", "online", "", ALL },
     { "sys/devices/system/cpu/cpu[0-9]*/topology",
       "physical_package_id core_id die_id thread_siblings core_siblings die_cpus", "", ALL },
+    /* which tells Arm from others */
+    { "sys/devices/system/cpu/cpu0/regs/identification", "midr_el1", "", ALL },
     { "sys/devices/system/node", "online possible", "", ALL },
-    { "sys/devices/system/node/node[0-9]*", "cpumap", "", ALL },
+    { "sys/devices/system/node/node[0-9]*", "cpumap cpulist", "", ALL },
     { "sys/devices/system/node/node[0-9]*", "meminfo", "", MEMORY_LINES },
     { "sys/class/powercap/*:*",
       "name enabled max_energy_range_uj constraint_?_name constraint_?_max_power_uw", "energy_uj",
@@ -52,35 +61,27 @@ static const struct capture_row {
     /* acpi_power_meter has its attributes at the device */
     { "sys/class/hwmon/*/device", "power*_oem_info power*_cap power*_cap_max "
       "power*_average_interval power*_is_battery", "power*_average power*_input", ALL },
-    { "sys/bus/pci/drivers/amdgpu/*:*", "class vendor device subsystem_vendor subsystem_device "
-      "revision numa_node driver current_compute_partition", "gpu_metrics", ALL },
+    { "sys/bus/pci/drivers/amdgpu/*:*", PCI_FILES " product_name current_compute_partition",
+      "gpu_metrics", ALL },
     { "sys/bus/pci/drivers/amdgpu/*:*", "unique_id", "", PSEUDONYM },
-    { "sys/bus/pci/drivers/amdgpu/*:*/hwmon/*", "name power*_label power*_cap power*_cap_max",
-      "power*_average power*_input energy*_input", ALL },
-    { "sys/bus/pci/drivers/xe/*:*", "class vendor device subsystem_vendor subsystem_device "
-      "revision numa_node driver", "", ALL },
-    { "sys/bus/pci/drivers/xe/*:*/hwmon/*",
-      "name device power*_label power*_max power*_crit energy*_label",
-      "energy*_input power*_input", ALL },
-    { "sys/bus/pci/drivers/i915/*:*", "class vendor device subsystem_vendor subsystem_device "
-      "revision numa_node driver", "", ALL },
-    { "sys/bus/pci/drivers/i915/*:*/hwmon/*",
-      "name device power*_label power*_max power*_crit energy*_label",
-      "energy*_input power*_input", ALL },
-    { "sys/bus/pci/drivers/nvidia/*:*", "class vendor device subsystem_vendor subsystem_device "
-      "revision numa_node driver", "", ALL },
-    { "sys/bus/pci/devices/*:*", "class", "", ALL }, /* of GPUs alone: is_of_interest() */
+    { "sys/bus/pci/drivers/amdgpu/*:*/hwmon/*", GPU_HWMON_FILES, GPU_HWMON_COUNTERS, ALL },
+    { "sys/bus/pci/drivers/xe/*:*", PCI_FILES, "", ALL },
+    { "sys/bus/pci/drivers/xe/*:*/hwmon/*", GPU_HWMON_FILES, GPU_HWMON_COUNTERS, ALL },
+    { "sys/bus/pci/drivers/i915/*:*", PCI_FILES, "", ALL },
+    { "sys/bus/pci/drivers/i915/*:*/hwmon/*", GPU_HWMON_FILES, GPU_HWMON_COUNTERS, ALL },
+    { "sys/bus/pci/drivers/nvidia/*:*", PCI_FILES, "", ALL },
+    { "sys/bus/pci/devices/*:*", PCI_FILES, "", ALL }, /* of GPUs alone: is_of_interest() */
     { "sys/class/drm/card[0-9]", "device", "", ALL },
     { "sys/class/drm/card[0-9][0-9]", "device", "", ALL },
-    { "sys/cray/pm_counters", "version generation raw_scan_hz startup", "freshness *power* *energy*",
-      ALL },
+    { "sys/cray/pm_counters", "version generation raw_scan_hz startup",
+      "freshness *power* *energy*", ALL },
     { "sys/class/ipmi/*", "dev", "", ALL },
     { "sys/module/nvidia", "version", "", ALL },
     { "sys/module/amdgpu", "version", "", ALL },
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
-#define LINKS_MAX 16      /* followed on the way to one directory, so that a loop ends */
+#define LINKS_MAX 16 /* followed on the way to one directory, so that a loop ends */
 #define PSEUDONYMS_MAX 64
 #define ID_SIZE 64
 
