@@ -42,7 +42,7 @@ struct look {
     char status[METER_STATUS_SIZE];
 };
 
-/* --- what is looked at ------------------------------------------------------------------------- */
+/* --- what is looked at ------------------------------------------------------------------------ */
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -77,8 +77,8 @@ static int open_root(const char *root, struct look *look, struct error *err)
     struct stat st;
 
     if (stat(root, &st) < 0)
-        return error_set_errno(err, -errno, "cannot look at %s; --root takes a directory that holds "
-                               "sys/ and proc/, or a file that --capture wrote", root);
+        return error_set_errno(err, -errno, "cannot look at %s; --root takes a directory that "
+                               "holds sys/ and proc/, or a file that --capture wrote", root);
     if (S_ISREG(st.st_mode))
         return lay_out(root, look, err);
     snprintf(look->path, sizeof(look->path), "%s", root);
@@ -121,7 +121,7 @@ static void close_look(struct look *look)
         nftw(look->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* --- showing ----------------------------------------------------------------------------------- */
+/* --- showing ---------------------------------------------------------------------------------- */
 
 /* What the meter says, of the node whose sensors are its own. */
 static enum meter_life ask_meter(const struct request *request, struct look *look)
@@ -188,7 +188,7 @@ static int show(const struct request *request, struct look *look, struct error *
     return rc;
 }
 
-/* --- capturing --------------------------------------------------------------------------------- */
+/* --- capturing -------------------------------------------------------------------------------- */
 
 /* The same instants of a capture, or two of what is there. */
 static int scan_all(const struct request *request, struct look *look, struct capture *capture,
@@ -236,10 +236,11 @@ static void tell_captured(const char *file, const struct capture *capture, const
 
     fprintf(stderr, "%s: %zu files, %zu KiB of text. It holds no serial numbers, names of hosts or "
             "users, or processes;\nread it before you send it to somebody.\n",
-            strcmp(file, "-") == 0 ? "capture" : file, capture->n_records, (text->len + 1023) / 1024);
+            strcmp(file, "-") == 0 ? "capture" : file, capture->n_records,
+            (text->len + 1023) / 1024);
     if (unreadable > 0)
-        complain("sensors: %zu files are there and could not be read%s; the capture says which: grep "
-                 "^unreadable", unreadable,
+        complain("sensors: %zu files are there and could not be read%s; the capture says which: "
+                 "grep ^unreadable", unreadable,
                  geteuid() == 0 ? "" : ", most likely because you are not root");
 }
 
@@ -264,7 +265,7 @@ static int capture_to(const struct request *request, struct look *look, struct e
     return rc;
 }
 
-/* --- the command ------------------------------------------------------------------------------- */
+/* --- the command ------------------------------------------------------------------------------ */
 
 static int run(const struct request *request, struct look *look)
 {
@@ -329,9 +330,9 @@ const struct command command_sensors = {
     .summary = "show which energy counters this node has and what they read, or capture them",
     .help = "  --seconds N        measure power over N seconds (2 unless told)\n"
             "  --json             print JSON, with the unit in each key; null is unknown\n"
-            "  --root PATH        look at a directory that holds another node's sys/ and proc/, or\n"
-            "                     at a file that --capture wrote, instead of SensorRoot\n"
-            "  --capture FILE     write what the sensors see of the node into FILE, as text to read\n"
-            "                     and to send along with a question; run it as root (-: output)\n",
+            "  --root PATH        look at a directory that holds another node's sys/ and proc/,\n"
+            "                     or at a file that --capture wrote, instead of SensorRoot\n"
+            "  --capture FILE     write what the sensors see of the node into FILE, as text to\n"
+            "                     read and to send with a question; run it as root (-: output)\n",
     .exec = sensors_exec,
 };

@@ -61,7 +61,7 @@ bool sensors_need_root(const struct sensors_shown *shown)
     return false;
 }
 
-/* --- tables ------------------------------------------------------------------------------------ */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 /* "package 0", "device 3", "node": in the words of those who use Slurm. */
 static void format_domain(const struct sensor_counter *counter, char text[TEXT_SIZE])
@@ -247,7 +247,7 @@ int sensors_show_tables(const struct sensors_shown *shown, struct error *err)
     return print_left_out(shown, err);
 }
 
-/* --- JSON -------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static json_t *number_or_null(bool has, uint64_t number)
 {
@@ -269,7 +269,8 @@ static json_t *json_of_counter(const struct facts *facts)
     bool has_domain = counter->component != COMPONENT_OTHER;
 
     return json_pack(
-        "{s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "{s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+        "s:o}",
         "source", text_or_null(counter->source), "sensor", counter->sensor, "component",
         component_names[counter->component], "domain", number_or_null(has_domain, counter->domain),
         "quality", quality_names[counter->quality], "device", text_or_null(counter->device),
@@ -316,8 +317,9 @@ int sensors_show_json(const struct sensors_shown *shown, struct error *err)
         rc |= json_array_append_new(unused, json_pack("{s:o, s:o}", "source",
                                                       text_or_null(list[i].source), "reason",
                                                       text_or_null(list[i].reason)));
-    all = json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "node", text_or_null(shown->node), "root",
-                    text_or_null(shown->root), "capture", shown->is_capture, "power_span_ns",
+    all = json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "node", text_or_null(shown->node),
+                    "root", text_or_null(shown->root), "capture", shown->is_capture,
+                    "power_span_ns",
                     number_or_null(!shown->is_captured_once, shown->span_ns), "meter",
                     text_or_null(life_text(shown->life)), "used", used, "left_out", unused);
     if (rc != 0 || !all || json_dumpf(all, stdout, JSON_INDENT(2)) < 0)

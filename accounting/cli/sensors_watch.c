@@ -68,7 +68,9 @@ static void note_growth(struct watched *watched, const struct sensor_counter *co
         watched->grown_uj = watched->span_ns = 0;
         return;
     }
-    watched->grown_uj += raw_uj >= last_uj ? raw_uj - last_uj : counter->range_uj - last_uj + raw_uj;
+    watched->grown_uj += raw_uj - last_uj;
+    if (raw_uj < last_uj)
+        watched->grown_uj += counter->range_uj; /* unsigned: the two lines together do not wrap */
     watched->span_ns += span_ns;
 }
 

@@ -24,7 +24,7 @@ void capture_clear(struct capture *capture)
     capture_init(capture);
 }
 
-/* --- what a path may be ------------------------------------------------------------------------ */
+/* --- what a path may be ----------------------------------------------------------------------- */
 
 static bool is_plain_name(const char *name, size_t len)
 {
@@ -157,7 +157,7 @@ size_t capture_count_unreadable(const struct capture *capture)
     return count;
 }
 
-/* --- laying out -------------------------------------------------------------------------------- */
+/* --- laying out ------------------------------------------------------------------------------- */
 
 /* The directory that holds `path`, made where it is missing; *ret_name is the last name. */
 static int open_parent(int dir_fd, const char *path, const char **ret_name)

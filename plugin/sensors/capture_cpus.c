@@ -45,7 +45,8 @@ static bool are_siblings(const struct layout *layout, uint32_t a, uint32_t b, bo
 }
 
 /* As the kernel prints a CPU mask: words of 32 bits, the highest first. */
-static void format_siblings(const struct layout *layout, uint32_t cpu, bool of_core, struct buf *buf)
+static void format_siblings(const struct layout *layout, uint32_t cpu, bool of_core,
+                            struct buf *buf)
 {
     buf->len = 0;
     for (uint32_t word = (layout->cpus + 31) / 32; word-- > 0;) {
@@ -111,8 +112,9 @@ static int add_stat(struct capture *capture, const struct layout *layout)
                (uint64_t)layout->busy_ticks * layout->cpus);
     for (uint32_t cpu = 0; cpu < layout->cpus; cpu++)
         buf_printf(&buf, "cpu%" PRIu32 " %" PRIu32 " 0 0 0 0 0 0 0 0 0\n", cpu, layout->busy_ticks);
-    rc = buf_failed(&buf) ? -ENOMEM
-                          : capture_add(capture, CAPTURE_FILE, "proc/stat", buf.data, buf.len, NULL);
+    rc = -ENOMEM;
+    if (!buf_failed(&buf))
+        rc = capture_add(capture, CAPTURE_FILE, "proc/stat", buf.data, buf.len, NULL);
     buf_free(&buf);
     return rc;
 }

@@ -95,7 +95,7 @@ struct scan {
     int rc;
 };
 
-/* --- what of a file is captured ---------------------------------------------------------------- */
+/* --- what of a file is captured --------------------------------------------------------------- */
 
 static bool begins_with(const char *text, const char *const *beginnings)
 {
@@ -189,7 +189,7 @@ static void take_file(struct scan *scan, const char *path, bool is_counter)
     scan->capture->records[scan->capture->n_records - 1].is_counter = is_counter;
 }
 
-/* --- finding the files ------------------------------------------------------------------------- */
+/* --- finding the files ------------------------------------------------------------------------ */
 
 static bool matches(const char *name, const char *patterns)
 {
@@ -343,7 +343,7 @@ static size_t walk(struct scan *scan, const char *at, const char *rest, int link
     return step(scan, at, name, after, links);
 }
 
-/* --- in order ---------------------------------------------------------------------------------- */
+/* --- in order --------------------------------------------------------------------------------- */
 
 static bool is_digit(char c)
 {

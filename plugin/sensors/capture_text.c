@@ -30,7 +30,7 @@ static const struct {
 };
 #define FAILURES (sizeof(failures) / sizeof(failures[0]))
 
-/* --- writing ----------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* Blanks end a path in a record, so they and what cannot be seen are written %XX, as % itself. */
 static void add_path(struct buf *buf, const char *path)
@@ -147,7 +147,7 @@ void capture_format(const struct capture *capture, struct buf *buf)
         buf_printf(buf, "\nafter_ns %" PRIu64 "\n", capture->instants[instant].after_ns);
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* The lines of a text, in a copy of it. */
 struct reader {
@@ -194,7 +194,8 @@ static bool goes_on(const struct reader *reader, char mark)
 
 static int hex_digit(char c)
 {
-    const char *digits = "0123456789abcdef", *at = c ? strchr(digits, tolower((unsigned char)c)) : NULL;
+    const char *digits = "0123456789abcdef";
+    const char *at = c ? strchr(digits, tolower((unsigned char)c)) : NULL;
 
     return at ? (int)(at - digits) : -1;
 }
@@ -380,8 +381,8 @@ int capture_parse(const char *name, const char *text, size_t len, struct capture
     int rc;
 
     if (len > CAPTURE_SIZE_MAX || memchr(text, '\0', len))
-        return error_set(err, -EINVAL, "%s: this is no capture: it %s; `carbonctl sensors --capture "
-                         "FILE` makes one", name,
+        return error_set(err, -EINVAL, "%s: this is no capture: it %s; `carbonctl sensors "
+                         "--capture FILE` makes one", name,
                          len > CAPTURE_SIZE_MAX ? "is too long" : "has a NUL byte in it");
     copy = malloc(len + 1);
     if (!copy)

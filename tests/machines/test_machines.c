@@ -41,7 +41,7 @@
 /* The edges of a gauge's interval are not at the reading's instant: of 250 ms, 25. */
 #define GAUGE_TOLERANCE 10
 
-/* --- what is expected -------------------------------------------------------------------------- */
+/* --- what is expected ------------------------------------------------------------------------- */
 
 struct expectation {
     char *text;
@@ -87,7 +87,7 @@ static const char *find_line(const struct expectation *expected, const char *hea
     return NULL;
 }
 
-/* --- a file whose number grows ----------------------------------------------------------------- */
+/* --- a file whose number grows ---------------------------------------------------------------- */
 
 struct runner {
     pthread_t thread;
@@ -136,7 +136,7 @@ static void stop_runner(struct runner *runner)
     close(runner->fd);
 }
 
-/* --- a machine that runs ------------------------------------------------------------------------ */
+/* --- a machine that runs ---------------------------------------------------------------------- */
 
 struct played {
     const char *name;
@@ -217,7 +217,7 @@ static void read_machine(struct played *played)
                      sensors_error_text(sensors_reading(played->sensors, i)->code));
 }
 
-/* --- whether it is as expected ------------------------------------------------------------------ */
+/* --- whether it is as expected ---------------------------------------------------------------- */
 
 static void print_used(const struct played *played)
 {
@@ -350,7 +350,7 @@ static void check_left_out(const struct played *played)
                  count_lines(played->expected, "left_out "));
 }
 
-/* --- the tests ---------------------------------------------------------------------------------- */
+/* --- the tests -------------------------------------------------------------------------------- */
 
 /* Add to a capture what is not of /sys and /proc, which the fake libraries read. */
 static void add_libraries(const struct capture *from, struct capture *to)

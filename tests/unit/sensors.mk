@@ -6,6 +6,11 @@ tests_machines_test_machines_SOURCES = tests/machines/test_machines.c $(tree_sou
 tests_machines_test_machines_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
 tests_machines_test_machines_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) -pthread
 tests_machines_test_machines_LDADD = libcarbon-sensors.la libcarbon-core.la $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_capture
+TESTS += tests/unit/test_capture
+tests_unit_test_capture_SOURCES = tests/unit/test_capture.c $(tree_sources)
+tests_unit_test_capture_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_capture_LDADD = libcarbon-sensors.la libcarbon-core.la $(CMOCKA_LIBS)
 machines = \
 	tests/machines/a100-mig \
 	tests/machines/a100x8 \
