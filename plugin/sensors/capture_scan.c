@@ -59,7 +59,7 @@ static const struct capture_row {
     { "sys/class/hwmon/*", "name device power*_label power*_oem_info power*_cap power*_cap_max "
       "power*_max energy*_label", "power*_average power*_input energy*_input", ALL },
     /* acpi_power_meter has its attributes at the device */
-    { "sys/class/hwmon/*/device", "power*_oem_info power*_cap power*_cap_max "
+    { "sys/class/hwmon/*/device", "name power*_oem_info power*_cap power*_cap_max "
       "power*_average_interval power*_is_battery", "power*_average power*_input", ALL },
     { "sys/bus/pci/drivers/amdgpu/*:*", PCI_FILES " product_name current_compute_partition",
       "gpu_metrics", ALL },
