@@ -69,7 +69,7 @@ static char *text_of(const struct capture *capture)
     return text.data;
 }
 
-/* --- what a record means ----------------------------------------------------------------------- */
+/* --- what a record means ---------------------------------------------------------------------- */
 
 struct record_case {
     const char *text, *path, *data;
@@ -123,8 +123,8 @@ static void test_later_instants_change_files(void **state)
     struct tree *tree = *state;
     struct capture capture;
 
-    parse(HEAD "line sys/a 1\nline sys/b 1\nafter_ns 1000\nline sys/a 2\nafter_ns 3000\nline sys/a 3\n",
-          &capture);
+    parse(HEAD "line sys/a 1\nline sys/b 1\nafter_ns 1000\nline sys/a 2\n"
+               "after_ns 3000\nline sys/a 3\n", &capture);
     assert_int_equal(capture.n_instants, 3);
     assert_int_equal(capture.instants[2].after_ns, 3000);
     for (size_t i = 0; i < 3; i++) {
@@ -157,7 +157,7 @@ static void test_unreadable_files_are_told_with_their_errno(void **state)
     capture_clear(&capture);
 }
 
-/* --- what is refused --------------------------------------------------------------------------- */
+/* --- what is refused -------------------------------------------------------------------------- */
 
 struct refusal_case {
     const char *text;
@@ -304,7 +304,7 @@ static void test_damaged_captures_do_no_harm(void **state)
         }
 }
 
-/* --- what a capture holds ---------------------------------------------------------------------- */
+/* --- what a capture holds --------------------------------------------------------------------- */
 
 #define POWERCAP "sys/devices/virtual/powercap/intel-rapl/intel-rapl:0/"
 
