@@ -4,41 +4,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "cli/carbonctl.h"
+#include "cli/meter_status.h"
 #include "cli/table.h"
 #include "core/clock.h"
-#include "core/file.h"
 #include "core/parse.h"
 #include "store/nodes.h"
 
-#define STATUS_SIZE_MAX 65536
 #define SECONDS_PER_DAY 86400
 #define DEFAULT_DAYS 7
 
 /* --- the meter of this node ------------------------------------------------------------------ */
 
-/* The meter holds SpoolDir/lock as long as it lives. 1 alive, 0 not, or a negative errno. */
-static int meter_is_alive(int spool_fd)
-{
-    int fd = openat(spool_fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    int rc;
-
-    if (fd < 0)
-        return errno == ENOENT ? 0 : -errno;
-    rc = flock(fd, LOCK_SH | LOCK_NB) == 0 ? 0 : errno == EWOULDBLOCK ? 1 : -errno;
-    close(fd);
-    return rc;
-}
-
 static void print_meter_lines(int spool_fd)
 {
-    static char text[STATUS_SIZE_MAX];
+    static char text[METER_STATUS_SIZE];
     char *line, *rest = text;
 
-    if (file_read_small(spool_fd, "status", text, sizeof(text), NULL) < 0) {
+    if (meter_read_status(spool_fd, text) < 0) {
         printf("  it has left no status yet\n");
         return;
     }

@@ -17,13 +17,17 @@ carbonctl_SOURCES = \
 	accounting/cli/ctl_inventory_discover.c \
 	accounting/cli/ctl_prune.c \
 	accounting/cli/discover.c accounting/cli/discover.h \
+	accounting/cli/ctl_sensors.c \
 	accounting/cli/ctl_status.c \
+	accounting/cli/meter_status.c accounting/cli/meter_status.h \
 	accounting/cli/factors_update.c accounting/cli/factors_update.h \
 	accounting/cli/linediff.c accounting/cli/linediff.h \
+	accounting/cli/sensors_show.c accounting/cli/sensors_show.h \
+	accounting/cli/sensors_watch.c accounting/cli/sensors_watch.h \
 	accounting/cli/table.c accounting/cli/table.h
 carbonctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS) $(HWLOC_CFLAGS)
 carbonctl_LDADD = libcarbon-spool.la libcarbon-report.la libcarbon-carbon.la libcarbon-store.la \
-	libcarbon-core.la \
+	libcarbon-sensors.la libcarbon-core.la \
 	$(JANSSON_LIBS) $(SMARTCOLS_LIBS) $(HWLOC_LIBS)
 
 noinst_LTLIBRARIES += libcarbon-cli.la

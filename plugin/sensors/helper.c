@@ -26,7 +26,7 @@ enum message_type { FOUND, LEFT_OUT, END, USE, READ, READINGS };
 struct answer {
     uint32_t index;
     int32_t code;
-    uint64_t raw_uj, at_ns;
+    uint64_t raw_uj, at_ns, cost_ns;
 };
 
 /* One packet. Only as much of the union as its type needs is sent. */
@@ -147,7 +147,8 @@ static bool read_one(struct sensors *list, uint32_t index, struct answer *ret_an
 
     *ret_answer = (struct answer){ .index = index };
     ret_answer->code = slot->source->read(list, slot, &ret_answer->raw_uj);
-    ret_answer->at_ns = before_ns + (clock_boottime_ns() - before_ns) / 2;
+    ret_answer->cost_ns = clock_boottime_ns() - before_ns;
+    ret_answer->at_ns = before_ns + ret_answer->cost_ns / 2;
     if (ret_answer->code != -ERESTART)
         return false;
     ret_answer->code = -ENODEV;
@@ -459,7 +460,7 @@ static void note_readings(struct helper *helper, struct sensors *sensors,
 
         if (slot >= 0)
             sensors->states[slot].own = (struct sensor_reading){
-                answer->code, answer->raw_uj, answer->at_ns };
+                answer->code, answer->raw_uj, answer->at_ns, answer->cost_ns };
     }
     helper->asked = false;
     helper->pause_ns = HELPER_PAUSE_NS;

@@ -5,6 +5,8 @@ sensors_plugin_sources = plugin/sensors/powercap.c plugin/sensors/powercap.h
 noinst_LTLIBRARIES += libcarbon-sensors.la
 libcarbon_sensors_la_SOURCES = $(sensors_plugin_sources) \
 	plugin/sensors/busy.c plugin/sensors/busy.h \
+	plugin/sensors/capture.c plugin/sensors/capture.h plugin/sensors/capture_cpus.c \
+	plugin/sensors/capture_scan.c plugin/sensors/capture_text.c \
 	plugin/sensors/cputime.c plugin/sensors/cputime.h \
 	plugin/sensors/cpuinfo.c plugin/sensors/cpuinfo.h \
 	plugin/sensors/gauge.c plugin/sensors/gauge.h \

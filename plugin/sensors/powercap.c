@@ -123,6 +123,12 @@ static void leave_out(struct powercap_zone *zone, const char *reason)
     zone->reason = reason;
 }
 
+/* On machines of several packages one of them reports it, and not always the first: "psys-1". */
+bool powercap_is_psys(const char *name)
+{
+    return strcmp(name, "psys") == 0 || strncmp(name, "psys-", 5) == 0;
+}
+
 /* "package-1" or "package-1-die-0"; die -1 where there is none. */
 static bool parse_package(const char *name, int *ret_package, int *ret_die)
 {
@@ -201,7 +207,7 @@ static void classify(struct powercap_zone *zones, size_t index)
         classify_package(zones, index);
     else if (strcmp(zone->name, "dram") == 0)
         classify_dram(zones, index);
-    else if (strcmp(zone->name, "psys") == 0)
+    else if (powercap_is_psys(zone->name))
         leave_out(zone, "psys contains the packages");
     else if (strcmp(zone->name, "core") == 0 || strcmp(zone->name, "uncore") == 0)
         leave_out(zone, "it is inside its package");

@@ -10,7 +10,7 @@
  *   package-N, package-N-die-M   counted
  *   dram below one of those      counted (it is outside the package)
  *   core, uncore                 left out: inside the package
- *   psys                         left out: contains the packages
+ *   psys, psys-N                 left out: contains the packages
  *   intel-rapl-mmio*             left out: a second way to the same package counter
  *   a name that came before      left out: a second way to the same counter
  *   a die that mirrors another   left out by powercap_leave_out_mirrors()
@@ -62,6 +62,9 @@ MUST_CHECK int powercap_list_by_name(int root_fd, struct powercap_zone *ret_zone
  * mirrors too, since the meter takes readings by zone. Returns how many it left out.
  */
 int powercap_leave_out_mirrors(int root_fd, struct powercap_zone *zones, size_t count);
+
+/* Whether a zone of this name is the platform: packages and more. */
+bool powercap_is_psys(const char *name);
 
 /* Open a zone's energy_uj, O_CLOEXEC. Returns the descriptor or a negative errno. */
 MUST_CHECK int powercap_open(int root_fd, const char *zone);

@@ -541,6 +541,7 @@ void sensors_take(struct sensors *sensors, uint64_t now_ns, uint64_t until_ns)
     for (size_t i = 0; i < sensors->n_slots; i++) {
         struct sensor_slot *slot = &sensors->slots[i];
         struct sensor_reading *own = &sensors->states[i].own;
+        uint64_t before_ns = clock_boottime_ns();
 
         own->code = -EAGAIN;
         if (sensors->states[i].helper || (sensors->only_fresh && !slot->counter.fresh))
@@ -549,6 +550,7 @@ void sensors_take(struct sensors *sensors, uint64_t now_ns, uint64_t until_ns)
         if (own->code == -ERESTART) /* there is no process of its own to begin anew */
             own->code = -ENODEV;
         own->at_ns = now_ns;
+        own->cost_ns = clock_boottime_ns() - before_ns;
     }
     for (size_t i = 0; i < sensors->n_helpers; i++)
         if (is_wanted(sensors, sensors->helpers[i]))

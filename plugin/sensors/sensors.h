@@ -37,7 +37,8 @@ struct sensor_counter {
 struct sensor_reading {
     int code;
     uint64_t raw_uj;
-    uint64_t at_ns; /* CLOCK_BOOTTIME of the reading itself */
+    uint64_t at_ns;   /* CLOCK_BOOTTIME of the reading itself */
+    uint64_t cost_ns; /* how long it took, in the process that read it */
 };
 
 /* A source that was found and not used: for `carbonctl sensors` and meterd's log. */

@@ -121,11 +121,11 @@ static int take_zone(struct sensors *sensors, const struct powercap_zone *zone)
     static const struct {
         const char *name;
         enum sensor_part part;
-    } contained[] = {
-        { "psys", PART_PLATFORM }, { "core", PART_CORES }, { "uncore", PART_GRAPHICS },
-    };
+    } contained[] = { { "core", PART_CORES }, { "uncore", PART_GRAPHICS } };
     int domain, rc;
 
+    if (powercap_is_psys(zone->name) && !zone->repeats)
+        return offer_contained(sensors, zone, PART_PLATFORM);
     for (size_t i = 0; i < sizeof(contained) / sizeof(contained[0]) && !zone->repeats; i++)
         if (strcmp(zone->name, contained[i].name) == 0)
             return offer_contained(sensors, zone, contained[i].part);

@@ -36,7 +36,7 @@ alter() { # SQL: behind carbonctl's back
 @test "help lists every command, and each has its own" {
     run "$carbonctl" --help
     [ "$status" -eq 0 ]
-    for command in init ingest audit status prune config factors grid help; do
+    for command in init ingest audit status prune config factors grid sensors help; do
         [ "$("$carbonctl" help "$command")" = "$("$carbonctl" "$command" --help)" ]
         says "  $command "
         "$carbonctl" "$command" --help | grep -q "^Usage: carbonctl $command"

@@ -27,3 +27,5 @@ EXTRA_DIST += tests/cli/sreport_carbon.bats tests/cli/sreport_fixture.sh \
 	tests/golden/sreport-carbon.txt
 TESTS += tests/cli/report_html.bats
 EXTRA_DIST += tests/cli/report_html.bats tests/cli/page_probe.html
+TESTS += tests/cli/sensors.bats
+EXTRA_DIST += tests/cli/sensors.bats
