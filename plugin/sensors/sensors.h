@@ -44,7 +44,7 @@ struct sensor_reading {
 /* A source that was found and not used: for `carbonctl sensors` and meterd's log. */
 struct sensor_left_out {
     char source[SOURCE_NAME_SIZE];
-    char reason[96]; /* "psys contains the packages" */
+    char reason[192]; /* "psys contains the packages" */
 };
 
 struct sensor_options {
