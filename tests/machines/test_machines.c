@@ -335,7 +335,7 @@ static void check_left_out(const struct played *played)
     size_t count = sensors_left_out(played->sensors, &list), kinds = 0;
 
     for (size_t i = 0; i < count; i++) {
-        char line[256];
+        char line[SOURCE_NAME_SIZE + sizeof(list[i].reason) + 16];
 
         snprintf(line, sizeof(line), "left_out %s %s", list[i].source, list[i].reason);
         assert_true(list[i].reason[0] != '\0');
