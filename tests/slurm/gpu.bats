@@ -50,7 +50,8 @@ assert_gpu_energy() { # JOB_ID COUNT
 }
 
 @test "carbon-meterd counts all eight GPUs, by their UUIDs, and the node's meter" {
-    local status=$site_run/carbon/spool/$(node 1)/status
+    local status
+    status=$site_run/carbon/spool/$(node 1)/status
     site_until 10 'the meter says what it counts' grep -q '^counter: cray' "$status"
     same 'counters of GPUs' "$(grep -cE '^counter: nvml:GPU-[0-9a-f-]+ .* component=gpu' "$status")" 8
     same 'meters of the node' "$(grep -cE '^counter: cray:.* component=other' "$status")" 1
@@ -102,6 +103,34 @@ assert_gpu_energy() { # JOB_ID COUNT
     site_start_meter "$(node 1)"
     wait_ingested "$id"
     assert_gpu_energy "$id" 2
+}
+
+# Seconds since the meter's last tick, by its status; it writes it with each batch, every second.
+tick_age_s() {
+    local tick
+    tick=$(sed -n 's/^last_tick_utc: //p' "$site_run/carbon/spool/$(node 1)/status")
+    echo $(($(date +%s) - $(date -d "$tick" +%s)))
+}
+
+@test "counters that take 5 seconds to answer hold up neither the meter nor a job's energy" {
+    local oldest=0 age
+    site_control "$(node 1)" 'slow gpu-0 5
+slow package-0 5
+slow node 5'
+    id=$(submit -n1 --mem=1000 --gpus-per-node=2 'sleep 14')
+    for _ in {1..12}; do
+        sleep 1
+        age=$(tick_age_s)
+        [ "$age" -le "$oldest" ] || oldest=$age
+    done
+    site_control "$(node 1)" 'ok *'
+    wait_ingested "$id"
+    [ "$oldest" -le 3 ] || { echo "the meter did not tick for $oldest s"; false; }
+    # When in its 5 s a reading was taken is not known: by half of that its instant is uncertain.
+    read -ra devices < <(devices_of "$id")
+    read -r key from to < <(allocation_of "$id")
+    near_percent 'GPUs, uJ' $(($(booked_mj "$key" gpu) * 1000)) \
+        "$(truth_all 1 "$from" "$to" "${devices[@]/#/gpu-}")" 12
 }
 
 @test "a job's card names its GPUs' energy, and where it was measured" {
