@@ -601,6 +601,19 @@ static int random_stream(uint64_t *ret_stream)
     return 0;
 }
 
+/* Floors are the hardware's: what an earlier boot, or a stream that ended, learned still holds. */
+static int take_over_floors(struct meter *meter)
+{
+    struct batch last;
+    int rc = spool_last_floors(meter->spool, &last);
+
+    if (rc < 0)
+        return rc == -ENOMEM ? rc : 0;
+    floors_resume(meter->floors, &last);
+    batch_clear(&last);
+    return 0;
+}
+
 /* The books begin with the earliest mark of this boot that still lies there, else now. */
 static int begin_stream(struct meter *meter, uint64_t now)
 {
@@ -616,7 +629,8 @@ static int begin_stream(struct meter *meter, uint64_t now)
     meter->state.start = METER_NEW_STREAM;
     meter->state.next_seq = 1;
     meter->sealed_to_ns = first && first->mark.boottime_ns < now ? first->mark.boottime_ns : now;
-    return make_ledger(meter, NULL, meter->sealed_to_ns);
+    rc = make_ledger(meter, NULL, meter->sealed_to_ns);
+    return rc < 0 ? rc : take_over_floors(meter);
 }
 
 static int resume_or_begin(struct meter *meter, uint64_t now, struct error *err)

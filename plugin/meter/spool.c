@@ -303,6 +303,32 @@ int spool_checkpoint(struct spool *spool, const char *boot_id, struct batch *ret
     return 0;
 }
 
+int spool_last_floors(struct spool *spool, struct batch *ret_batch)
+{
+    struct batch best = { 0 }, batch;
+    uint64_t *streams;
+    size_t count;
+    int rc = list_streams(spool, &streams, &count);
+
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        if (read_newest(spool, streams[i], &batch, NULL) < 0)
+            continue;
+        if (batch.n_floors && (!best.n_floors || batch.head.end_wall_ns > best.head.end_wall_ns)) {
+            batch_clear(&best);
+            best = batch;
+        } else {
+            batch_clear(&batch);
+        }
+    }
+    if (rc < 0)
+        return rc;
+    free(streams);
+    if (!best.n_floors)
+        return -ENOENT;
+    *ret_batch = best;
+    return 0;
+}
+
 /* --- after a reboot -------------------------------------------------------------------------- */
 
 static int close_jobs(const struct batch *open, struct batch *closing)
@@ -372,6 +398,10 @@ int spool_closing_batch(const struct batch *open, struct batch *ret_closing)
         rc = close_jobs(open, &closing);
     if (rc == 0)
         rc = close_steps(open, &closing);
+    for (size_t i = 0; i < open->n_floors && rc == 0; i++) /* the next stream goes on from them */
+        if (!batch_push(&closing.floors, &closing.n_floors, sizeof(open->floors[i]),
+                        &open->floors[i]))
+            rc = -ENOMEM;
     if (rc < 0)
         batch_clear(&closing);
     else

@@ -30,6 +30,12 @@ MUST_CHECK int spool_checkpoint(struct spool *spool, const char *boot_id, struct
                                 struct error *err);
 
 /*
+ * The batch with learned floors that ended last, of whatever boot: what a new stream may begin to
+ * learn from. 0 and the batch (the caller ends it with batch_clear()), or -ENOENT; -ENOMEM.
+ */
+MUST_CHECK int spool_last_floors(struct spool *spool, struct batch *ret_batch);
+
+/*
  * After a reboot: end in its books whatever an earlier boot left open, by one last batch for each
  * stream that needs it. *ret_closed counts them.
  */

@@ -531,7 +531,7 @@ static void test_a_mark_directory_that_others_can_write_is_refused(void **state)
 }
 
 /* The counters count 100 W throughout and nobody is busy, so that is the floor. */
-static void test_the_idle_floor_is_learned_and_kept_over_restarts(void **state)
+static void test_the_idle_floor_is_learned_and_kept_over_restarts_and_reboots(void **state)
 {
     uint64_t floor_uw, again_uw;
     bool learned;
@@ -546,6 +546,16 @@ static void test_the_idle_floor_is_learned_and_kept_over_restarts(void **state)
     world_kill(&w);
     world_start(&w);
     assert_true(meter_floor(w.meter, 0, &again_uw, &learned));
+    assert_int_equal(again_uw, floor_uw);
+    world_edge(&w, MARK_JOB_BEGIN, 7, 0); /* so that its stream has something to be closed */
+    world_ticks(&w, 9);
+    world_seal(&w);
+    world_kill(&w);
+    w.boot_id = WORLD_BOOT_2;
+    w.now = 50 * SECOND;
+    world_start(&w);
+    assert_true(meter_floor(w.meter, 0, &again_uw, &learned));
+    assert_true(learned);
     assert_int_equal(again_uw, floor_uw);
 }
 
@@ -602,7 +612,7 @@ int main(void)
         HISTORY(test_a_killed_stepd_ends_its_step),
         HISTORY(test_a_stepd_killed_while_the_meter_was_down_ends_its_step),
         HISTORY(test_bad_marks_are_set_aside_and_stop_no_others),
-        HISTORY(test_the_idle_floor_is_learned_and_kept_over_restarts),
+        HISTORY(test_the_idle_floor_is_learned_and_kept_over_restarts_and_reboots),
         HISTORY(test_the_file_that_stops_the_plugin_is_left_alone),
         HISTORY(test_marks_of_another_boot_are_discarded),
         HISTORY(test_a_mark_older_than_the_window_is_late_and_counts),
