@@ -61,6 +61,8 @@ struct helper {
     int found_rc;
     struct error found_err;
     int down_code;          /* of readings while it is not READY */
+    bool misses;            /* READY, and not all that it is to read was found again … */
+    uint64_t again_ns;      /* … so it is started anew after this; 0: not set yet */
     int32_t *map;           /* [n_map]: slot of its counter, or -1 */
     size_t n_map;
 };
@@ -415,6 +417,10 @@ int helper_adopt(struct helper *helper, struct sensors *sensors)
             any = true;
         }
     }
+    helper->misses = false;
+    for (size_t i = 0; i < sensors->n_slots; i++)
+        helper->misses |= sensors->states[i].helper == helper && sensors->states[i].gone;
+    helper->again_ns = 0;
     free(helper->map);
     helper->map = map;
     helper->n_map = count;
@@ -429,6 +435,16 @@ int helper_adopt(struct helper *helper, struct sensors *sensors)
 
 /* --- asking ---------------------------------------------------------------------------------- */
 
+/* Whether it is time to look for what was not found again, by another one. */
+static bool is_to_look_again(struct helper *helper, uint64_t now_ns)
+{
+    if (!helper->misses || helper->asked)
+        return false;
+    if (!helper->again_ns)
+        helper->again_ns = now_ns + HELPER_PAUSE_MAX_NS;
+    return now_ns >= helper->again_ns;
+}
+
 void helper_ask(struct helper *helper, uint64_t now_ns)
 {
     const struct message question = { .type = READ };
@@ -441,7 +457,8 @@ void helper_ask(struct helper *helper, uint64_t now_ns)
     if (helper->life != READY)
         return;
     helper->late = helper->asked;
-    if (helper->asked && now_ns > helper->asked_ns + HELPER_DEADLINE_NS) {
+    if ((helper->asked && now_ns > helper->asked_ns + HELPER_DEADLINE_NS) ||
+        is_to_look_again(helper, now_ns)) {
         kill_it(helper);
     } else if (!helper->asked) {
         helper->asked = true;

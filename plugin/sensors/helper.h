@@ -10,8 +10,8 @@
  * reads once more before it ends.
  *
  * One that was started anew takes up the counters that it finds again; what it finds besides is
- * not used. Those that are gone are so until it is started anew the next time; when all of them
- * are, that is after the same pause.
+ * not used. For those that are gone it is started anew every HELPER_PAUSE_MAX_NS; when all of them
+ * are, after the same pause as one that died.
  *
  * What a helper holds: its end of a socket, the root directory, standard error. No lock, no spool.
  */

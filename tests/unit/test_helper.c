@@ -491,8 +491,13 @@ static void test_counter_that_is_not_found_again_is_gone_and_others_go_on(void *
     assert_int_equal(tick(meter, PATIENCE_NS), -ENODEV);
     assert_int_equal(reading(meter, 1)->raw_uj, 1001);
     assert_int_equal(reading(meter, 2)->raw_uj, 1002);
-    world->hidden = -1;
-    start_anew(meter);
+    world->hidden = -1; /* back, and looked for every five minutes */
+    meter->ahead_ns += HELPER_PAUSE_MAX_NS - 10 * NS_PER_S;
+    assert_int_equal(tick(meter, PATIENCE_NS), -ENODEV);
+    meter->ahead_ns += 20 * NS_PER_S;
+    let_die(meter, world->pid);
+    assert_int_equal(reading(meter, 1)->code, -ECHILD);
+    meter->ahead_ns += HELPER_PAUSE_NS + NS_PER_S;
     tick_until(meter, 0);
     assert_int_equal(reading(meter, 0)->raw_uj, 1000);
 }
