@@ -89,3 +89,25 @@ int parse_hex64(const char *text, uint64_t *ret_value)
     *ret_value = value;
     return 0;
 }
+
+static size_t count_digits(const char *text)
+{
+    size_t count = 0;
+
+    while (text[count] >= '0' && text[count] <= '9')
+        count++;
+    return count;
+}
+
+int compare_numbered(const char *a, const char *b)
+{
+    size_t digits_a, digits_b;
+
+    while (*a && *a == *b)
+        a++, b++;
+    digits_a = count_digits(a);
+    digits_b = count_digits(b);
+    if (digits_a != digits_b)
+        return digits_a < digits_b ? -1 : 1;
+    return (int)(unsigned char)*a - (int)(unsigned char)*b;
+}

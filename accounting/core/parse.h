@@ -26,4 +26,10 @@ MUST_CHECK int parse_decimal(const char *text, unsigned digits, uint64_t max, ui
 /* A 16-digit lower-case hexadecimal number, as stream ids are written. */
 MUST_CHECK int parse_hex64(const char *text, uint64_t *ret_value);
 
+/*
+ * The order of names that hold numbers: by bytes, but runs of digits by length first, so that
+ * "cpu2" comes before "cpu10". As strcmp().
+ */
+int compare_numbered(const char *a, const char *b);
+
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "core/parse.h"
 #include "sensors/capture.h"
 
 /* What of a file is captured; the rest is nobody's business, or a great deal. */
@@ -345,27 +346,10 @@ static size_t walk(struct scan *scan, const char *at, const char *rest, int link
 
 /* --- in order --------------------------------------------------------------------------------- */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* By bytes, but runs of digits by length first: cpu2 comes before cpu10. */
 static int compare_records(const void *a, const void *b)
 {
-    const char *p = ((const struct capture_record *)a)->path;
-    const char *q = ((const struct capture_record *)b)->path;
-    size_t len_p, len_q;
-
-    while (*p && *p == *q)
-        p++, q++;
-    for (len_p = 0; is_digit(p[len_p]);)
-        len_p++;
-    for (len_q = 0; is_digit(q[len_q]);)
-        len_q++;
-    if (len_p != len_q)
-        return len_p < len_q ? -1 : 1;
-    return (int)(unsigned char)*p - (int)(unsigned char)*q;
+    return compare_numbered(((const struct capture_record *)a)->path,
+                            ((const struct capture_record *)b)->path);
 }
 
 /* Several rows, and several ways by links, lead to one file. */

@@ -265,27 +265,10 @@ static void check_readable(int root_fd, struct powercap_zone *zone)
 
 /* --- listing ------------------------------------------------------------- */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* By bytes, but runs of digits by length first: "intel-rapl:2" comes before "intel-rapl:10". */
 static int compare_zones(const void *a, const void *b)
 {
-    const char *p = ((const struct powercap_zone *)a)->zone;
-    const char *q = ((const struct powercap_zone *)b)->zone;
-    size_t len_p, len_q;
-
-    while (*p && *p == *q)
-        p++, q++;
-    for (len_p = 0; is_digit(p[len_p]);)
-        len_p++;
-    for (len_q = 0; is_digit(q[len_q]);)
-        len_q++;
-    if (len_p != len_q)
-        return len_p < len_q ? -1 : 1;
-    return (int)(unsigned char)*p - (int)(unsigned char)*q;
+    return compare_numbered(((const struct powercap_zone *)a)->zone,
+                            ((const struct powercap_zone *)b)->zone);
 }
 
 /* Zone names have a colon; entries without one are control types, the parents of zones. */

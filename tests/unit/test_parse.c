@@ -160,9 +160,24 @@ static void hexadecimal_is_16_lower_case_digits(void **state)
     }
 }
 
+static void test_numbered_names_are_in_the_order_of_their_numbers(void **state)
+{
+    static const char *const in_order[] = { "",      "cpu",     "cpux",    "cpu2",
+                                            "cpu10", "cpu10:2", "cpu10:11" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(in_order) / sizeof(in_order[0]); i++)
+        for (size_t k = 0; k < sizeof(in_order) / sizeof(in_order[0]); k++) {
+            int order = compare_numbered(in_order[i], in_order[k]);
+
+            assert_int_equal((order > 0) - (order < 0), (i > k) - (i < k));
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbered_names_are_in_the_order_of_their_numbers),
         cmocka_unit_test(unsigned_numbers_are_read_whole_or_refused),
         cmocka_unit_test(a_u32_stays_within_32_bits),
         cmocka_unit_test(signed_numbers_reach_both_ends),
