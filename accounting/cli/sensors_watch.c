@@ -61,17 +61,15 @@ static void note_cost(struct watched *watched, const struct sensor_reading *read
 static void note_growth(struct watched *watched, const struct sensor_counter *counter,
                         const struct sensor_reading *reading, uint64_t span_ns)
 {
-    uint64_t last_uj = watched->raw_uj, raw_uj = reading->raw_uj;
+    uint64_t grown_uj;
 
-    watched->raw_uj = raw_uj;
-    if (raw_uj < last_uj && counter->range_uj <= last_uj) {
+    if (sensors_growth(counter, watched->raw_uj, reading->raw_uj, &grown_uj)) {
+        watched->grown_uj += grown_uj;
+        watched->span_ns += span_ns;
+    } else {
         watched->grown_uj = watched->span_ns = 0;
-        return;
     }
-    watched->grown_uj += raw_uj - last_uj;
-    if (raw_uj < last_uj)
-        watched->grown_uj += counter->range_uj; /* unsigned: the two lines together do not wrap */
-    watched->span_ns += span_ns;
+    watched->raw_uj = reading->raw_uj;
 }
 
 static void note_reading(struct watched *watched, const struct sensor_counter *counter,

@@ -84,21 +84,6 @@ void floors_resume(struct floors *floors, const struct batch *checkpoint)
                 use_learned(floors, i);
 }
 
-/* What the counter grew since the last look; false when it cannot be told simply. */
-static bool growth_of(const struct learner *learner, const struct meter_counter *at,
-                      uint64_t *ret_uj)
-{
-    uint64_t range_uj = at->counter->range_uj;
-
-    if (at->raw_uj >= learner->last_raw_uj)
-        *ret_uj = at->raw_uj - learner->last_raw_uj;
-    else if (range_uj > learner->last_raw_uj)
-        *ret_uj = range_uj - learner->last_raw_uj + at->raw_uj;
-    else
-        return false;
-    return true;
-}
-
 /* Whether nothing to speak of ran on the counter's domain since the last look. */
 static bool is_quiet(const struct floors *floors, size_t index, uint64_t span_ns, uint64_t busy_ns)
 {
@@ -120,7 +105,7 @@ static void observe(struct floors *floors, size_t index, uint64_t busy_ns)
     uint64_t span_ns = at->read_ns - learner->last_ns, growth_uj, power_uw;
 
     if (span_ns < SHORTEST_NS || !is_quiet(floors, index, span_ns, busy_ns) ||
-        !growth_of(learner, at, &growth_uj))
+        !sensors_growth(at->counter, learner->last_raw_uj, at->raw_uj, &growth_uj))
         return;
     power_uw = mul_div(growth_uj, NS_PER_S, span_ns);
     if (power_uw > at->counter->max_uw)

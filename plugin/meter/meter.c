@@ -74,13 +74,11 @@ struct meter {
 
 static void note_power(struct meter_counter *at, uint64_t raw_uj, uint64_t now)
 {
-    uint64_t range_uj = at->counter->range_uj, grown_uj = raw_uj - at->raw_uj;
-    bool wrapped = raw_uj < at->raw_uj;
+    uint64_t grown_uj;
 
-    if (wrapped)
-        grown_uj = range_uj - at->raw_uj + raw_uj;
     at->power_uw = 0;
-    if (at->has_raw && now > at->read_ns && (!wrapped || range_uj > at->raw_uj) &&
+    if (at->has_raw && now > at->read_ns &&
+        sensors_growth(at->counter, at->raw_uj, raw_uj, &grown_uj) &&
         grown_uj < UINT64_MAX / NS_PER_S)
         at->power_uw = mul_div(grown_uj, NS_PER_S, now - at->read_ns);
     at->has_raw = true;

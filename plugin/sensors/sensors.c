@@ -92,14 +92,20 @@ static int keep(struct sensors *sensors, const struct sensor_slot *slot)
     return 0;
 }
 
-/* Whether this slot's energy is inside a module's counter that is in use already. */
+/* Whether a slot's energy is inside a module's. */
+static bool is_inside(const struct sensor_slot *slot, const struct sensor_slot *module)
+{
+    return module->part == PART_MODULE &&
+           (slot->part == PART_PACKAGE || slot->part == PART_DRAM) &&
+           slot->counter.domain == module->package;
+}
+
+/* The module in use whose counter contains this slot's energy, or NULL. */
 static const struct sensor_slot *find_module_of(const struct sensors *sensors,
                                                 const struct sensor_slot *slot)
 {
     for (size_t i = 0; i < sensors->n_slots; i++)
-        if (sensors->slots[i].part == PART_MODULE &&
-            (slot->part == PART_PACKAGE || slot->part == PART_DRAM) &&
-            sensors->slots[i].package == slot->counter.domain)
+        if (is_inside(slot, &sensors->slots[i]))
             return &sensors->slots[i];
     return NULL;
 }
@@ -107,8 +113,7 @@ static const struct sensor_slot *find_module_of(const struct sensors *sensors,
 static bool has_parts(const struct sensors *sensors, const struct sensor_slot *module)
 {
     for (size_t i = 0; i < sensors->n_slots; i++)
-        if ((sensors->slots[i].part == PART_PACKAGE || sensors->slots[i].part == PART_DRAM) &&
-            sensors->slots[i].counter.domain == module->package)
+        if (is_inside(&sensors->slots[i], module))
             return true;
     return false;
 }
@@ -143,7 +148,7 @@ int sensors_offer(struct sensors *sensors, const struct sensor_slot *slot)
     counted.counter.component = (enum component)rule->counts_as;
     other = sensors_counted_by(sensors, &counted);
     module = find_module_of(sensors, &counted);
-    if (slot->part == PART_MODULE && has_parts(sensors, slot))
+    if (has_parts(sensors, slot))
         counted.counter.fresh = true; /* it is told as a difference: take_difference() */
     if (!other && !module)
         return keep(sensors, &counted);
@@ -298,6 +303,8 @@ static int find_all(struct sensors *sensors, struct choice *choice, struct error
     sensors->states = calloc(sensors->n_slots + 1, sizeof(*sensors->states));
     if (rc == 0 && !sensors->states)
         rc = error_set_errno(err, -ENOMEM, "sensors");
+    for (size_t i = 0; i < sensors->n_slots && rc == 0; i++)
+        sensors->states[i].own.code = sensors->states[i].last.code = -EAGAIN;
     for (size_t i = 0; i < choice->count; i++) {
         if (rc < 0)
             helper_stop(choice->kinds[i].helper);
@@ -320,9 +327,6 @@ static int open_sources(struct sensors *sensors, struct error *err)
                          "no sensor can be used here: neither sys/class/powercap nor proc/stat "
                          "below SensorRoot; Sensors=%s",
                          list);
-    for (size_t i = 0; i < sensors->n_slots; i++)
-        if (rc == 0)
-            sensors->states[i].own.code = sensors->states[i].last.code = -EAGAIN;
     return rc;
 }
 
@@ -417,6 +421,18 @@ const char *sensors_error_text(int code)
     }
 }
 
+bool sensors_growth(const struct sensor_counter *counter, uint64_t from_uj, uint64_t to_uj,
+                    uint64_t *ret_grown_uj)
+{
+    if (to_uj >= from_uj)
+        *ret_grown_uj = to_uj - from_uj;
+    else if (counter->range_uj > from_uj)
+        *ret_grown_uj = counter->range_uj - from_uj + to_uj;
+    else
+        return false;
+    return true;
+}
+
 /* Whether the helper reads what the last sensors_ask() was for. */
 static bool is_wanted(const struct sensors *sensors, const struct helper *helper)
 {
@@ -441,14 +457,10 @@ void sensors_ask(struct sensors *sensors, uint64_t now_ns, bool only_fresh)
 static bool add_growth(const struct sensor_counter *counter, struct sensor_state *state)
 {
     const struct sensor_reading *own = &state->own;
-    uint64_t span_ns = own->at_ns - state->read_ns, grown_uj = own->raw_uj - state->raw_uj;
+    uint64_t span_ns = own->at_ns - state->read_ns, grown_uj;
 
-    if (own->raw_uj < state->raw_uj) {
-        if (counter->range_uj <= state->raw_uj)
-            return false;
-        grown_uj = counter->range_uj - state->raw_uj + own->raw_uj;
-    }
-    if (grown_uj > mul_div(counter->max_uw, span_ns + REFRESH_NS, NS_PER_S))
+    if (!sensors_growth(counter, state->raw_uj, own->raw_uj, &grown_uj) ||
+        grown_uj > mul_div(counter->max_uw, span_ns + REFRESH_NS, NS_PER_S))
         return false;
     state->total_uj += grown_uj;
     return true;
@@ -481,11 +493,9 @@ static int sum_parts(const struct sensors *sensors, const struct sensor_slot *mo
     uint64_t total_uj = 0, begins = 0;
 
     for (size_t i = 0; i < sensors->n_slots; i++) {
-        const struct sensor_slot *slot = &sensors->slots[i];
         const struct sensor_state *state = &sensors->states[i];
 
-        if ((slot->part != PART_PACKAGE && slot->part != PART_DRAM) ||
-            slot->counter.domain != module->package)
+        if (!is_inside(&sensors->slots[i], module))
             continue;
         if (state->own.code < 0)
             return state->own.code;
@@ -541,11 +551,12 @@ void sensors_take(struct sensors *sensors, uint64_t now_ns, uint64_t until_ns)
     for (size_t i = 0; i < sensors->n_slots; i++) {
         struct sensor_slot *slot = &sensors->slots[i];
         struct sensor_reading *own = &sensors->states[i].own;
-        uint64_t before_ns = clock_boottime_ns();
+        uint64_t before_ns;
 
         own->code = -EAGAIN;
         if (sensors->states[i].helper || (sensors->only_fresh && !slot->counter.fresh))
             continue;
+        before_ns = clock_boottime_ns();
         own->code = slot->source->read(sensors, slot, &own->raw_uj);
         if (own->code == -ERESTART) /* there is no process of its own to begin anew */
             own->code = -ENODEV;

@@ -97,6 +97,13 @@ void sensors_take(struct sensors *sensors, uint64_t now_ns, uint64_t until_ns);
 const struct sensor_reading *sensors_reading(const struct sensors *sensors, size_t index);
 #define SENSORS_STUCK_NS (60 * NS_PER_S)
 
+/*
+ * What a counter grew from one raw value to a later one, over one wrap at most; false when it fell
+ * without one: it began anew. For what is shown and learned: what is booked is the ledger's matter.
+ */
+bool sensors_growth(const struct sensor_counter *counter, uint64_t from_uj, uint64_t to_uj,
+                    uint64_t *ret_grown_uj);
+
 /* In words, of a code of a reading: "no answer in time". */
 const char *sensors_error_text(int code);
 
