@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +11,9 @@
 
 #include "cli/carbonctl.h"
 #include "cli/meter_status.h"
+#include "cli/output.h"
 #include "cli/sensors_show.h"
 #include "core/clock.h"
-#include "core/file.h"
 #include "core/parse.h"
 
 #define SECONDS 2       /* long against what refreshes once a second, short for who looks on */
@@ -214,20 +213,13 @@ static int scan_all(const struct request *request, struct look *look, struct cap
 
 static int write_text(const char *file, const struct buf *text, struct error *err)
 {
-    char dir[PATH_MAX];
-    const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
-    int dir_fd, rc;
+    int rc;
 
     if (strcmp(file, "-") == 0)
         return fwrite(text->data, 1, text->len, stdout) == text->len
                    ? 0 : error_set_errno(err, -EIO, "cannot write");
-    snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - file) + 1 : 1, slash ? file : ".");
-    dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0)
-        return error_set_errno(err, -errno, "cannot write %s: %s", file, dir);
-    rc = name[0] ? file_write_atomic(dir_fd, name, text->data, text->len, 0644, 1) : -EISDIR;
-    close(dir_fd);
-    return rc < 0 ? error_set_errno(err, rc, "cannot write %s", file) : 0;
+    rc = output_write("--capture", file, text, err);
+    return rc < 0 ? error_prefix(err, rc, "cannot write %s", file) : 0;
 }
 
 static void tell_captured(const char *file, const struct capture *capture, const struct buf *text)

@@ -26,7 +26,7 @@ carbonctl_SOURCES = \
 	accounting/cli/sensors_watch.c accounting/cli/sensors_watch.h \
 	accounting/cli/table.c accounting/cli/table.h
 carbonctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS) $(HWLOC_CFLAGS)
-carbonctl_LDADD = libcarbon-spool.la libcarbon-report.la libcarbon-carbon.la libcarbon-store.la \
+carbonctl_LDADD = libcarbon-cli.la libcarbon-spool.la libcarbon-report.la libcarbon-carbon.la libcarbon-store.la \
 	libcarbon-sensors.la libcarbon-core.la \
 	$(JANSSON_LIBS) $(SMARTCOLS_LIBS) $(HWLOC_LIBS)
 
@@ -34,6 +34,7 @@ noinst_LTLIBRARIES += libcarbon-cli.la
 libcarbon_cli_la_SOURCES = \
 	accounting/cli/jobid.c accounting/cli/jobid.h \
 	accounting/cli/options.c accounting/cli/options.h \
+	accounting/cli/output.c accounting/cli/output.h \
 	accounting/cli/sacct_options.c accounting/cli/sacct_options.h
 libcarbon_cli_la_CFLAGS = $(AM_CFLAGS)
 

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/output.h"
 #include "cli/sreport_options.h"
 #include "core/clock.h"
 #include "core/conf.h"
@@ -256,44 +257,16 @@ static int write_csv(const struct run *run, struct error *err)
     return rc;
 }
 
-/* Into an open directory, as file_write_atomic() does it. */
-static int put_page(const struct run *run, int dirfd, const char *name, struct error *err)
+static int write_page(const struct run *run, struct error *err)
 {
-    const char *path = run->options.html_file;
-    struct stat old;
     struct buf buf;
     int rc;
 
-    if (*name == '\0')
-        return error_set(err, -EINVAL, "--html: %s names no file", path);
-    if (fstatat(dirfd, name, &old, 0) == 0 && !S_ISREG(old.st_mode))
-        return error_set(err, -EINVAL, "--html: %s is no regular file: name another, or - for "
-                         "standard output", path);
     buf_init(&buf);
     rc = period_report_html(&run->report, &buf, err);
-    if (rc == 0) {
-        rc = file_write_atomic(dirfd, name, buf.data, buf.len, 0644, 0);
-        if (rc < 0)
-            error_set_errno(err, rc, "--html: cannot write %s", path);
-    }
+    if (rc == 0)
+        rc = output_write("--html", run->options.html_file, &buf, err);
     buf_free(&buf);
-    return rc;
-}
-
-static int write_page(const struct run *run, struct error *err)
-{
-    const char *path = run->options.html_file, *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
-    char dir[PATH_MAX] = ".";
-    int dirfd, rc;
-
-    if (slash && (size_t)(name - path) < sizeof(dir))
-        snprintf(dir, sizeof(dir), "%.*s", (int)(name - path), path);
-    dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dirfd < 0)
-        return error_set_errno(err, -errno, "--html: cannot open the directory %s", dir);
-    rc = put_page(run, dirfd, name, err);
-    close(dirfd);
     return rc;
 }
 

@@ -122,3 +122,13 @@ EOF
         says "${row#*|}"
     done
 }
+
+@test "a capture takes the place of a regular file alone, and of nothing else" {
+    tree
+    mkfifo "$dir/fifo"
+    run "$carbonctl" sensors --seconds 1 --capture "$dir/fifo"
+    [ "$status" -eq 1 ]
+    says "cannot write $dir/fifo"
+    says "is no regular file: name another"
+    [ -p "$dir/fifo" ]
+}
