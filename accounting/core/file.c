@@ -48,6 +48,16 @@ int file_read_small(int dirfd, const char *path, char *room, size_t size, size_t
     return 0;
 }
 
+int file_read_line(int dirfd, const char *path, char *room, size_t size)
+{
+    int rc = file_read_small(dirfd, path, room, size, NULL);
+
+    if (rc < 0)
+        return rc == -EFBIG ? -EBADMSG : rc;
+    room[strcspn(room, "\n")] = '\0';
+    return 0;
+}
+
 static int read_regular(int fd, size_t max_size, char **ret_data, size_t *ret_len)
 {
     struct stat st;

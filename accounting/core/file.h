@@ -21,6 +21,12 @@ MUST_CHECK int file_read_small(int dirfd, const char *path, char *room, size_t s
                                size_t *ret_len);
 
 /*
+ * The first line of a small file, without its newline: what an attribute in /sys is. As
+ * file_read_small(), but -EBADMSG when the file is longer than room has.
+ */
+MUST_CHECK int file_read_line(int dirfd, const char *path, char *room, size_t size);
+
+/*
  * Read a regular file of at most max_size bytes into malloc'ed memory, NUL-terminated; the caller
  * frees. -EFBIG beyond max_size, -ELOOP for a symbolic link, -EINVAL for what is no regular file.
  */

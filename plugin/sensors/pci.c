@@ -11,6 +11,7 @@
 
 #include "core/file.h"
 #include "core/parse.h"
+#include "sensors/source.h"
 
 #define DRIVERS "sys/bus/pci/drivers"
 
@@ -235,10 +236,37 @@ int pci_read_hwmon(int root_fd, const char *name, const struct pci_hwmon *hwmon,
     return pci_read_u64(root_fd, name, path, max, ret_value);
 }
 
-uint64_t pci_identity(int root_fd, const char *name, uint64_t *ret_serial)
+static uint64_t read_identity(int root_fd, const char *name, uint64_t *ret_serial)
 {
     *ret_serial = pci_read_hex(root_fd, name, "unique_id");
     return pci_read_hex(root_fd, name, "vendor") << 16 | pci_read_hex(root_fd, name, "device");
+}
+
+void pci_remember(int root_fd, struct sensor_slot *slot)
+{
+    slot->scratch[PCI_IDENTITY] = read_identity(root_fd, slot->name, &slot->scratch[PCI_SERIAL]);
+}
+
+bool pci_is_there(int root_fd, struct sensor_slot *slot)
+{
+    uint64_t serial;
+
+    if (slot->retry_ns == 0)
+        return true;
+    if (!sensors_may_look(slot) ||
+        read_identity(root_fd, slot->name, &serial) != slot->scratch[PCI_IDENTITY] ||
+        serial != slot->scratch[PCI_SERIAL])
+        return false;
+    slot->retry_ns = 0;
+    return true;
+}
+
+int pci_note_failure(struct sensor_slot *slot, int rc)
+{
+    if (rc != -ENODEV && rc != -ENOENT)
+        return rc;
+    sensors_look_later(slot);
+    return -ENODEV;
 }
 
 void pci_describe(int root_fd, const struct pci_device *device, char *room, size_t size)

@@ -3,7 +3,7 @@
  *
  * The kernel keeps a link for each device of a driver in sys/bus/pci/drivers/<driver>/, named after
  * its address (Documentation/ABI/testing/sysfs-bus-pci). "<driver>/<address>" is a device's name
- * here. Libc only; every descriptor is O_CLOEXEC and closed again.
+ * here. Every descriptor is O_CLOEXEC and closed again.
  */
 #ifndef CARBON_SENSORS_PCI_H
 #define CARBON_SENSORS_PCI_H
@@ -13,6 +13,8 @@
 #include <stdint.h>
 
 #include "core/error.h"
+
+struct sensor_slot;
 
 #define PCI_DEVICES_MAX 64
 #define PCI_NAME_SIZE 40
@@ -74,10 +76,17 @@ MUST_CHECK int pci_read_hwmon(int root_fd, const char *name, const struct pci_hw
                               const char *attribute, uint64_t max, uint64_t *ret_value);
 
 /*
- * Which device it is, to know it again: its PCI id, and in *ret_serial its unique_id, each 0 where
- * the kernel does not say.
+ * A slot whose `name` is a device's: remember which it is, by its PCI id and its unique_id where
+ * the kernel says them, in scratch[PCI_IDENTITY] and scratch[PCI_SERIAL].
  */
-uint64_t pci_identity(int root_fd, const char *name, uint64_t *ret_serial);
+enum { PCI_IDENTITY, PCI_SERIAL, PCI_OWN }; /* from PCI_OWN on scratch is the source's own */
+void pci_remember(int root_fd, struct sensor_slot *slot);
+
+/* Whether it is there as far as known; one that was gone: whether it is back, and the same. */
+bool pci_is_there(int root_fd, struct sensor_slot *slot);
+
+/* The code of a reading that failed with rc: -ENODEV for one that is gone, and that is noted. */
+int pci_note_failure(struct sensor_slot *slot, int rc);
 
 /* The kernel's model of a device, or its PCI id ("1002:74a1") where it has none. */
 void pci_describe(int root_fd, const struct pci_device *device, char *room, size_t size);

@@ -167,6 +167,19 @@ uint64_t sensors_share(const struct sensor_slot *slot, uint64_t value_uj)
     return slot->shares ? mul_div(value_uj, slot->share, slot->shares) : value_uj;
 }
 
+void sensors_look_later(struct sensor_slot *slot)
+{
+    slot->retry_ns = clock_boottime_ns() + SENSOR_RETRY_NS;
+}
+
+bool sensors_may_look(struct sensor_slot *slot)
+{
+    if (clock_boottime_ns() < slot->retry_ns)
+        return false;
+    sensors_look_later(slot);
+    return true;
+}
+
 void sensors_clear(struct sensors *sensors)
 {
     for (size_t i = 0; i < sensors->n_slots; i++)

@@ -34,7 +34,7 @@ struct sensor_slot {
     bool elsewhere;    /* such a copy: nothing of it is to be closed here */
     /* the source's own */
     int fd;            /* open file, closed with the slot; -1: none */
-    uint64_t retry_ns; /* while it is -1: not to be looked for before this CLOCK_BOOTTIME */
+    uint64_t retry_ns; /* while it is gone: not to be looked for before this CLOCK_BOOTTIME */
     char name[128];    /* powercap: the zone's name; others: a path or an id to find it again */
     uint64_t full_uw;  /* modelled: power at full load */
     struct gauge gauge;
@@ -100,6 +100,21 @@ struct sensors {
     int busy_rc;       /* of the last busy_read() */
     uint64_t *busy_ns; /* [n_packages], as of the last good one */
 };
+
+/*
+ * What is believed of a package and of its memory: the highest TDP of today's packages is 500 W
+ * (EPYC 9965, Xeon 6980P), with a fifth on top; twelve DIMMs of 25 W make 300 W.
+ */
+#define PACKAGE_MAX_UW UINT64_C(600000000)
+#define DRAM_MAX_UW UINT64_C(300000000)
+
+/*
+ * What is gone is looked for every SENSOR_RETRY_NS, not at every tick: whether this slot's time has
+ * come (the next is then set), and that it comes so much later from now.
+ */
+#define SENSOR_RETRY_NS (5 * NS_PER_S)
+bool sensors_may_look(struct sensor_slot *slot);
+void sensors_look_later(struct sensor_slot *slot);
 
 /* The source that counts this component of this domain already, if it is another one, or NULL. */
 const struct sensor_source *sensors_counted_by(const struct sensors *sensors,

@@ -43,10 +43,8 @@
 #define POWER_MAX_UW ((UINT64_C(1) << 44) - 1) /* gauge.h */
 #define PARTITIONS_MAX 16
 
-#define RETRY_NS (5 * NS_PER_S)
-
 /* slot->scratch */
-enum { IDENTITY, SERIAL, GAUGE_NUMBER };
+enum { GAUGE_NUMBER = PCI_OWN };
 
 /* Of GAUGE_NUMBER; the filtered one first, for it misses less between two readings. */
 static const char *const gauges[] = { NULL, "power1_average", "power1_input" };
@@ -198,7 +196,6 @@ static int find_package(const struct sensors *sensors, const char *name)
     const struct topology *topology = sensors->options.topology;
     char text[1024];
     uint64_t node;
-    uint32_t cpu;
 
     if (topology->n_packages == 1)
         return 0;
@@ -206,10 +203,7 @@ static int find_package(const struct sensors *sensors, const char *name)
         return -1; /* "-1": then all CPUs are near */
     if (pci_read_text(sensors->options.root_fd, name, "local_cpulist", text, sizeof(text)) < 0)
         return -1;
-    text[strcspn(text, ",-")] = '\0';
-    if (parse_u32(text, 0, UINT32_MAX, &cpu) < 0 || cpu >= topology->cpu_limit)
-        return -1;
-    return topology->cpu_package[cpu];
+    return topology_package_of_list(topology, text);
 }
 
 /* What is the same for all shares of a card's counter. */
@@ -226,7 +220,7 @@ static struct sensor_slot make_slot(struct sensors *sensors, const struct card *
     slot.counter.max_uw = believed_uw(root_fd, card->pci.name, shares);
     slot.counter.fresh = !card->accumulates;
     pci_describe(root_fd, &card->pci, slot.counter.device, sizeof(slot.counter.device));
-    slot.scratch[IDENTITY] = pci_identity(root_fd, card->pci.name, &slot.scratch[SERIAL]);
+    pci_remember(root_fd, &slot);
     slot.scratch[GAUGE_NUMBER] = card->accumulates ? 0 : card->gauge;
     slot.share = shares > 1;
     slot.shares = shares > 1 ? shares : 0;
@@ -416,38 +410,20 @@ static int read_gauge(int root_fd, struct sensor_slot *slot, uint64_t *ret_raw_u
     return rc;
 }
 
-/* Whether a device that had vanished is back, and the same. */
-static bool is_back(int root_fd, struct sensor_slot *slot)
-{
-    uint64_t now_ns = clock_boottime_ns(), serial;
-
-    if (now_ns < slot->retry_ns)
-        return false;
-    slot->retry_ns = now_ns + RETRY_NS;
-    if (pci_identity(root_fd, slot->name, &serial) != slot->scratch[IDENTITY] ||
-        serial != slot->scratch[SERIAL])
-        return false;
-    slot->retry_ns = 0;
-    return true;
-}
-
 static int amdgpu_read(struct sensors *sensors, struct sensor_slot *slot, uint64_t *ret_raw_uj)
 {
     int root_fd = sensors->options.root_fd;
     uint64_t raw_uj;
     int rc;
 
-    if (slot->retry_ns > 0 && !is_back(root_fd, slot))
+    if (!pci_is_there(root_fd, slot))
         return -ENODEV;
     rc = slot->scratch[GAUGE_NUMBER] > 0 ? read_gauge(root_fd, slot, &raw_uj)
                                          : read_accumulator(root_fd, slot->name, &raw_uj);
-    if (rc == -ENODEV || rc == -ENOENT) {
-        slot->retry_ns = clock_boottime_ns() + RETRY_NS;
-        return -ENODEV;
-    }
-    if (rc == 0)
-        *ret_raw_uj = sensors_share(slot, raw_uj);
-    return rc;
+    if (rc < 0)
+        return pci_note_failure(slot, rc);
+    *ret_raw_uj = sensors_share(slot, raw_uj);
+    return 0;
 }
 
 const struct sensor_source amdgpu_source = {

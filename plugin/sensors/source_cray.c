@@ -52,11 +52,9 @@
 #define ACCELERATORS_MAX 16
 
 /*
- * What is believed, of a package and its memory as of powercap's. An accelerator: B200 draws
+ * What is believed, of a package and its memory as source.h has it. An accelerator: B200 draws
  * 1200 W, with a quarter on top. A node: four of those, two packages with memory, and a fifth.
  */
-#define PACKAGE_MAX_UW UINT64_C(600000000)
-#define MEMORY_MAX_UW UINT64_C(300000000)
 #define ACCELERATOR_MAX_UW UINT64_C(1500000000)
 #define NODE_MAX_UW UINT64_C(10000000000)
 
@@ -77,11 +75,8 @@ static int read_line(int root_fd, const char *file, char *line, size_t size)
     int rc;
 
     snprintf(path, sizeof(path), COUNTERS_DIR "/%s", file);
-    rc = file_read_small(root_fd, path, line, size, NULL);
-    if (rc < 0)
-        return rc == -ENOENT ? -ENODEV : rc == -EFBIG ? -EBADMSG : rc;
-    line[strcspn(line, "\n")] = '\0';
-    return 0;
+    rc = file_read_line(root_fd, path, line, size);
+    return rc == -ENOENT ? -ENODEV : rc;
 }
 
 /* "<number> <unit>" at the end of a line, or before more words: the number, and what follows. */
@@ -165,9 +160,8 @@ static bool is_id(int pci_fd, const char *function, const char *file, const char
     char path[96], id[16];
 
     snprintf(path, sizeof(path), "%.64s/%s", function, file);
-    if (file_read_small(pci_fd, path, id, sizeof(id), NULL) < 0)
+    if (file_read_line(pci_fd, path, id, sizeof(id)) < 0)
         return false;
-    id[strcspn(id, "\n")] = '\0';
     for (; *ids; ids++)
         if (strcmp(id, *ids) == 0)
             return true;
@@ -312,7 +306,7 @@ static int offer_memory(struct sensors *sensors)
         rc = look_at(sensors, file);
         return rc > 0 ? leave_out(sensors, file, "may be inside the socket of Grace") : rc;
     }
-    return offer_shared(sensors, file, PART_DRAM, MEMORY_MAX_UW);
+    return offer_shared(sensors, file, PART_DRAM, DRAM_MAX_UW);
 }
 
 /*

@@ -47,11 +47,9 @@
 #define METERS_MAX 64 /* eight sockets with eight meters */
 
 /*
- * What is believed: a socket of the Grace CPU Superchip (500 W for both, with memory) or of GH200
- * stays below 300 W. Twice that, as for other packages; the DRAM's as other memory's.
+ * What is believed is that of other packages and their memory (source.h): a socket of the Grace CPU
+ * Superchip (500 W for both, with memory) or of GH200 stays below half of it.
  */
-#define SOCKET_MAX_UW UINT64_C(600000000)
-#define DRAM_MAX_UW UINT64_C(300000000)
 
 /* 32 bits of ones, which firmware gives where ACPI wants all of them, in mW. */
 #define UNAVAILABLE_UW (UINT64_C(0xffffffff) * 1000)
@@ -59,8 +57,6 @@
 /* A first reading may fall into the gate of someone else's: tried again after it. */
 #define FIRST_READ_TRIES 3
 #define GATE_NS 60000000L
-
-#define RETRY_NS (5 * NS_PER_S)
 
 enum meter_kind { METER_GRACE, METER_CPU, METER_SYSIO, METER_DRAM, METER_MODULE, METER_UNKNOWN };
 
@@ -79,17 +75,13 @@ _Static_assert(sizeof(((struct sensor_slot *)0)->name) >= sizeof(((struct meter 
 /* What a slot keeps in its scratch. */
 enum { KIND, SOCKET, LAST_UW, SINCE_NS };
 
-/* The first line of a file of a meter, without its newline. */
+/* A file of a meter. */
 static int read_line(int root_fd, const char *dir, const char *file, char *line, size_t size)
 {
-    char path[128];
-    int rc;
+    char path[192];
 
-    snprintf(path, sizeof(path), "%s/%s", dir, file);
-    rc = file_read_small(root_fd, path, line, size, NULL);
-    if (rc == 0)
-        line[strcspn(line, "\n")] = '\0';
-    return rc == -EFBIG ? -EBADMSG : rc;
+    snprintf(path, sizeof(path), "%.127s/%s", dir, file);
+    return file_read_line(root_fd, path, line, size);
 }
 
 /* "Grace Power Socket 0"; false for other text. An unknown kind is told where a socket is named. */
@@ -264,14 +256,12 @@ static bool is_same(const struct sensor_slot *slot, const struct meter *meter)
 static int settle(int root_fd, struct sensor_slot *slot)
 {
     struct meter meters[METERS_MAX];
-    uint64_t now_ns = clock_boottime_ns();
     int count;
 
     if (read_label(root_fd, slot->name, &meters[0]) && is_same(slot, &meters[0]))
         return 0;
-    if (now_ns < slot->retry_ns)
+    if (!sensors_may_look(slot))
         return -ENODEV;
-    slot->retry_ns = now_ns + RETRY_NS;
     count = list_meters(root_fd, meters);
     for (int i = 0; i < count; i++)
         if (is_same(slot, &meters[i])) {
@@ -350,7 +340,7 @@ static int offer(struct sensors *sensors, const struct meter *meter, enum sensor
     slot.scratch[SOCKET] = meter->socket;
     slot.counter.quality = QUALITY_MEASURED;
     slot.counter.domain = domain < 0 ? 0 : (unsigned)domain;
-    slot.counter.max_uw = part == PART_DRAM ? DRAM_MAX_UW : SOCKET_MAX_UW;
+    slot.counter.max_uw = part == PART_DRAM ? DRAM_MAX_UW : PACKAGE_MAX_UW;
     slot.counter.fresh = true;
     rc = sensors_offer(sensors, &slot);
     return rc < 0 ? rc : counts;

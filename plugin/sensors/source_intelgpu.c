@@ -26,7 +26,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "sensors/pci.h"
 #include "sensors/source.h"
 
@@ -39,10 +38,8 @@
 
 #define INTEGRATED_ORDER 0x20 /* pci_parse_address() of 0000:00:02.0 */
 
-#define RETRY_NS (5 * NS_PER_S)
-
 /* slot->scratch */
-enum { IDENTITY, SERIAL, CHANNEL };
+enum { CHANNEL = PCI_OWN };
 
 static const char *const energy_inputs[] = { NULL, "energy1_input", "energy2_input" };
 
@@ -101,7 +98,7 @@ static int offer_counter(struct sensors *sensors, const struct pci_device *devic
     slot.counter.domain = domain;
     slot.counter.max_uw = believed_uw(root_fd, device->name, hwmon);
     pci_describe(root_fd, device, slot.counter.device, sizeof(slot.counter.device));
-    slot.scratch[IDENTITY] = pci_identity(root_fd, device->name, &slot.scratch[SERIAL]);
+    pci_remember(root_fd, &slot);
     slot.scratch[CHANNEL] = channel;
     return sensors_offer(sensors, &slot);
 }
@@ -227,36 +224,18 @@ static int intelgpu_find(struct sensors *sensors, struct error *err)
     return offered;
 }
 
-/* Whether a device that had vanished is back, and the same. */
-static bool is_back(int root_fd, struct sensor_slot *slot)
-{
-    uint64_t now_ns = clock_boottime_ns(), serial;
-
-    if (now_ns < slot->retry_ns)
-        return false;
-    slot->retry_ns = now_ns + RETRY_NS;
-    if (pci_identity(root_fd, slot->name, &serial) != slot->scratch[IDENTITY])
-        return false;
-    slot->retry_ns = 0;
-    return true;
-}
-
 static int intelgpu_read(struct sensors *sensors, struct sensor_slot *slot, uint64_t *ret_raw_uj)
 {
     int root_fd = sensors->options.root_fd;
     struct pci_hwmon hwmon;
     int rc;
 
-    if (slot->retry_ns > 0 && !is_back(root_fd, slot))
+    if (!pci_is_there(root_fd, slot))
         return -ENODEV;
     rc = pci_find_hwmon(root_fd, slot->name, driver_of(slot->name), &hwmon);
     if (rc == 0)
         rc = read_energy(root_fd, slot->name, &hwmon, slot->scratch[CHANNEL], ret_raw_uj);
-    if (rc == -ENODEV || rc == -ENOENT) {
-        slot->retry_ns = clock_boottime_ns() + RETRY_NS;
-        return -ENODEV;
-    }
-    return rc;
+    return rc < 0 ? pci_note_failure(slot, rc) : 0;
 }
 
 const struct sensor_source intelgpu_source = {

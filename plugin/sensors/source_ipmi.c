@@ -25,7 +25,6 @@
 /* No rack feeds one node with more; the largest air-cooled GPU nodes have 14 kW of supplies. */
 #define NODE_MAX_UW UINT64_C(30000000000)
 #define UW_PER_W UINT64_C(1000000)
-#define RETRY_NS (5 * NS_PER_S)
 
 /* ipmi_ctx_errnum() of what will not be better at the next try. */
 enum {
@@ -196,9 +195,8 @@ static int ipmi_read(struct sensors *sensors, struct sensor_slot *slot, uint64_t
 
     (void)sensors;
     if (!slot->device) {
-        if (before_ns < slot->retry_ns)
+        if (!sensors_may_look(slot))
             return -ENODEV;
-        slot->retry_ns = before_ns + RETRY_NS;
         slot->device = open_bmc(NULL);
         if (!slot->device)
             return -ENODEV;
@@ -207,7 +205,7 @@ static int ipmi_read(struct sensors *sensors, struct sensor_slot *slot, uint64_t
     now_ns = clock_boottime_ns();
     if (is_lost(errnum)) {
         ipmi_close(slot);
-        slot->retry_ns = now_ns + RETRY_NS;
+        sensors_look_later(slot);
         return -ENODEV;
     }
     if (rc == 0) /* of an instant between question and answer */

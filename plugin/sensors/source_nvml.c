@@ -44,7 +44,6 @@
 #define GPUS_MAX 64
 #define SLICES_MAX 16 /* 7 in every GPU so far */
 
-#define RETRY_NS (5 * NS_PER_S)
 /* An initialisation that takes long is tried less often: a twentieth of the time goes into it. */
 #define INIT_SHARE 20
 
@@ -173,7 +172,9 @@ static int start(const struct sensors *sensors)
     nvml.outdated = result == NVML_LIB_RM_VERSION_MISMATCH;
     nvml.generation++;
     took_ns = clock_boottime_ns() - before_ns;
-    nvml.pause_ns = took_ns * (INIT_SHARE - 1) > RETRY_NS ? took_ns * (INIT_SHARE - 1) : RETRY_NS;
+    nvml.pause_ns = took_ns * (INIT_SHARE - 1);
+    if (nvml.pause_ns < SENSOR_RETRY_NS)
+        nvml.pause_ns = SENSOR_RETRY_NS;
     return result;
 }
 
@@ -283,32 +284,20 @@ struct place {
     char file[64];
 };
 
-static bool read_line(int root_fd, const char *path, char *line, size_t size)
-{
-    if (file_read_small(root_fd, path, line, size, NULL) < 0)
-        return false;
-    line[strcspn(line, "\n")] = '\0';
-    return true;
-}
-
 /* The package whose NUMA node the GPU says is nearest: on a superchip the one of its module. */
 static int find_package(const struct sensors *sensors, const char *bus)
 {
-    const struct topology *topology = sensors->options.topology;
     char path[128], line[64];
-    uint32_t node, cpu;
+    uint32_t node;
 
     snprintf(path, sizeof(path), "sys/bus/pci/devices/%.31s/numa_node", bus);
-    if (!bus[0] || !read_line(sensors->options.root_fd, path, line, sizeof(line)) ||
+    if (!bus[0] || file_read_line(sensors->options.root_fd, path, line, sizeof(line)) < 0 ||
         parse_u32(line, 0, INT32_MAX, &node) < 0)
         return -1;
     snprintf(path, sizeof(path), "sys/devices/system/node/node%u/cpulist", (unsigned)node);
-    if (!read_line(sensors->options.root_fd, path, line, sizeof(line)))
+    if (file_read_line(sensors->options.root_fd, path, line, sizeof(line)) < 0)
         return -1;
-    line[strcspn(line, ",-")] = '\0';
-    if (parse_u32(line, 0, INT32_MAX, &cpu) < 0 || cpu >= topology->cpu_limit)
-        return -1;
-    return topology->cpu_package[cpu];
+    return topology_package_of_list(sensors->options.topology, line);
 }
 
 static void look_at_bus(struct gpu *gpu)

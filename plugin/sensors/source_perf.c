@@ -31,10 +31,10 @@
 #include <unistd.h>
 
 #include "core/apportion.h"
-#include "core/clock.h"
 #include "core/file.h"
 #include "core/idset.h"
 #include "core/parse.h"
+#include "sensors/cpuinfo.h"
 #include "sensors/source.h"
 
 #define PMU_DIR "sys/bus/event_source/devices/power"
@@ -43,12 +43,6 @@
 #define SCALE "2.3283064365386962890625e-10"
 #define COUNTS_PER_J (UINT64_C(1) << 32)
 #define UJ_PER_J UINT64_C(1000000)
-
-/* As of powercap: the same registers. */
-#define PACKAGE_MAX_UW UINT64_C(600000000)
-#define DRAM_MAX_UW UINT64_C(300000000)
-
-#define RETRY_NS (5 * NS_PER_S)
 
 static const struct event {
     const char *name;   /* in events/ */
@@ -77,19 +71,10 @@ enum { CPU };
 
 /* --- the PMU's directory ------------------------------------------------- */
 
-static int read_line(int dir_fd, const char *path, char *line, size_t size)
-{
-    int rc = file_read_small(dir_fd, path, line, size, NULL);
-
-    if (rc == 0)
-        line[strcspn(line, "\n")] = '\0';
-    return rc == -EFBIG ? -EBADMSG : rc;
-}
-
 static int read_type(int pmu_fd, uint32_t *ret_type)
 {
     char line[16];
-    int rc = read_line(pmu_fd, "type", line, sizeof(line));
+    int rc = file_read_line(pmu_fd, "type", line, sizeof(line));
 
     if (rc < 0)
         return rc;
@@ -105,7 +90,7 @@ static int read_config(int pmu_fd, const char *event, uint64_t *ret_config)
     int rc;
 
     snprintf(path, sizeof(path), "events/%s", event);
-    rc = read_line(pmu_fd, path, line, sizeof(line));
+    rc = file_read_line(pmu_fd, path, line, sizeof(line));
     if (rc < 0)
         return rc;
     if (strlen(line) != strlen(prefix) + 2 || strncmp(line, prefix, strlen(prefix)) != 0)
@@ -123,7 +108,7 @@ static bool has_scale(int pmu_fd, const char *event)
     char path[64], line[64];
 
     snprintf(path, sizeof(path), "events/%s.scale", event);
-    return read_line(pmu_fd, path, line, sizeof(line)) == 0 && strcmp(line, SCALE) == 0;
+    return file_read_line(pmu_fd, path, line, sizeof(line)) == 0 && strcmp(line, SCALE) == 0;
 }
 
 /* Whether a directory is the running kernel's own, and no copy of one. */
@@ -195,14 +180,12 @@ static int read_count(int fd, uint64_t *ret_count)
 
 static int perf_read(struct sensors *sensors, struct sensor_slot *slot, uint64_t *ret_raw_uj)
 {
-    uint64_t now_ns, count = 0;
+    uint64_t count = 0;
     int rc;
 
     if (slot->fd < 0) {
-        now_ns = clock_boottime_ns();
-        if (now_ns < slot->retry_ns)
+        if (!sensors_may_look(slot))
             return -ENODEV;
-        slot->retry_ns = now_ns + RETRY_NS;
         reopen(sensors->options.root_fd, slot);
         if (slot->fd < 0)
             return -ENODEV;
@@ -211,7 +194,7 @@ static int perf_read(struct sensors *sensors, struct sensor_slot *slot, uint64_t
     if (rc == -ENODEV) {
         close(slot->fd);
         slot->fd = -1;
-        slot->retry_ns = clock_boottime_ns() + RETRY_NS;
+        sensors_look_later(slot);
     }
     if (rc == 0)
         *ret_raw_uj = mul_div(count, UJ_PER_J, COUNTS_PER_J);
@@ -222,21 +205,10 @@ static int perf_read(struct sensors *sensors, struct sensor_slot *slot, uint64_t
 
 static bool is_intel(int root_fd)
 {
-    char text[256];
-    int fd = openat(root_fd, "proc/cpuinfo", O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    char vendor[16];
 
-    if (fd >= 0)
-        close(fd);
-    if (got < 0)
-        return false;
-    text[got] = '\0';
-    return strstr(text, "GenuineIntel") != NULL;
-}
-
-static int package_of(const struct topology *topology, unsigned cpu)
-{
-    return cpu < topology->cpu_limit ? topology->cpu_package[cpu] : -1;
+    cpuinfo_field(root_fd, "vendor_id", vendor, sizeof(vendor));
+    return strcmp(vendor, "GenuineIntel") == 0;
 }
 
 /* How many CPUs of this one's package come before it in cpumask. */
@@ -247,7 +219,8 @@ static unsigned count_before(const struct sensors *sensors, const struct pmu *pm
 
     for (int other = idset_next(&pmu->cpus, 0); other >= 0 && other < (int)cpu;
          other = idset_next(&pmu->cpus, (unsigned)other + 1))
-        count += package_of(topology, (unsigned)other) == package_of(topology, cpu);
+        count += topology_package_of(topology, (unsigned)other) ==
+                 topology_package_of(topology, cpu);
     return count;
 }
 
@@ -274,7 +247,7 @@ static int take_cpu(struct sensors *sensors, struct pmu *pmu, const struct event
                     unsigned cpu)
 {
     struct sensor_slot slot = { .source = &perf_source, .part = event->part };
-    int package = package_of(sensors->options.topology, cpu), rc;
+    int package = topology_package_of(sensors->options.topology, cpu), rc;
     unsigned die = count_before(sensors, pmu, cpu);
 
     name_source(&slot.counter, event->source, package, die, cpu);
@@ -339,7 +312,7 @@ static int read_pmu(struct pmu *pmu, struct error *err)
     rc = read_type(pmu->fd, &pmu->type);
     if (rc < 0)
         return error_set(err, -ENODEV, PMU_DIR "/type: %s", sensors_error_text(rc));
-    rc = read_line(pmu->fd, "cpumask", line, sizeof(line));
+    rc = file_read_line(pmu->fd, "cpumask", line, sizeof(line));
     if (rc == 0 && (idset_parse(line, &pmu->cpus) < 0 || idset_is_empty(&pmu->cpus)))
         rc = -EBADMSG;
     if (rc < 0)

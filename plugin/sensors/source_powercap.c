@@ -11,13 +11,8 @@
 #include "sensors/powercap.h"
 #include "sensors/source.h"
 
-/*
- * What is believed of one counter: the highest TDP of today's packages is 500 W (EPYC 9965, Xeon
- * 6980P), with a fifth on top; twelve DIMMs of 25 W make 300 W. A zone that says that it may draw
- * more (constraint_*_max_power_uw) is believed, up to what no socket can be fed with.
- */
-#define PACKAGE_MAX_UW UINT64_C(600000000)
-#define DRAM_MAX_UW UINT64_C(300000000)
+/* A zone that says that it may draw more than PACKAGE_MAX_UW or DRAM_MAX_UW
+   (constraint_*_max_power_uw) is believed, up to what no socket can be fed with. */
 #define FED_MAX_UW UINT64_C(2000000000)
 
 _Static_assert(sizeof(((struct sensor_slot *)0)->name) >=
@@ -32,9 +27,6 @@ _Static_assert(sizeof(((struct sensor_slot *)0)->name) >=
  */
 #define OLD_DRAM_MAX_UJ UINT64_C(65712999613)
 
-/* Reopening lists all zones: not at every tick. */
-#define RETRY_NS (5 * NS_PER_S)
-
 static uint64_t read_constraint_uw(int root_fd, const char *zone, int constraint)
 {
     char path[SOURCE_NAME_SIZE + 64], text[32];
@@ -42,9 +34,8 @@ static uint64_t read_constraint_uw(int root_fd, const char *zone, int constraint
 
     snprintf(path, sizeof(path), "sys/class/powercap/%.*s/constraint_%d_max_power_uw",
              SOURCE_NAME_SIZE, zone, constraint);
-    if (file_read_small(root_fd, path, text, sizeof(text), NULL) < 0)
+    if (file_read_line(root_fd, path, text, sizeof(text)) < 0)
         return 0;
-    text[strcspn(text, "\n")] = '\0';
     return parse_u64(text, 0, FED_MAX_UW, &max_uw) < 0 ? 0 : max_uw;
 }
 
@@ -195,14 +186,11 @@ static void reopen(struct sensors *sensors, struct sensor_slot *slot)
 static int powercap_source_read(struct sensors *sensors, struct sensor_slot *slot,
                                 uint64_t *ret_raw_uj)
 {
-    uint64_t now_ns;
     int rc;
 
     if (slot->fd < 0) {
-        now_ns = clock_boottime_ns();
-        if (now_ns < slot->retry_ns)
+        if (!sensors_may_look(slot)) /* it lists all zones: not at every tick */
             return -ENODEV;
-        slot->retry_ns = now_ns + RETRY_NS;
         reopen(sensors, slot);
         if (slot->fd < 0)
             return -ENODEV;
@@ -211,7 +199,7 @@ static int powercap_source_read(struct sensors *sensors, struct sensor_slot *slo
     if (rc == -ENODEV || rc == -ENOENT) {
         close(slot->fd);
         slot->fd = -1;
-        slot->retry_ns = clock_boottime_ns() + RETRY_NS;
+        sensors_look_later(slot);
         return -ENODEV;
     }
     return rc;

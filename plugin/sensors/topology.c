@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/parse.h"
+
 /* HWLOC_API_VERSION of 2.1, which has components and INCLUDE_DISALLOWED. */
 _Static_assert(HWLOC_API_VERSION >= 0x00020100, "hwloc 2.1 or newer");
 
@@ -247,4 +249,17 @@ struct topology *topology_free(struct topology *topology)
         free(topology);
     }
     return NULL;
+}
+
+int topology_package_of(const struct topology *topology, uint32_t cpu)
+{
+    return cpu < topology->cpu_limit ? topology->cpu_package[cpu] : -1;
+}
+
+int topology_package_of_list(const struct topology *topology, char *cpulist)
+{
+    uint32_t cpu;
+
+    cpulist[strcspn(cpulist, ",-")] = '\0';
+    return parse_u32(cpulist, 0, UINT32_MAX, &cpu) < 0 ? -1 : topology_package_of(topology, cpu);
 }

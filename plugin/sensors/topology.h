@@ -31,6 +31,12 @@ struct topology {
  * another thread reads the environment.
  */
 MUST_CHECK int topology_load(const char *root, struct topology **ret_topology, struct error *err);
+/* The package of a CPU as the kernel numbers it, or -1. */
+int topology_package_of(const struct topology *topology, uint32_t cpu);
+
+/* That of the first CPU of a list as the kernel writes it ("0-15,32-47"; cut short here), or -1. */
+int topology_package_of_list(const struct topology *topology, char *cpulist);
+
 struct topology *topology_free(struct topology *topology); /* takes NULL, returns NULL */
 
 #endif

@@ -17,21 +17,6 @@
 
 #define HEAD CAPTURE_FIRST_LINE "\n"
 
-static int setup(void **state)
-{
-    static struct tree tree;
-
-    tree_make(&tree);
-    *state = &tree;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tree_free(*state);
-    return 0;
-}
-
 static void assert_file(struct tree *tree, const char *path, const char *data, size_t len)
 {
     char room[65536];
@@ -414,20 +399,20 @@ static void test_formatting_and_parsing_are_inverse(void **state)
     capture_clear(&again);
 }
 
+#define TREE_TEST(name) cmocka_unit_test_setup_teardown(name, tree_setup, tree_teardown)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_records_become_files),
-        cmocka_unit_test_setup_teardown(test_later_instants_change_files, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_unreadable_files_are_told_with_their_errno, setup,
-                                        teardown),
+        TREE_TEST(test_later_instants_change_files),
+        TREE_TEST(test_unreadable_files_are_told_with_their_errno),
         cmocka_unit_test(test_what_is_no_capture_is_refused),
         cmocka_unit_test(test_sizes_have_bounds),
         cmocka_unit_test(test_nothing_is_written_through_a_link),
         cmocka_unit_test(test_damaged_captures_do_no_harm),
-        cmocka_unit_test_setup_teardown(test_a_capture_holds_what_the_table_names_and_no_more,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(test_formatting_and_parsing_are_inverse, setup, teardown),
+        TREE_TEST(test_a_capture_holds_what_the_table_names_and_no_more),
+        TREE_TEST(test_formatting_and_parsing_are_inverse),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

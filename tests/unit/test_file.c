@@ -248,9 +248,31 @@ static void small_files_fill_their_room_or_are_too_big(void **state)
 
 #define IN_ROOM(test) cmocka_unit_test_setup_teardown(test, enter_room, leave_room)
 
+static void a_line_is_the_first_of_a_file_that_fits(void **state)
+{
+    static const struct {
+        const char *text, *line;
+    } cases[] = {
+        { "", "" }, { "a", "a" }, { "a b\n", "a b" }, { "\nb\n", "" }, { "a\nb\n", "a" },
+    };
+    struct room *room = *state;
+    char line[5];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(file_write_atomic(room->dirfd, "f", cases[i].text, strlen(cases[i].text),
+                                           0600, 0), 0);
+        assert_int_equal(file_read_line(room->dirfd, "f", line, sizeof(line)), 0);
+        assert_string_equal(line, cases[i].line);
+    }
+    assert_int_equal(file_write_atomic(room->dirfd, "f", "12345", 5, 0600, 0), 0);
+    assert_int_equal(file_read_line(room->dirfd, "f", line, sizeof(line)), -EBADMSG);
+    assert_int_equal(file_read_line(room->dirfd, "none", line, sizeof(line)), -ENOENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        IN_ROOM(a_line_is_the_first_of_a_file_that_fits),
         IN_ROOM(what_is_written_is_read_and_replaced_whole),
         IN_ROOM(the_mode_is_applied_whatever_the_umask),
         IN_ROOM(a_link_under_the_name_is_replaced_and_not_followed),

@@ -24,21 +24,6 @@
 #define UNITS_PER_J UINT64_C(65536)
 #define ONES UINT64_MAX
 
-static int setup(void **state)
-{
-    static struct tree tree;
-
-    tree_make(&tree);
-    *state = &tree;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tree_free(*state);
-    return 0;
-}
-
 /* --- two packages of four CPUs, and their RAPL counters --- */
 
 static uint16_t core_package[] = {0, 0, 1, 1};
@@ -920,7 +905,7 @@ static void test_gauge_follows_its_chip_and_refuses_nonsense(void **state)
     sensors_close(sensors);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, tree_setup, tree_teardown)
 
 int main(void)
 {

@@ -94,21 +94,6 @@ static void assert_zones(const struct powercap_zone *zones, int count,
 #define ASSERT_ZONES(zones, count, expected)                                                       \
     assert_zones(zones, count, expected, sizeof(expected) / sizeof((expected)[0]))
 
-static int setup(void **state)
-{
-    static struct tree tree;
-
-    tree_make(&tree);
-    *state = &tree;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tree_free(*state);
-    return 0;
-}
-
 static void test_counts_packages_and_dram_only(void **state)
 {
     static const struct expected_zone expected[] = {
@@ -506,7 +491,7 @@ static void test_list_by_name_classifies_alike_and_reads_no_counter(void **state
     assert_int_equal(powercap_list_by_name(tree->fd, quick, 1), -EOVERFLOW);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, tree_setup, tree_teardown)
 
 int main(void)
 {

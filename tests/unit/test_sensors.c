@@ -26,21 +26,6 @@
 static const struct machine two_sockets = {
     .packages = 2, .cores = 2, .threads = 2, .interleaved = 1, .memory_mb = 4096};
 
-static int setup(void **state)
-{
-    static struct tree tree;
-
-    tree_make(&tree);
-    *state = &tree;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    tree_free(*state);
-    return 0;
-}
-
 static struct topology *load(struct tree *tree, const struct machine *machine)
 {
     struct topology *topology = NULL;
@@ -731,7 +716,7 @@ static void test_descriptors_are_not_inherited_nor_left_open(void **state)
     topology_free(topology);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, tree_setup, tree_teardown)
 
 int main(void)
 {

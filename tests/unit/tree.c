@@ -130,3 +130,18 @@ struct fd_count count_fds(void)
     }
     return count;
 }
+
+int tree_setup(void **state)
+{
+    static struct tree tree;
+
+    tree_make(&tree);
+    *state = &tree;
+    return 0;
+}
+
+int tree_teardown(void **state)
+{
+    tree_free(*state);
+    return 0;
+}

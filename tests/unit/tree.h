@@ -26,6 +26,10 @@ void tree_link(struct tree *tree, const char *name, const char *target);
 void tree_remove(struct tree *tree, const char *name);
 void tree_free(struct tree *tree); /* removes everything */
 
+/* cmocka's setup and teardown of a test whose state is a tree. */
+int tree_setup(void **state);
+int tree_teardown(void **state);
+
 /* Open descriptors, and those of them that a program started from here would inherit. */
 struct fd_count {
     int all, inherited;
