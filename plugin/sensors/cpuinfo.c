@@ -36,3 +36,14 @@ void cpuinfo_field(int root_fd, const char *key, char *ret_text, size_t size)
         }
     }
 }
+
+bool cpuinfo_is_rapids(int root_fd)
+{
+    char vendor[16], family[8], model[8];
+
+    cpuinfo_field(root_fd, "vendor_id", vendor, sizeof(vendor));
+    cpuinfo_field(root_fd, "cpu family", family, sizeof(family));
+    cpuinfo_field(root_fd, "model", model, sizeof(model));
+    return strcmp(vendor, "GenuineIntel") == 0 && strcmp(family, "6") == 0 &&
+           (strcmp(model, "143") == 0 || strcmp(model, "207") == 0);
+}

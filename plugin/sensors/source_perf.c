@@ -44,6 +44,10 @@
 #define COUNTS_PER_J (UINT64_C(1) << 32)
 #define UJ_PER_J UINT64_C(1000000)
 
+#define WRONG_UNIT                                                                                 \
+    "kernels before 6.1 may count this processor's DRAM 4 times too low: load the module "         \
+    "intel_rapl_msr, or update the kernel"
+
 static const struct event {
     const char *name;   /* in events/ */
     const char *source; /* "perf:<source>-<package>" */
@@ -63,7 +67,7 @@ struct pmu {
     int fd; /* of its directory */
     uint32_t type;
     struct idset cpus;
-    char reason[96]; /* why the last that cannot be used cannot; or "" */
+    char reason[128]; /* why the last that cannot be used cannot; or "" */
 };
 
 /* What a slot keeps in its scratch. */
@@ -224,6 +228,29 @@ static unsigned count_before(const struct sensors *sensors, const struct pmu *pm
     return count;
 }
 
+/*
+ * Kernels before 6.1 take a wrong unit for the DRAM of the Rapids, 4 times too little (without
+ * commit 80275ca9e525), and say the same scale of it. One that has the commit from a later kernel
+ * does not tell: a figure that may be wrong is none.
+ */
+static bool may_have_wrong_unit(int root_fd, const struct event *event)
+{
+    char release[64], *end;
+    uint32_t major, minor;
+
+    if (event->part != PART_DRAM || !cpuinfo_is_rapids(root_fd))
+        return false;
+    if (file_read_line(root_fd, "proc/sys/kernel/osrelease", release, sizeof(release)) < 0)
+        return true;
+    end = release + strcspn(release, ".");
+    if (*end == '\0')
+        return true;
+    *end++ = '\0';
+    end[strspn(end, "0123456789")] = '\0';
+    return parse_u32(release, 0, 999, &major) < 0 || parse_u32(end, 0, 999, &minor) < 0 ||
+           major < 6 || (major == 6 && minor < 1);
+}
+
 static int leave_out(struct sensors *sensors, struct pmu *pmu, const struct sensor_counter *counter,
                      const char *reason)
 {
@@ -287,6 +314,8 @@ static int take_event(struct sensors *sensors, struct pmu *pmu, const struct eve
         return sensors_offer(sensors, &slot);
     if (!has_scale(pmu->fd, event->name))
         return leave_out(sensors, pmu, &slot.counter, "its scale is not 2^-32 J");
+    if (may_have_wrong_unit(sensors->options.root_fd, event))
+        return leave_out(sensors, pmu, &slot.counter, WRONG_UNIT);
     for (int cpu = idset_next(&pmu->cpus, 0); cpu >= 0;
          cpu = idset_next(&pmu->cpus, (unsigned)cpu + 1)) {
         int rc = take_cpu(sensors, pmu, event, (unsigned)cpu);

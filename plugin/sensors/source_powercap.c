@@ -22,8 +22,8 @@ _Static_assert(sizeof(((struct sensor_slot *)0)->name) >=
 
 /*
  * The DRAM unit of Haswell's servers, 15.3 uJ, as it shows in max_energy_range_uj: (2^32 - 1) x it.
- * Sapphire and Emerald Rapids count in 61 uJ (SDM vol. 4, MSR 619h), but kernels before 6.1 (of the
- * stable ones, before October 2022: without commit 4c081324df56) take the old unit, 4 times less.
+ * For the Rapids (cpuinfo_is_rapids()) kernels before 6.1 (of the stable ones, before October 2022:
+ * without commit 4c081324df56) take it too, 4 times too little.
  */
 #define OLD_DRAM_MAX_UJ UINT64_C(65712999613)
 
@@ -61,22 +61,11 @@ static int find_domain(const struct topology *topology, int package_os)
     return topology->n_packages == 1 && topology->package_os[0] < 0 ? 0 : -1;
 }
 
-static bool is_rapids(int root_fd)
-{
-    char vendor[16], family[8], model[8];
-
-    cpuinfo_field(root_fd, "vendor_id", vendor, sizeof(vendor));
-    cpuinfo_field(root_fd, "cpu family", family, sizeof(family));
-    cpuinfo_field(root_fd, "model", model, sizeof(model));
-    return strcmp(vendor, "GenuineIntel") == 0 && strcmp(family, "6") == 0 &&
-           (strcmp(model, "143") == 0 || strcmp(model, "207") == 0);
-}
-
 /* A figure that is known to be wrong is none, and what would mend it is told. */
 static bool has_wrong_unit(int root_fd, const struct powercap_zone *zone)
 {
     return zone->use == POWERCAP_DRAM &&
-           zone->range_uj == powercap_range_uj(OLD_DRAM_MAX_UJ) && is_rapids(root_fd);
+           zone->range_uj == powercap_range_uj(OLD_DRAM_MAX_UJ) && cpuinfo_is_rapids(root_fd);
 }
 
 static int offer_zone(struct sensors *sensors, const struct powercap_zone *zone, int domain)

@@ -266,6 +266,52 @@ static void test_powercap_comes_first_and_nothing_stays_open(void **state)
     board_rig_expect_left_out(rig, "perf:package-0", "powercap counts");
 }
 
+static const struct {
+    const char *model, *release;
+    bool counts;
+} rapids_cases[] = {
+    {"143", "6.1.0-18-amd64\n", true},
+    {"143", "6.10.3\n", true},
+    {"207", "10.0.0\n", true},
+    {"143", "7.0-rc1\n", true},
+    {"143", "6.0.19\n", false},
+    {"143", "5.14.0-427.13.1.el9_4.x86_64\n", false},
+    {"207", "5.15.0\n", false},
+    {"143", "\n", false},
+    {"143", "6\n", false},
+    {"143", "6.\n", false},
+    {"143", "six.one\n", false},
+    {"143", NULL, false},
+    {"106", "5.14.0\n", true}, /* Ice Lake counts in the old unit itself */
+};
+
+static void test_memory_in_a_unit_that_may_be_wrong_is_left_out(void **state)
+{
+    struct board_rig *rig = *state;
+
+    add_pmu(rig, "0,2");
+    add_event(rig, "energy-pkg", "event=0x02", SCALE);
+    add_event(rig, "energy-ram", "event=0x03", SCALE);
+    for (size_t i = 0; i < COUNT(rapids_cases); i++) {
+        print_message("  %s on %s", rapids_cases[i].model,
+                      rapids_cases[i].release ? rapids_cases[i].release : "no release\n");
+        tree_write(&rig->tree, "proc/cpuinfo",
+                   "vendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: %s\n",
+                   rapids_cases[i].model);
+        if (rapids_cases[i].release)
+            tree_write(&rig->tree, "proc/sys/kernel/osrelease", "%s", rapids_cases[i].release);
+        else
+            tree_remove(&rig->tree, "proc/sys/kernel/osrelease");
+        board_rig_open(rig, "perf");
+        assert_int_equal(sensors_count(rig->sensors), rapids_cases[i].counts ? 4 : 2);
+        board_rig_expect_counter(rig, 1, "perf:package-1", COMPONENT_CPU, 1);
+        if (!rapids_cases[i].counts)
+            board_rig_expect_left_out(rig, "perf:energy-ram", "before 6.1");
+        board_rig_close(rig);
+        forget_events();
+    }
+}
+
 struct refused_case {
     const char *file, *text; /* written over the PMU's; NULL text: removed */
     bool copied;
@@ -417,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_each_joule_of_a_package_counts_once),
         TEST(test_powercap_comes_first_and_nothing_stays_open),
+        TEST(test_memory_in_a_unit_that_may_be_wrong_is_left_out),
         TEST(test_what_cannot_be_used_is_told_why),
         TEST(test_counts_become_microjoules_exactly),
         TEST(test_failed_reading_is_an_error_and_passes),
