@@ -39,6 +39,9 @@ struct load {
     struct booked {
         int64_t job_key, allocation_key;
     } *booked; /* by index of batch->jobs */
+    struct texts { /* bound where they are: a copy could fail for want of memory, and be NULL */
+        char cores[IDSET_TEXT_SIZE], gpus[IDSET_TEXT_SIZE];
+    } *texts;
     struct error *err;
 };
 
@@ -459,20 +462,20 @@ static struct sums_life life_of(const struct load *load, const struct batch_job 
 static void bind_allocation(sqlite3_stmt *stmt, const struct load *load,
                             const struct batch_job *job)
 {
-    char cores[IDSET_TEXT_SIZE], gpus[IDSET_TEXT_SIZE];
+    struct texts *texts = load->texts;
     bool ended = job->has & JOB_HAS_END;
     const struct batch_head *head = &load->batch->head;
 
-    idset_format(&job->cores, cores, sizeof(cores));
-    idset_format(&job->gpus, gpus, sizeof(gpus));
+    idset_format(&job->cores, texts->cores, sizeof(texts->cores));
+    idset_format(&job->gpus, texts->gpus, sizeof(texts->gpus));
     sqlite3_bind_int64(stmt, 1, job->begin_wall_ns);
     bind_optional(stmt, 2, ended, job->end_wall_ns);
     sqlite3_bind_int64(stmt, 3, ended ? job->end_wall_ns : head->end_wall_ns);
     sqlite3_bind_int64(stmt, 4, (int64_t)head->seq);
     sqlite3_bind_int64(stmt, 5, idset_count(&job->cores));
-    sqlite3_bind_text(stmt, 6, cores, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_text(stmt, 6, texts->cores, -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 7, idset_count(&job->gpus));
-    sqlite3_bind_text(stmt, 8, gpus, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_text(stmt, 8, texts->gpus, -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 9, (int64_t)job->memory_mb);
     sqlite3_bind_int64(stmt, 10, job->flags);
 }
@@ -609,11 +612,11 @@ static int book_step(const struct load *load, const struct batch_step *step)
 {
     const struct booked *booked = booked_of(load, step->ref);
     sqlite3_stmt *stmt = prepare(load, SQL_BOOK_STEP);
-    char gpus[IDSET_TEXT_SIZE];
+    char *gpus = load->texts->gpus;
 
     if (!stmt)
         return -EIO;
-    idset_format(&step->gpus, gpus, sizeof(gpus));
+    idset_format(&step->gpus, gpus, sizeof(load->texts->gpus));
     sqlite3_bind_int64(stmt, 1, booked->job_key);
     sqlite3_bind_int64(stmt, 2, step->step_id);
     sqlite3_bind_int64(stmt, 3, booked->allocation_key);
@@ -624,7 +627,7 @@ static int book_step(const struct load *load, const struct batch_step *step)
     bind_optional(stmt, 8, step->has & STEP_HAS_EXIT, step->exit_status);
     sqlite3_bind_int64(stmt, 9, idset_count(&step->cores));
     sqlite3_bind_int64(stmt, 10, idset_count(&step->gpus));
-    sqlite3_bind_text(stmt, 11, gpus, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_text(stmt, 11, gpus, -1, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 12, step->flags);
     return run(load, stmt);
 }
@@ -917,7 +920,9 @@ static int book_in_savepoint(struct load *load, enum store_outcome *ret_outcome)
 int store_load(struct store *store, const struct batch *batch, const char *crc32,
                enum store_outcome *ret_outcome, struct error *err)
 {
-    struct load load = { .store = store, .batch = batch, .crc32 = crc32, .err = err };
+    struct texts texts;
+    struct load load = { .store = store, .batch = batch, .crc32 = crc32, .texts = &texts,
+                         .err = err };
     enum store_outcome outcome = STORE_LOADED;
     int rc = check_head(&load);
 

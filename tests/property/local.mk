@@ -17,3 +17,20 @@ tests_property_apportionment_SOURCES = tests/property/apportionment.c $(hardware
 tests_property_apportionment_CPPFLAGS = $(unit_cppflags) -DDEFAULT_COUNT=3000
 tests_property_apportionment_CFLAGS = $(AM_CFLAGS)
 tests_property_apportionment_LDADD = libcarbon-carbon.la libcarbon-core.la
+
+# each call of the meter failing in turn
+check_PROGRAMS += tests/property/meter_faults
+TESTS += tests/property/meter_faults
+tests_property_meter_faults_SOURCES = tests/property/meter_faults.c $(meter_world) $(faults_sources)
+tests_property_meter_faults_CPPFLAGS = $(unit_cppflags) -I$(top_srcdir)/tests/fake
+tests_property_meter_faults_CFLAGS = $(unit_cflags)
+tests_property_meter_faults_LDADD = $(meter_unit_ldadd)
+
+# … and of ingest, with its database
+check_PROGRAMS += tests/property/ingest_faults
+TESTS += tests/property/ingest_faults
+tests_property_ingest_faults_SOURCES = tests/property/ingest_faults.c $(books_sources) \
+	$(faults_sources)
+tests_property_ingest_faults_CPPFLAGS = $(books_cppflags) -I$(top_srcdir)/tests/fake
+tests_property_ingest_faults_CFLAGS = $(books_cflags)
+tests_property_ingest_faults_LDADD = $(books_ldadd)

@@ -145,7 +145,7 @@ void world_leave(struct world *w, const struct mark *mark)
     struct mark_reading readings[WORLD_COUNTERS] = { 0 };
     char name[MARK_NAME_SIZE];
     struct buf buf;
-    int fd = openat(w->tree.fd, "marks", O_RDONLY | O_DIRECTORY);
+    int fd = open(w->conf.mark_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     for (size_t i = 0; i < WORLD_COUNTERS; i++) {
         snprintf(readings[i].source, sizeof(readings[i].source), "%s", zones[i]);
@@ -231,7 +231,7 @@ void world_copy_dir(struct world *w, const char *from, const char *to)
 
 /* --- books ----------------------------------------------------------------------------------- */
 
-static void add_records(const struct batch *batch, struct books *books)
+static void add_records(const struct batch *batch, struct world_books *books)
 {
     for (size_t i = 0; i < batch->n_jobs; i++) {
         size_t at = 0;
@@ -256,7 +256,7 @@ static void add_records(const struct batch *batch, struct books *books)
 
 /* Chained to the one before: nothing between them, nothing twice. */
 static void check_chain(const struct batch *batch, const uint64_t end_uj[COMPONENT_COUNT],
-                        const struct books *books)
+                        const struct world_books *books)
 {
     if (!books->batches || books->last.stream != batch->head.stream) {
         assert_int_equal(batch->head.seq, 1);
@@ -268,7 +268,7 @@ static void check_chain(const struct batch *batch, const uint64_t end_uj[COMPONE
         assert_int_equal(batch->components[i].begin_uj, end_uj[batch->components[i].component]);
 }
 
-static void add_energy(const struct batch_energy *energy, struct books *books)
+static void add_energy(const struct batch_energy *energy, struct world_books *books)
 {
     uint64_t uj = energy->active_uj + energy->idle_uj;
 
@@ -280,7 +280,7 @@ static void add_energy(const struct batch_energy *energy, struct books *books)
 }
 
 static void add_batch(const struct batch *batch, uint64_t end_uj[COMPONENT_COUNT],
-                      struct books *books)
+                      struct world_books *books)
 {
     check_chain(batch, end_uj, books);
     books->streams += !books->batches || books->last.stream != batch->head.stream;
@@ -300,13 +300,13 @@ static void add_batch(const struct batch *batch, uint64_t end_uj[COMPONENT_COUNT
     add_records(batch, books);
 }
 
-void world_books(const struct world *w, const char *dir, struct books *ret_books)
+void world_books(const struct world *w, const char *dir, struct world_books *ret_books)
 {
     uint64_t end_uj[COMPONENT_COUNT] = { 0 };
     struct dirent **list;
     int n = scandirat(w->tree.fd, dir, &list, pick_batches, alphasort);
 
-    *ret_books = (struct books){ 0 };
+    *ret_books = (struct world_books){ 0 };
     assert_true(n >= 0);
     for (int i = 0; i < n; i++) {
         char path[512], *text;
@@ -326,7 +326,7 @@ void world_books(const struct world *w, const char *dir, struct books *ret_books
     free(list);
 }
 
-const struct batch_job *books_job(const struct books *books, uint32_t job_id)
+const struct batch_job *books_job(const struct world_books *books, uint32_t job_id)
 {
     for (size_t i = 0; i < books->n_jobs; i++)
         if (books->jobs[i].job_id == job_id)
@@ -334,7 +334,8 @@ const struct batch_job *books_job(const struct books *books, uint32_t job_id)
     return NULL;
 }
 
-const struct batch_step *books_step(const struct books *books, uint32_t job_id, uint32_t step_id)
+const struct batch_step *books_step(const struct world_books *books, uint32_t job_id,
+                                    uint32_t step_id)
 {
     const struct batch_job *job = books_job(books, job_id);
 

@@ -61,7 +61,7 @@ unsigned world_files(const struct world *w, const char *dir, const char *suffix)
 void world_copy_dir(struct world *w, const char *from, const char *to);
 
 /* What all batches of the spool say together. */
-struct books {
+struct world_books {
     unsigned batches, streams;
     uint64_t cpu_uj, memory_uj;      /* sum over all */
     uint64_t job_uj;                 /* cpu, of rows that name a job */
@@ -73,9 +73,10 @@ struct books {
 };
 
 /* Read every batch of dir/, check each and the chain, and add them up. Fails the test by itself. */
-void world_books(const struct world *w, const char *dir, struct books *ret_books);
-const struct batch_job *books_job(const struct books *books, uint32_t job_id);
+void world_books(const struct world *w, const char *dir, struct world_books *ret_books);
+const struct batch_job *books_job(const struct world_books *books, uint32_t job_id);
 /* The step of that job, or NULL. */
-const struct batch_step *books_step(const struct books *books, uint32_t job_id, uint32_t step_id);
+const struct batch_step *books_step(const struct world_books *books, uint32_t job_id,
+                                    uint32_t step_id);
 
 #endif

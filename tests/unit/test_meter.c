@@ -34,9 +34,9 @@ static int unmake(void **state)
     return 0;
 }
 
-static struct books end_and_read(void)
+static struct world_books end_and_read(void)
 {
-    struct books books;
+    struct world_books books;
 
     world_stop(&w);
     world_books(&w, "spool", &books);
@@ -54,7 +54,7 @@ static struct meter_state describe(void)
 static void test_a_job_is_booked_from_edge_to_edge(void **state)
 {
     uint64_t begin_raw_uj, job_uj;
-    struct books books;
+    struct world_books books;
 
     (void)state;
     world_ticks(&w, 2);
@@ -83,7 +83,7 @@ static void test_a_step_tells_what_the_prolog_did_not_know(void **state)
 {
     struct mark mark = world_mark(&w, MARK_JOB_BEGIN, 7, 0);
     const struct batch_job *job;
-    struct books books;
+    struct world_books books;
 
     (void)state;
     mark.has |= MARK_HAS_ACCOUNT | MARK_HAS_UID;
@@ -118,7 +118,7 @@ static void test_a_step_tells_what_the_prolog_did_not_know(void **state)
 static void test_a_step_that_ends_in_the_next_tick_is_booked_from_its_begin(void **state)
 {
     struct mark end;
-    struct books books;
+    struct world_books books;
 
     (void)state;
     world_ticks(&w, 2);
@@ -147,7 +147,7 @@ static void test_marks_told_twice_change_nothing(void **state)
     static const struct { enum mark_edge edge; uint32_t step_id; } edges[] = {
         { MARK_JOB_BEGIN, 0 }, { MARK_STEP_BEGIN, 0 }, { MARK_STEP_END, 0 }, { MARK_JOB_END, 0 },
     };
-    struct books books;
+    struct world_books books;
 
     (void)state;
     for (size_t i = 0; i < LENGTH(edges); i++) {
@@ -166,7 +166,7 @@ static void test_marks_told_twice_change_nothing(void **state)
 static void test_a_requeued_job_without_epilog_is_two_allocations(void **state)
 {
     struct mark mark = world_mark(&w, MARK_JOB_BEGIN, 7, 0);
-    struct books books;
+    struct world_books books;
 
     (void)state;
     mark.has |= MARK_HAS_RESTARTS;
@@ -190,7 +190,7 @@ static void test_a_requeued_job_without_epilog_is_two_allocations(void **state)
 
 static void test_a_step_of_an_unknown_job_begins_the_job(void **state)
 {
-    struct books books;
+    struct world_books books;
 
     (void)state;
     world_edge(&w, MARK_STEP_BEGIN, 7, 0);
@@ -207,7 +207,7 @@ static void test_a_step_of_an_unknown_job_begins_the_job(void **state)
 
 static void test_a_prolog_heard_after_its_first_step_is_taken(void **state)
 {
-    struct books books;
+    struct world_books books;
 
     (void)state;
     world_edge(&w, MARK_STEP_BEGIN, 7, STEP_EXTERN);
@@ -223,7 +223,7 @@ static void test_a_prolog_heard_after_its_first_step_is_taken(void **state)
 
 static void test_a_late_step_of_an_ended_job_is_dropped(void **state)
 {
-    struct books books;
+    struct world_books books;
 
     (void)state;
     world_edge(&w, MARK_JOB_BEGIN, 7, 0);
@@ -245,7 +245,7 @@ static void test_a_step_of_which_only_the_end_is_known_is_present(void **state)
 {
     struct mark mark = world_mark(&w, MARK_STEP_END, 7, 3);
     const struct batch_step *step;
-    struct books books;
+    struct world_books books;
 
     (void)state;
     mark.has |= MARK_HAS_CPU | MARK_HAS_EXIT;
@@ -263,7 +263,7 @@ static void test_a_step_of_which_only_the_end_is_known_is_present(void **state)
 
 static void test_an_end_takes_its_steps_with_it(void **state)
 {
-    struct books books;
+    struct world_books books;
 
     (void)state;
     world_edge(&w, MARK_JOB_BEGIN, 7, 0);
@@ -317,7 +317,7 @@ static void test_a_killed_stepd_ends_its_step(void **state)
 {
     struct mark mark;
     uint64_t killed_ns;
-    struct books books;
+    struct world_books books;
     pid_t pid;
 
     (void)state;
@@ -341,7 +341,7 @@ static void test_a_stepd_killed_while_the_meter_was_down_ends_its_step(void **st
 {
     struct mark mark;
     uint64_t sealed_ns;
-    struct books books;
+    struct world_books books;
     pid_t pid;
 
     (void)state;
@@ -457,7 +457,7 @@ static void test_marks_of_another_boot_are_discarded(void **state)
 static void test_a_mark_older_than_the_window_is_late_and_counts(void **state)
 {
     struct mark mark = world_mark(&w, MARK_JOB_BEGIN, 7, 0);
-    struct books books;
+    struct world_books books;
 
     (void)state;
     world_ticks(&w, 9);

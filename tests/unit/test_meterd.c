@@ -159,7 +159,7 @@ static void wait_for_files(const char *dir, const char *suffix, unsigned count)
 
 static void test_killed_again_and_again_it_loses_and_doubles_nothing(void **state)
 {
-    struct books books;
+    struct world_books books;
 
     (void)state;
     start();

@@ -43,7 +43,7 @@ static struct meter_state describe(void)
 }
 
 /* Everything that was counted since the world began is in the batches, once. */
-static void assert_complete(const struct books *books, size_t row)
+static void assert_complete(const struct world_books *books, size_t row)
 {
     ROW_HOLDS(row, books->cpu_uj == 2 * (w.raw_uj - BEGIN_RAW_UJ));
     ROW_HOLDS(row, books->memory_uj == 2 * (w.raw_uj - BEGIN_RAW_UJ));
@@ -103,7 +103,7 @@ static void test_death_at_any_step_of_a_seal_loses_and_doubles_nothing(void **st
 {
     (void)state;
     for (size_t row = 0; row < LENGTH(deaths); row++) {
-        struct books books;
+        struct world_books books;
 
         unmake(NULL);
         make(NULL);
@@ -133,7 +133,7 @@ static void test_death_at_any_step_of_a_seal_loses_and_doubles_nothing(void **st
 /* Killed again and again, at every tick, with and without a seal before. */
 static void test_dying_at_every_tick_loses_and_doubles_nothing(void **state)
 {
-    struct books books;
+    struct world_books books;
 
     (void)state;
     for (uint32_t i = 0; i < 20; i++) {
@@ -156,7 +156,7 @@ static void test_dying_at_every_tick_loses_and_doubles_nothing(void **state)
 static void test_marks_left_while_the_meter_was_down_are_replayed_exactly(void **state)
 {
     uint64_t begin_raw_uj;
-    struct books books;
+    struct world_books books;
 
     (void)state;
     world_ticks(&w, 3);
@@ -182,7 +182,7 @@ static void test_marks_left_while_the_meter_was_down_are_replayed_exactly(void *
 static void test_without_a_checkpoint_the_books_begin_with_the_earliest_mark(void **state)
 {
     uint64_t begin_raw_uj, begin_ns;
-    struct books books;
+    struct world_books books;
 
     (void)state;
     world_kill(&w);
@@ -207,7 +207,7 @@ static void test_without_a_checkpoint_the_books_begin_with_the_earliest_mark(voi
 
 static void test_a_reboot_closes_what_was_open_and_begins_a_new_stream(void **state)
 {
-    struct books books;
+    struct world_books books;
     uint64_t counted_uj, end_ns;
 
     (void)state;
@@ -264,7 +264,7 @@ static void test_a_damaged_newest_batch_is_set_aside_and_the_one_before_serves(v
 
     (void)state;
     for (size_t row = 0; row < LENGTH(damages); row++) {
-        struct books books;
+        struct world_books books;
 
         unmake(NULL);
         make(NULL);
@@ -308,7 +308,7 @@ static void assert_seal_fails(void)
 static void test_a_batch_that_cannot_be_written_is_kept_and_written_later(void **state)
 {
     struct rlimit before, none;
-    struct books books;
+    struct world_books books;
 
     (void)state;
     some_work(7);
@@ -356,7 +356,7 @@ static void test_nothing_is_sealed_when_no_time_has_passed(void **state)
 
 static void test_an_idle_node_seals_its_totals(void **state)
 {
-    struct books books;
+    struct world_books books;
 
     (void)state;
     world_ticks(&w, 3);
