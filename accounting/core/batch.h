@@ -256,6 +256,14 @@ void batch_write(struct buf *buf, const struct batch *batch);
  */
 MUST_CHECK int batch_read(char *text, size_t len, struct batch *ret_batch, struct error *err);
 
+/*
+ * Durations are CLOCK_BOOTTIME's. Where the wall clock was set between the begin and the end of a
+ * job or step, its begin is told anew, as far before the end as it was: the later label is the
+ * better one, as of a node that boots in 1970 until its clock is set. (A label that a slew of below
+ * a second could explain stays as it is, and the end is told from it.)
+ */
+void batch_mend_labels(struct batch *batch);
+
 /* Assert B1 to B4: 0, or -EBADMSG with the first that does not hold and where. */
 MUST_CHECK int batch_check(const struct batch *batch, struct error *err);
 

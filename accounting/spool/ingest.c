@@ -96,6 +96,7 @@ static int read_batch(const struct round *round, struct item *item, struct batch
     free(text);
     if (rc < 0)
         return rc;
+    batch_mend_labels(ret_batch);
     rc = check_name(item->name, &ret_batch->head, &item->reason);
     if (rc < 0)
         batch_clear(ret_batch);

@@ -46,3 +46,13 @@ tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c $(tree_sources)
 tests_unit_test_deliver_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_deliver_CFLAGS = $(unit_cflags)
 tests_unit_test_deliver_LDADD = $(meter_unit_ldadd)
+
+# … and what becomes of it in the books
+check_PROGRAMS += tests/unit/test_time
+TESTS += tests/unit/test_time
+tests_unit_test_time_SOURCES = tests/unit/test_time.c $(books_sources) \
+	tests/unit/meter_world.c tests/unit/meter_world.h
+tests_unit_test_time_CPPFLAGS = $(books_cppflags)
+tests_unit_test_time_CFLAGS = $(books_cflags)
+tests_unit_test_time_LDADD = libcarbon-spool.la libcarbon-store.la $(meter_unit_ldadd) \
+	libcarbon-core.la $(SQLITE_LIBS)
