@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,12 +17,26 @@
 
 #define NOBODY 65534
 
-static uint64_t boottime_ns;
 static uid_t self;
+
+/* Shared with the processes that are forked from here. */
+static _Atomic uint64_t *boottime(void)
+{
+    static _Atomic uint64_t *boottime_ns;
+
+    if (!boottime_ns)
+        boottime_ns = mmap(NULL, sizeof(*boottime_ns), PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (boottime_ns == MAP_FAILED)
+        abort();
+    return boottime_ns;
+}
 
 /* In the place of libc's, for all that is linked into the test. Any other clock is the wall's. */
 int clock_gettime(clockid_t id, struct timespec *ret_time)
 {
+    uint64_t boottime_ns = *boottime();
+
     if (id != CLOCK_BOOTTIME)
         return timespec_get(ret_time, TIME_UTC) == TIME_UTC ? 0 : -1;
     ret_time->tv_sec = (time_t)(boottime_ns / NS_PER_S);
@@ -30,7 +46,7 @@ int clock_gettime(clockid_t id, struct timespec *ret_time)
 
 void board_rig_pass_ms(uint64_t span_ms)
 {
-    boottime_ns += span_ms * 1000000;
+    *boottime() += span_ms * 1000000;
 }
 
 void board_rig_machine(struct board_rig *rig, const struct machine *machine)
@@ -52,7 +68,7 @@ int board_rig_setup(void **state)
     static struct board_rig rig;
 
     memset(&rig, 0, sizeof(rig));
-    boottime_ns = 3600 * NS_PER_S;
+    *boottime() = 3600 * NS_PER_S;
     rig.before = count_fds();
     tree_make(&rig.tree);
     board_rig_machine(&rig, &two_sockets);

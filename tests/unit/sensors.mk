@@ -35,7 +35,8 @@ tests_unit_test_cray_SOURCES = tests/unit/test_cray.c $(board_rig_sources)
 tests_unit_test_cray_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_cray_CFLAGS = $(unit_cflags)
 tests_unit_test_cray_LDADD = $(board_ldadd)
-tests_unit_test_perf_SOURCES = tests/unit/test_perf.c $(board_rig_sources)
+perf_kernel_sources = tests/unit/perf_kernel.c tests/unit/perf_kernel.h
+tests_unit_test_perf_SOURCES = tests/unit/test_perf.c $(perf_kernel_sources) $(board_rig_sources)
 tests_unit_test_perf_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_perf_CFLAGS = $(unit_cflags)
 tests_unit_test_perf_LDADD = $(board_ldadd)
@@ -79,6 +80,19 @@ tests_unit_test_ipmi_CPPFLAGS = $(unit_cppflags) \
 tests_unit_test_ipmi_CFLAGS = $(unit_cflags) $(HWLOC_CFLAGS)
 tests_unit_test_ipmi_LDADD = $(sensor_unit_ldadd)
 EXTRA_tests_unit_test_ipmi_DEPENDENCIES = tests/fake/ipmi/libfreeipmi.la
+
+# every kind of sensor and every fault, through the ledger
+check_PROGRAMS += tests/unit/test_faults
+TESTS += tests/unit/test_faults
+tests_unit_test_faults_SOURCES = tests/unit/test_faults.c $(perf_kernel_sources) \
+	$(board_rig_sources) tests/unit/metrics.c tests/unit/metrics.h
+tests_unit_test_faults_CPPFLAGS = $(unit_cppflags) \
+	-DFAKE_NVML_LIBRARY='"$(abs_builddir)/tests/fake/nvml/.libs/libnvidia-ml.so.1"' \
+	-DFAKE_IPMI_LIBRARY='"$(abs_builddir)/tests/fake/ipmi/.libs/libfreeipmi.so.17"'
+tests_unit_test_faults_CFLAGS = $(unit_cflags)
+tests_unit_test_faults_LDADD = libcarbon-ledger.la $(board_ldadd)
+EXTRA_tests_unit_test_faults_DEPENDENCIES = tests/fake/nvml/libnvidia-ml.la \
+	tests/fake/ipmi/libfreeipmi.la
 
 check_PROGRAMS += tests/unit/test_power_models
 TESTS += tests/unit/test_power_models

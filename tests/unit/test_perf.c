@@ -3,126 +3,36 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <linux/perf_event.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "board_rig.h"
 #include "core/clock.h"
+#include "perf_kernel.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define PMU "sys/bus/event_source/devices/power"
 #define SCALE "2.3283064365386962890625e-10"
-#define MAX_EVENTS 16
 #define ITEMS 10
-
-/* --- a kernel that counts what the test says --- */
-
-/* One event that is open: what is written to `in` is read from the other end, once. */
-struct fake_event {
-    uint32_t type;
-    uint64_t config;
-    int cpu, in;
-};
-
-static struct {
-    bool sysfs;       /* the tree is the kernel's own */
-    int open_errno;   /* 0: events can be opened */
-    struct fake_event events[MAX_EVENTS];
-    size_t count;
-} kernel;
-
-static int open_fake(const struct perf_event_attr *attr, int pid, int cpu, int group,
-                     unsigned long flags)
-{
-    int ends[2];
-
-    assert_int_equal(pid, -1);
-    assert_int_equal(group, -1);
-    assert_int_equal(flags, PERF_FLAG_FD_CLOEXEC);
-    assert_int_equal(attr->size, sizeof(*attr));
-    assert_int_equal(attr->sample_period, 0);
-    assert_true(kernel.count < MAX_EVENTS);
-    if (kernel.open_errno) {
-        errno = kernel.open_errno;
-        return -1;
-    }
-    assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
-    kernel.events[kernel.count++] =
-        (struct fake_event){attr->type, attr->config, cpu, ends[1]};
-    return ends[0];
-}
-
-/* In the place of libc's, for all that is linked into the test. */
-long syscall(long number, ...)
-{
-    const struct perf_event_attr *attr;
-    int pid, cpu, group;
-    va_list ap;
-
-    if (number != SYS_perf_event_open) {
-        errno = ENOSYS;
-        return -1;
-    }
-    va_start(ap, number);
-    attr = va_arg(ap, const struct perf_event_attr *);
-    pid = va_arg(ap, int);
-    cpu = va_arg(ap, int);
-    group = va_arg(ap, int);
-    number = open_fake(attr, pid, cpu, group, va_arg(ap, unsigned long));
-    va_end(ap);
-    return number;
-}
-
-int fstatfs(int fd, struct statfs *ret_fs)
-{
-    assert_true(fcntl(fd, F_GETFD) >= 0);
-    memset(ret_fs, 0, sizeof(*ret_fs));
-    ret_fs->f_type = kernel.sysfs ? SYSFS_MAGIC : TMPFS_MAGIC;
-    return 0;
-}
-
-static void set_count(size_t index, uint64_t count)
-{
-    assert_true(index < kernel.count);
-    assert_int_equal(write(kernel.events[index].in, &count, sizeof(count)), sizeof(count));
-}
-
-static void end_event(size_t index)
-{
-    close(kernel.events[index].in);
-    kernel.events[index].in = -1;
-}
-
-static void forget_events(void)
-{
-    for (size_t i = 0; i < kernel.count; i++)
-        if (kernel.events[i].in >= 0)
-            end_event(i);
-    kernel.count = 0;
-}
 
 static int setup(void **state)
 {
-    memset(&kernel, 0, sizeof(kernel));
-    kernel.sysfs = true;
+    memset(&perf_kernel, 0, sizeof(perf_kernel));
+    perf_kernel.sysfs = true;
     return board_rig_setup(state);
 }
 
 static int teardown(void **state)
 {
-    forget_events();
+    perf_kernel_forget();
     return board_rig_teardown(state);
 }
 
@@ -228,18 +138,18 @@ static void check_node(struct board_rig *rig, const struct node_case *node)
         board_rig_expect_counter(rig, counted, node->counted[counted].source,
                                  node->counted[counted].component, node->counted[counted].domain);
         assert_true(sensors_counter(rig->sensors, counted)->fresh);
-        assert_int_equal(kernel.events[counted].type, 25);
-        assert_int_equal(kernel.events[counted].cpu, node->counted[counted].cpu);
-        assert_int_equal(kernel.events[counted].config, node->counted[counted].config);
+        assert_int_equal(perf_kernel.events[counted].type, 25);
+        assert_int_equal(perf_kernel.events[counted].cpu, node->counted[counted].cpu);
+        assert_int_equal(perf_kernel.events[counted].config, node->counted[counted].config);
     }
     for (; left_out < ITEMS && node->left_out[left_out].source; left_out++)
         board_rig_expect_left_out(rig, node->left_out[left_out].source,
                                   node->left_out[left_out].reason);
     assert_int_equal(sensors_count(rig->sensors), counted);
-    assert_int_equal(kernel.count, counted); /* what never counts is not opened */
+    assert_int_equal(perf_kernel.count, counted); /* what never counts is not opened */
     assert_int_equal(sensors_left_out(rig->sensors, &list), left_out);
     board_rig_close(rig);
-    forget_events();
+    perf_kernel_forget();
     tree_remove(&rig->tree, "sys/bus");
 }
 
@@ -308,7 +218,7 @@ static void test_memory_in_a_unit_that_may_be_wrong_is_left_out(void **state)
         if (!rapids_cases[i].counts)
             board_rig_expect_left_out(rig, "perf:energy-ram", "before 6.1");
         board_rig_close(rig);
-        forget_events();
+        perf_kernel_forget();
     }
 }
 
@@ -355,10 +265,10 @@ static void test_what_cannot_be_used_is_told_why(void **state)
             tree_write(&rig->tree, path, "%s", refused->text);
         else if (refused->file)
             tree_remove(&rig->tree, path);
-        kernel.sysfs = !refused->copied;
-        kernel.open_errno = refused->open_errno;
+        perf_kernel.sysfs = !refused->copied;
+        perf_kernel.open_errno = refused->open_errno;
         board_rig_refuse(rig, "perf", -ENODEV, refused->reason);
-        assert_int_equal(kernel.count, 0);
+        assert_int_equal(perf_kernel.count, 0);
         tree_remove(&rig->tree, "sys/bus");
     }
 }
@@ -393,7 +303,7 @@ static void test_counts_become_microjoules_exactly(void **state)
 
     open_two(rig);
     for (size_t i = 0; i < COUNT(cases); i++) {
-        set_count(1, cases[i].count);
+        perf_kernel_set_count(1, cases[i].count);
         board_rig_expect(rig, 1, cases[i].raw_uj);
     }
 }
@@ -408,7 +318,7 @@ static void test_failed_reading_is_an_error_and_passes(void **state)
     open_two(rig);
     slot = &rig->sensors->slots[0];
     assert_int_equal(board_rig_read(rig, 0, &raw_uj), -EAGAIN); /* an empty pipe */
-    assert_int_equal(write(kernel.events[0].in, &count, 3), 3);
+    assert_int_equal(write(perf_kernel.events[0].in, &count, 3), 3);
     assert_int_equal(board_rig_read(rig, 0, &raw_uj), -EBADMSG);
     dir = openat(rig->tree.fd, PMU, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     kept = slot->fd;
@@ -417,7 +327,7 @@ static void test_failed_reading_is_an_error_and_passes(void **state)
     slot->fd = kept;
     close(dir);
     assert_int_equal(raw_uj, 42);
-    set_count(0, count);
+    perf_kernel_set_count(0, count);
     board_rig_expect(rig, 0, 5000000);
 }
 
@@ -427,32 +337,32 @@ static void test_event_that_ended_is_opened_anew(void **state)
     uint64_t raw_uj = 42;
 
     open_two(rig);
-    set_count(0, UINT64_C(9) << 32);
+    perf_kernel_set_count(0, UINT64_C(9) << 32);
     board_rig_expect(rig, 0, 9000000);
-    end_event(0);
+    perf_kernel_end_event(0);
     assert_int_equal(board_rig_read(rig, 0, &raw_uj), -ENODEV);
     board_rig_pass_ms(4999); /* it is not tried at every tick */
     assert_int_equal(board_rig_read(rig, 0, &raw_uj), -ENODEV);
-    assert_int_equal(kernel.count, 2);
+    assert_int_equal(perf_kernel.count, 2);
     board_rig_pass_ms(1);
-    kernel.open_errno = ENODEV;
+    perf_kernel.open_errno = ENODEV;
     assert_int_equal(board_rig_read(rig, 0, &raw_uj), -ENODEV);
-    kernel.open_errno = 0;
+    perf_kernel.open_errno = 0;
     board_rig_pass_ms(5000);
-    kernel.sysfs = false; /* it is the machine's no more */
+    perf_kernel.sysfs = false; /* it is the machine's no more */
     assert_int_equal(board_rig_read(rig, 0, &raw_uj), -ENODEV);
-    kernel.sysfs = true;
+    perf_kernel.sysfs = true;
     board_rig_pass_ms(5000);
     tree_write(&rig->tree, PMU "/type", "31\n");
     assert_int_equal(board_rig_read(rig, 0, &raw_uj), -EAGAIN); /* open, an empty pipe */
     assert_int_equal(raw_uj, 42);
-    assert_int_equal(kernel.count, 3);
-    assert_int_equal(kernel.events[2].type, 31);
-    assert_int_equal(kernel.events[2].cpu, 0);
-    assert_int_equal(kernel.events[2].config, 2);
-    set_count(2, UINT64_C(1) << 32);
+    assert_int_equal(perf_kernel.count, 3);
+    assert_int_equal(perf_kernel.events[2].type, 31);
+    assert_int_equal(perf_kernel.events[2].cpu, 0);
+    assert_int_equal(perf_kernel.events[2].config, 2);
+    perf_kernel_set_count(2, UINT64_C(1) << 32);
     board_rig_expect(rig, 0, 1000000);
-    set_count(1, UINT64_C(7) << 32);
+    perf_kernel_set_count(1, UINT64_C(7) << 32);
     board_rig_expect(rig, 1, 7000000);
 }
 

@@ -60,33 +60,44 @@ static void make_parent(struct tree *tree, const char *file)
     tree_mkdir(tree, dir);
 }
 
-void tree_write(struct tree *tree, const char *file, const char *format, ...)
+static int open_file(struct tree *tree, const char *file)
 {
-    va_list ap;
     int fd;
 
     make_parent(tree, file);
-    fd = openat(tree->fd, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    fd = openat(tree->fd, file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0)
         die("create", file);
+    return fd;
+}
+
+/* Cut only now: of a file that is cut to nothing first, ext4 waits for the disk at each close. */
+static void close_file(int fd, const char *file)
+{
+    if (ftruncate(fd, lseek(fd, 0, SEEK_CUR)) < 0)
+        die("cut", file);
+    close(fd);
+}
+
+void tree_write(struct tree *tree, const char *file, const char *format, ...)
+{
+    int fd = open_file(tree, file);
+    va_list ap;
+
     va_start(ap, format);
     if (vdprintf(fd, format, ap) < 0)
         die("write", file);
     va_end(ap);
-    close(fd);
+    close_file(fd, file);
 }
 
 void tree_write_bytes(struct tree *tree, const char *file, const void *bytes, size_t size)
 {
-    int fd;
+    int fd = open_file(tree, file);
 
-    make_parent(tree, file);
-    fd = openat(tree->fd, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0)
-        die("create", file);
     if (write(fd, bytes, size) != (ssize_t)size)
         die("write", file);
-    close(fd);
+    close_file(fd, file);
 }
 
 void tree_link(struct tree *tree, const char *name, const char *target)
