@@ -87,17 +87,12 @@ static int open_root(const char *root, struct look *look, struct error *err)
 
 static int open_sensors(struct look *look, struct error *err)
 {
-    struct sensor_options options = {
-        .root_fd = look->fd,
-        .list = look->conf.sensors,
-        .apart = true,
-        .idle_uw = look->conf.idle_uw,
-        .full_uw = look->conf.full_uw,
-    };
+    struct sensor_options options = sensors_options(&look->conf);
     int rc = topology_load(look->path, &look->topology, err);
 
     if (rc < 0)
         return rc;
+    options.root_fd = look->fd;
     options.topology = look->topology;
     rc = sensors_open(&options, &look->sensors, err);
     if (rc < 0)

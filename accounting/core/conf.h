@@ -34,6 +34,7 @@ struct conf {
     char sensor_root[PATH_MAX];           /* SensorRoot: holds sys/ and proc/ */
     char cgroup_root[PATH_MAX];           /* CgroupRoot */
     uint64_t idle_uw, full_uw;            /* IdleWatts, FullWatts of one package; 0 = not set */
+    uint64_t gpu_utilisation_ppm;         /* GpuUtilisation x 10^6; 0 to 10^6 */
     unsigned idle_policy;                 /* IdlePolicy: enum idle_policy */
     unsigned grid_basis;                  /* GridBasis: enum grid_basis */
     unsigned embodied_mode;               /* EmbodiedMode, by place: capacity, share, planned */

@@ -51,6 +51,8 @@ const struct conf_option conf_options[] = {
       "Idle power of one package in watts; unset: learned, or the modelled sensor's default." },
     { "FullWatts", CONF_WATTS, AT(full_uw), NULL, 0, 10000 * MICRO, NULL,
       "Power of one fully busy package in watts, for the modelled sensor; unset: its default." },
+    { "GpuUtilisation", CONF_RATIO, AT(gpu_utilisation_ppm), "0.5", 0, MICRO, NULL,
+      "How far from idle to its board's watts a modelled GPU is while a job holds it, 0 to 1." },
     { "IdlePolicy", CONF_CHOICE, AT(idle_policy), "separate", 0, 0, idle_policies,
       "Idle nodes' emissions: separate states them on their own, spread shares them over jobs." },
     { "GridBasis", CONF_CHOICE, AT(grid_basis), "lifecycle", 0, 0, grid_bases,

@@ -28,6 +28,7 @@ struct counter {
     struct series raws;        /* raw readings since `good`: value is raw, no base */
     struct series series;      /* believed cumulative energy; its base is what is counted */
     bool fresh;                /* no reading of an earlier process is its base */
+    bool at_close;             /* ledger_ready() does not wait for it */
     bool gone;                 /* named by the checkpoint, not on the node any more */
     bool stale;                /* raws changed since `series` was made from them */
 };

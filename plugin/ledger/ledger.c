@@ -52,6 +52,7 @@ static void init_counter(struct counter *counter, const struct ledger_counter *f
     counter->range_uj = from->range_uj;
     counter->max_uw = from->max_uw;
     counter->fresh = from->fresh;
+    counter->at_close = from->at_close;
 }
 
 /* Room for `more` counters beyond those named, for ones that are gone but still in the books. */
@@ -513,7 +514,7 @@ uint64_t ledger_ready(const struct ledger *ledger, uint64_t now, uint64_t patien
         struct counter *counter = &ledger->counters[i];
         uint64_t last;
 
-        if (counter->gone || counter_unwrap(counter) < 0)
+        if (counter->gone || counter->at_close || counter_unwrap(counter) < 0)
             continue;
         last = series_last(&counter->series);
         if (last < ready && last + patience_ns >= now && last > 0)

@@ -67,6 +67,7 @@ struct ledger_counter {
     uint64_t range_uj;    /* 0: never wraps */
     uint64_t max_uw;
     bool fresh;           /* it began anew with this process: a checkpoint's reading is no base */
+    bool at_close;        /* it is read for each close, not waited for: ledger_ready() */
 };
 
 struct ledger;

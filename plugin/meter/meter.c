@@ -10,6 +10,9 @@
  *       what the counters can say), after all marks up to C were applied and none after it (M1).
  *       A step that began before C has a later point of its CPU time, if there is any to be had:
  *       a series grows by nothing behind its last point.
+ *       GPUs that are modelled draw by whether a job holds them, which is known up to C then: they
+ *       have a reading at each mark that is applied, before it is, and at C. So their energy turns
+ *       at the jobs' edges, and goes on from the checkpoint as if the meter had not been away.
  *   T3  ledger_seal() forgets what it hands out, so the batch lives in `unwritten` until the spool
  *       has it; while it lives no other is sealed (S5), and the ledger goes on.
  */
@@ -117,6 +120,8 @@ static int take_counters(struct meter *meter, uint64_t now)
         const struct sensor_reading *reading = sensors_reading(meter->options.sensors, i);
         int rc;
 
+        if (meter->counters[i].counter->held_uw)
+            continue; /* T2 */
         note_code(&meter->counters[i], code_of(&meter->counters[i], reading, now));
         if (reading->code < 0)
             continue; /* absence is no reading */
@@ -156,6 +161,47 @@ static int sample(struct meter *meter, uint64_t now, int64_t wall_ns, bool full)
         rc = roster_read_cpu(meter->roster, now);
     if (rc == 0)
         rc = take_counters(meter, now);
+    return rc;
+}
+
+/* T2: modelled GPUs up to an instant, all marks before which are applied, and none after it. */
+static int read_modelled(struct meter *meter, uint64_t at_ns)
+{
+    for (size_t i = 0; i < meter->n_counters; i++) {
+        struct meter_counter *at = &meter->counters[i];
+        const struct sensor_counter *counter = at->counter;
+        bool held = ledger_gpu_is_held(meter->ledger, counter->domain);
+        int rc;
+
+        if (!counter->held_uw || at_ns <= at->read_ns)
+            continue;
+        note_power(at, at->raw_uj + mul_div(held ? counter->held_uw : counter->floor_uw,
+                                            at_ns - at->read_ns, NS_PER_S), at_ns);
+        rc = ledger_reading(meter->ledger, at_ns, i, at->raw_uj);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* They begin where the checkpoint has them, or at 0 with the books. */
+static int begin_modelled(struct meter *meter, const struct batch *checkpoint)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < meter->n_counters && rc == 0; i++) {
+        struct meter_counter *at = &meter->counters[i];
+
+        if (!at->counter->held_uw)
+            continue;
+        at->has_raw = true;
+        at->read_ns = ledger_begin(meter->ledger);
+        for (size_t k = 0; checkpoint && k < checkpoint->n_counters; k++)
+            if (checkpoint->counters[k].has & COUNTER_HAS_RAW &&
+                strcmp(checkpoint->counters[k].source, at->counter->source) == 0)
+                at->raw_uj = checkpoint->counters[k].raw_uj;
+        rc = ledger_reading(meter->ledger, at->read_ns, i, at->raw_uj);
+    }
     return rc;
 }
 
@@ -205,6 +251,8 @@ static uint64_t apply_marks(struct meter *meter, uint64_t close_ns)
     while ((item = marks_first(meter->marks)) && item->mark.boottime_ns <= until_ns) {
         int rc = marks_room(meter->marks);
 
+        if (rc == 0)
+            rc = read_modelled(meter, item->mark.boottime_ns);
         if (rc == 0)
             rc = feed_mark(meter, item);
         if (rc < 0)
@@ -262,7 +310,8 @@ static int close_window(struct meter *meter, uint64_t until_ns, uint64_t now)
     rc = look_ahead(meter, marks_waiting(meter->marks) != waiting, now);
     if (rc < 0 || until_ns <= ledger_begin(meter->ledger))
         return rc;
-    return ledger_close(meter->ledger, until_ns);
+    rc = read_modelled(meter, until_ns);
+    return rc < 0 ? rc : ledger_close(meter->ledger, until_ns);
 }
 
 /* A tick that failed half-way leaves a ledger that may not be used any more (ledger.h). */
@@ -528,6 +577,7 @@ static struct ledger_counter *describe_counters(const struct meter *meter)
         counters[i].range_uj = from->range_uj;
         counters[i].max_uw = from->max_uw;
         counters[i].fresh = from->fresh;
+        counters[i].at_close = from->held_uw != 0;
     }
     return counters;
 }
@@ -563,7 +613,7 @@ static int make_ledger(struct meter *meter, const struct batch *checkpoint, uint
     free(counters);
     if (meter->ledger)
         meter->roster = roster_new(meter->ledger, meter->cputime);
-    if (!meter->roster)
+    if (!meter->roster || begin_modelled(meter, checkpoint) < 0)
         return -ENOMEM;
     return floors_new(meter->counters, meter->n_counters, meter->options.topology,
                       meter->options.conf->idle_uw, meter->ledger, &meter->floors);

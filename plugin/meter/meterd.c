@@ -220,12 +220,7 @@ static int read_conf(struct daemon *d, struct error *err)
 
 static int open_sensors(struct daemon *d, struct error *err)
 {
-    struct sensor_options options = {
-        .list = d->conf.sensors,
-        .apart = true,
-        .idle_uw = d->conf.idle_uw,
-        .full_uw = d->conf.full_uw,
-    };
+    struct sensor_options options = sensors_options(&d->conf);
     int rc;
 
     d->root_fd = open(d->conf.sensor_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -19,7 +19,8 @@
 enum part { ALL, CPU_LINES, MEMORY_LINES, CPUINFO_HEAD, NVIDIA_LINES, PSEUDONYM };
 
 #define PCI_FILES \
-    "class vendor device subsystem_vendor subsystem_device revision numa_node local_cpulist driver"
+    "class vendor device subsystem_vendor subsystem_device revision numa_node local_cpulist " \
+    "driver physfn"
 #define GPU_HWMON_FILES \
     "name device in1_label power*_label power*_cap power*_cap_max power*_max power*_rated_max " \
     "power*_crit energy*_label"

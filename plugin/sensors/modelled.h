@@ -16,6 +16,23 @@
 #include <stdint.h>
 
 /*
+ * GPUs are modelled where nothing measures any: their board's watts (power_models.h) when full, an
+ * eighth of them when idle, and
+ *
+ *     held = idle + utilisation x (full - idle)
+ *
+ * while a job holds one, with carbon.conf's GpuUtilisation.
+ *
+ * The eighth is a round figure for what was measured: 11.6 % of the board of an A100 SXM4 40GB
+ * (46.5 W: Davy, Building an AWS EC2 Carbon Emissions Dataset, 2021), 14.5 % of an MI210's (43.5 W:
+ * ROCm/amdsmi issue 38), 10 % of an A40's (30 W: NVIDIA/open-gpu-kernel-modules issue 874).
+ */
+#define MODELLED_GPU_IDLE_PART 8
+
+/* Of a 3D controller that power_models.c does not know: what most cards of today's servers have. */
+#define MODELLED_GPU_BOARD_W 300
+
+/*
  * Default power per physical core of a processor that power_models.c does not know, when
  * carbon.conf has no IdleWatts and FullWatts: 1.48 W idle and 7.00 W at full load.
  *

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/file.h"
@@ -14,6 +15,7 @@
 #include "sensors/source.h"
 
 #define DRIVERS "sys/bus/pci/drivers"
+#define DEVICES "sys/bus/pci/devices"
 
 static bool take_hex(const char **text, unsigned digits_max, char end, uint64_t *value)
 {
@@ -63,7 +65,8 @@ static int read_at(int root_fd, const char *name, const char *attribute, char *r
 {
     char path[PATH_MAX];
 
-    if ((size_t)snprintf(path, sizeof(path), DRIVERS "/%s/%s", name, attribute) >= sizeof(path))
+    if ((size_t)snprintf(path, sizeof(path), "%s/%s/%s", strchr(name, '/') ? DRIVERS : DEVICES,
+                         name, attribute) >= sizeof(path))
         return -ENAMETOOLONG;
     return file_read_small(root_fd, path, room, size, ret_len);
 }
@@ -149,21 +152,47 @@ static bool take_device(int root_fd, const char *driver, const char *entry,
     return true;
 }
 
-int pci_list(int root_fd, const char *driver, struct pci_device room[PCI_DEVICES_MAX], size_t used)
+/* A virtual function has a link to the device whose part it is. */
+static bool is_virtual(int root_fd, const char *address)
 {
     char path[PATH_MAX];
+    struct stat st;
+
+    snprintf(path, sizeof(path), DEVICES "/%s/physfn", address);
+    return fstatat(root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool take_gpu(int root_fd, const char *entry, struct pci_device *ret_device)
+{
+    unsigned base;
+
+    if (strlen(entry) >= sizeof(ret_device->name) ||
+        !pci_parse_address(entry, &ret_device->order))
+        return false;
+    snprintf(ret_device->name, sizeof(ret_device->name), "%s", entry);
+    ret_device->class = (uint32_t)pci_read_hex(root_fd, entry, "class");
+    base = ret_device->class >> 16;
+    if ((base != PCI_CLASS_DISPLAY && base != PCI_CLASS_ACCELERATOR) || is_virtual(root_fd, entry))
+        return false;
+    ret_device->vendor = (uint16_t)pci_read_hex(root_fd, entry, "vendor");
+    ret_device->device = (uint16_t)pci_read_hex(root_fd, entry, "device");
+    return true;
+}
+
+static int list(int root_fd, const char *path, const char *driver,
+                struct pci_device room[PCI_DEVICES_MAX], size_t used)
+{
     struct dirent *entry;
     DIR *dir;
-    int rc;
+    int rc = open_dir(root_fd, path, &dir);
 
-    snprintf(path, sizeof(path), DRIVERS "/%s", driver);
-    rc = open_dir(root_fd, path, &dir);
     if (rc < 0)
         return rc;
     while (rc == 0 && (entry = readdir(dir))) {
-        struct pci_device device;
+        struct pci_device device = { .class = 0 };
 
-        if (!take_device(root_fd, driver, entry->d_name, &device))
+        if (!(driver ? take_device(root_fd, driver, entry->d_name, &device)
+                     : take_gpu(root_fd, entry->d_name, &device)))
             continue;
         if (used == PCI_DEVICES_MAX)
             rc = -EOVERFLOW;
@@ -175,6 +204,19 @@ int pci_list(int root_fd, const char *driver, struct pci_device room[PCI_DEVICES
         return rc;
     qsort(room, used, sizeof(*room), compare_devices);
     return (int)used;
+}
+
+int pci_list(int root_fd, const char *driver, struct pci_device room[PCI_DEVICES_MAX], size_t used)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), DRIVERS "/%s", driver);
+    return list(root_fd, path, driver, room, used);
+}
+
+int pci_list_gpus(int root_fd, struct pci_device room[PCI_DEVICES_MAX])
+{
+    return list(root_fd, DEVICES, NULL, room, 0);
 }
 
 static int compare_hwmons(const void *a, const void *b)

@@ -2,8 +2,9 @@
  * pci.h - the PCI devices of a kernel driver and their sensors, below a root directory
  *
  * The kernel keeps a link for each device of a driver in sys/bus/pci/drivers/<driver>/, named after
- * its address (Documentation/ABI/testing/sysfs-bus-pci). "<driver>/<address>" is a device's name
- * here. Every descriptor is O_CLOEXEC and closed again.
+ * its address (Documentation/ABI/testing/sysfs-bus-pci), and one for each device in
+ * sys/bus/pci/devices. "<driver>/<address>" is a device's name here, "<address>" that of one whose
+ * driver does not matter. Every descriptor is O_CLOEXEC and closed again.
  */
 #ifndef CARBON_SENSORS_PCI_H
 #define CARBON_SENSORS_PCI_H
@@ -21,10 +22,20 @@ struct sensor_slot;
 #define PCI_HWMONS_MAX 16
 
 struct pci_device {
-    char name[PCI_NAME_SIZE]; /* "amdgpu/0000:c1:00.0" */
+    char name[PCI_NAME_SIZE]; /* "amdgpu/0000:c1:00.0", "0000:c1:00.0" */
     uint64_t order;           /* domain, bus, device, function: sorts as the bus does */
     uint16_t vendor, device;  /* 0 when they could not be read */
+    uint32_t class;           /* 0x030200; of pci_list_gpus() alone */
 };
+
+/*
+ * As in pci.ids: base classes, what PCI says of a GPU, and of accelerators such as the MI300X; and
+ * vendors.
+ */
+enum { PCI_CLASS_DISPLAY = 0x03, PCI_CLASS_ACCELERATOR = 0x12 };
+enum { PCI_AMD = 0x1002, PCI_NVIDIA = 0x10de, PCI_INTEL = 0x8086 };
+/* Base class and subclass: a GPU without a screen. */
+#define PCI_CLASS_3D 0x0302
 
 /*
  * The devices of a driver in bus order, behind those that room[0..used) has already, which are
@@ -33,6 +44,12 @@ struct pci_device {
  */
 MUST_CHECK int pci_list(int root_fd, const char *driver, struct pci_device room[PCI_DEVICES_MAX],
                         size_t used);
+
+/*
+ * So too all devices of the two classes above, whatever their driver or without one; not virtual
+ * functions, which are parts of another. How many, or an errno as above.
+ */
+MUST_CHECK int pci_list_gpus(int root_fd, struct pci_device room[PCI_DEVICES_MAX]);
 
 /* An address such as "0000:c1:00.0" as its order; false for what is none ("bind", "module"). */
 bool pci_parse_address(const char *text, uint64_t *ret_order);

@@ -42,7 +42,7 @@ static const struct sensor_rule rules[] = {
     { "cray",      PART_NODE,     COMPONENT_OTHER,  NULL },
     { "ipmi",      PART_NODE,     COMPONENT_OTHER,  NULL },
     { "modelled",  PART_PACKAGE,  COMPONENT_CPU,    NULL },
-    { "modelled",  PART_GPU,      COMPONENT_GPU,    NULL }, /* nothing offers one yet */
+    { "modelled",  PART_GPU,      COMPONENT_GPU,    NULL },
 };
 
 #define N_RULES (sizeof(rules) / sizeof(rules[0]))

@@ -11,6 +11,7 @@
 
 #include "core/apportion.h"
 #include "core/clock.h"
+#include "core/conf.h"
 #include "sensors/helper.h"
 #include "sensors/source.h"
 
@@ -358,6 +359,18 @@ static int prepare(struct sensors *sensors, const struct sensor_options *options
     if (sensors->busy_rc == 0)
         sensors->busy_rc = busy_read(sensors->busy, sensors->busy_ns);
     return sensors->busy_rc == -ENOMEM ? -ENOMEM : 0;
+}
+
+struct sensor_options sensors_options(const struct conf *conf)
+{
+    return (struct sensor_options){
+        .root_fd = -1,
+        .list = conf->sensors,
+        .apart = true,
+        .idle_uw = conf->idle_uw,
+        .full_uw = conf->full_uw,
+        .gpu_utilisation_ppm = conf->gpu_utilisation_ppm,
+    };
 }
 
 int sensors_open(const struct sensor_options *options, struct sensors **ret_sensors,

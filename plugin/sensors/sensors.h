@@ -16,9 +16,14 @@
 #include "core/batch.h"
 #include "sensors/topology.h"
 
+struct conf;
+
 /*
  * What a counter is. `source` is unique on the node and stable over restarts. A component of one
  * package may have several counters that add up (the dies of a package).
+ *
+ * A modelled GPU draws held_uw while a job holds it, and floor_uw while it is free. Sensors know of
+ * no jobs: what they read of it is that of a free one, and the meter keeps its counter (meter.c).
  */
 struct sensor_counter {
     char source[SOURCE_NAME_SIZE]; /* "intel-rapl:0", "modelled:0" */
@@ -29,6 +34,7 @@ struct sensor_counter {
     uint64_t range_uj;             /* the counter runs 0 … range_uj - 1 … 0; 0: it never wraps */
     uint64_t max_uw;               /* more than this between two readings is not believed */
     uint64_t floor_uw;             /* known idle floor, or 0 when it is to be learned */
+    uint64_t held_uw;              /* of a modelled GPU: see below; else 0 */
     bool fresh;                    /* it begins anew with each process that reads it: integrated */
     char device[96];               /* for people: a UUID, a PCI address, a model; or "" */
 };
@@ -52,8 +58,12 @@ struct sensor_options {
     const char *list;          /* carbon.conf's Sensors: names with commas or blanks, see below */
     bool apart;                /* read what may hang in processes of their own: helper.h */
     uint64_t idle_uw, full_uw; /* of one package, when modelled; 0: the default of modelled.h */
+    uint64_t gpu_utilisation_ppm; /* of a modelled GPU that a job holds; up to 10^6 */
     const struct topology *topology; /* must outlive the sensors */
 };
+
+/* What carbon.conf says, with `apart`; root_fd and topology are left for the caller to set. */
+struct sensor_options sensors_options(const struct conf *conf);
 
 struct sensors; /* all counters in use on this node */
 

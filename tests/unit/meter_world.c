@@ -94,7 +94,8 @@ void world_ticks(struct world *w, unsigned times)
 void world_start(struct world *w)
 {
     const struct sensor_options sensors = { .root_fd = w->tree.fd, .list = w->conf.sensors,
-                                            .topology = &w->topology };
+                                            .topology = &w->topology,
+                                            .gpu_utilisation_ppm = w->conf.gpu_utilisation_ppm };
     struct meter_options options = { .conf = &w->conf, .node = WORLD_NODE, .boot_id = w->boot_id,
                                      .topology = &w->topology, .lock_fd = -1 };
     struct error err = { "" };
@@ -272,6 +273,12 @@ static void add_energy(const struct batch_energy *energy, struct world_books *bo
 {
     uint64_t uj = energy->active_uj + energy->idle_uj;
 
+    books->gpu_not_modelled +=
+        energy->component == COMPONENT_GPU && energy->quality != QUALITY_MODELLED;
+    if (energy->has & ENERGY_HAS_REF && energy->component == COMPONENT_GPU) {
+        books->job_gpu_uj += uj;
+        books->job_gpu_idle_uj += energy->idle_uj;
+    }
     if (!(energy->has & ENERGY_HAS_REF) || energy->component != COMPONENT_CPU)
         return;
     books->job_uj += uj;
@@ -292,6 +299,8 @@ static void add_batch(const struct batch *batch, uint64_t end_uj[COMPONENT_COUNT
         end_uj[c->component] = c->end_uj;
         if (c->component == COMPONENT_CPU)
             books->cpu_uj += c->end_uj - c->begin_uj;
+        if (c->component == COMPONENT_GPU)
+            books->gpu_uj += c->end_uj - c->begin_uj;
         if (c->component == COMPONENT_MEMORY)
             books->memory_uj += c->end_uj - c->begin_uj;
     }

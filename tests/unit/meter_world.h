@@ -65,6 +65,9 @@ struct world_books {
     unsigned batches, streams;
     uint64_t cpu_uj, memory_uj;      /* sum over all */
     uint64_t job_uj;                 /* cpu, of rows that name a job */
+    uint64_t gpu_uj, job_gpu_uj;     /* the same of GPUs */
+    uint64_t job_gpu_idle_uj;        /* … its idle part */
+    unsigned gpu_not_modelled;       /* rows of GPUs that are not marked as modelled */
     uint64_t step_uj[4];             /* cpu, of rows that name a step of this id */
     struct batch_job jobs[16];       /* the last record of each */
     struct batch_step steps[32];

@@ -119,6 +119,7 @@ tests_unit_test_capture_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_capture_LDADD = libcarbon-sensors.la libcarbon-core.la $(CMOCKA_LIBS)
 machines = \
 	tests/machines/a100-mig \
+	tests/machines/a100-no-driver \
 	tests/machines/a100x8 \
 	tests/machines/cray-ex \
 	tests/machines/epyc-7003 \

@@ -75,6 +75,7 @@ static void every_form_of_a_line_is_read(void **state)
                   "SensorRoot=/run/%n/root\n"
                   "IdleWatts=30.5\n"
                   "keeppowerdays = 7\n"
+                  "GpuUtilisation=0\n"
                   "FullWatts=\n"
                   "GridBasis=direct\n"
                   "EmbodiedMode=planned\n"
@@ -94,6 +95,7 @@ static void every_form_of_a_line_is_read(void **state)
     assert_int_equal(conf.keep_power_days, 7);
     assert_int_equal(conf.idle_uw, 30500000);
     assert_int_equal(conf.full_uw, 0);
+    assert_int_equal(conf.gpu_utilisation_ppm, 0);
     assert_int_equal(conf.idle_policy, IDLE_SPREAD);
     assert_int_equal(conf.grid_basis, BASIS_DIRECT);
     assert_int_equal(conf.embodied_mode, 2);
@@ -155,6 +157,12 @@ static void every_mistake_names_file_line_key_and_remedy(void **state)
         { "ExpectedUtilisation=0\n",
           "ExpectedUtilisation: 0 is out of range; give 0.000001 to 1" },
         { "ExpectedUtilisation=85\n", "85 is out of range; give 0.000001 to 1" },
+        { "GpuUtilisation=1.01\n",
+          "carbon.conf:1: GpuUtilisation: 1.01 is out of range; give 0 to 1" },
+        { "Zone=FR\nGpuUtilisation=60%\n",
+          "carbon.conf:2: GpuUtilisation: '60%' is not a number; give 0 to 1" },
+        { "GpuUtilisation=\n", "GpuUtilisation: has no value; give one, or remove the line for "
+          "the default 0.5" },
         { "FullWatts=50\nIdleWatts=60\n",
           "carbon.conf:1: FullWatts is less than IdleWatts (line 2)" },
         { "Zone=0123456789012345678901234567890123456789\n",
@@ -244,7 +252,7 @@ static void formatted_values_read_back_the_same(void **state)
 
     (void)state;
     assert_int_equal(load("ClusterName=c\nPUE=1.000001\nTickSeconds=0.1\nIdleWatts=0.5\n"
-                          "IdlePolicy=spread\n", &before, NULL, NULL), 0);
+                          "GpuUtilisation=0.375\nIdlePolicy=spread\n", &before, NULL, NULL), 0);
     for (const struct conf_option *o = conf_options; o->key; o++) {
         conf_format(&before, o, value, sizeof(value));
         used += (size_t)snprintf(text + used, sizeof(text) - used, "%s=%s\n", o->key, value);
@@ -254,6 +262,7 @@ static void formatted_values_read_back_the_same(void **state)
         assert_same_value(&before, &after, o);
     assert_int_equal(after.pue_ppm, 1000001);
     assert_int_equal(after.idle_uw, 500000);
+    assert_int_equal(after.gpu_utilisation_ppm, 375000);
 }
 
 static void the_sample_shows_every_key_with_its_default(void **state)

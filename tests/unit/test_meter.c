@@ -113,6 +113,92 @@ static void test_a_step_tells_what_the_prolog_did_not_know(void **state)
     assert_true(idset_is_empty(&job->gpus));
 }
 
+/* --- GPUs that are modelled: an A100 of 400 W, 50 W when free, 225 W when held ---------------- */
+
+#define FREE_W UINT64_C(50)
+#define HELD_W UINT64_C(225)
+
+static void start_with_a_modelled_gpu(void)
+{
+    world_kill(&w);
+    tree_write(&w.tree, "sys/bus/pci/devices/0000:07:00.0/class", "0x030200\n");
+    tree_write(&w.tree, "sys/bus/pci/devices/0000:07:00.0/vendor", "0x10de\n");
+    tree_write(&w.tree, "sys/bus/pci/devices/0000:07:00.0/device", "0x20b2\n");
+    snprintf(w.conf.sensors, sizeof(w.conf.sensors), "powercap,modelled");
+    w.conf.gpu_utilisation_ppm = 500000;
+    world_start(&w);
+}
+
+static void leave_gpu_edge(enum mark_edge edge)
+{
+    struct mark mark = world_mark(&w, edge, 7, 0);
+
+    mark.has |= MARK_HAS_JOB_GPUS;
+    idset_add(&mark.job_gpus, 0);
+    world_leave(&w, &mark);
+}
+
+/* W x ns = nJ. Each stretch is rounded down to 1 uJ. */
+static void assert_near(uint64_t found_uj, uint64_t expected_nj)
+{
+    uint64_t expected_uj = expected_nj / 1000;
+
+    if (found_uj > expected_uj || found_uj + 100 < expected_uj)
+        fail_msg("%" PRIu64 " uJ, not %" PRIu64, found_uj, expected_uj);
+}
+
+static void test_a_modelled_gpu_draws_by_who_holds_it(void **state)
+{
+    uint64_t begin_ns = w.now, job_ns;
+    struct books books;
+
+    (void)state;
+    start_with_a_modelled_gpu();
+    world_ticks(&w, 10);
+    world_pass(&w, SECOND / 3);
+    job_ns = w.now;
+    leave_gpu_edge(MARK_JOB_BEGIN);
+    world_ticks(&w, 13);
+    world_pass(&w, SECOND / 7);
+    job_ns = w.now - job_ns;
+    leave_gpu_edge(MARK_JOB_END);
+    world_ticks(&w, 11);
+    books = end_and_read();
+    assert_near(books.job_gpu_uj, HELD_W * job_ns);
+    assert_near(books.job_gpu_idle_uj, FREE_W * job_ns);
+    assert_near(books.gpu_uj, HELD_W * job_ns + FREE_W * (w.now - begin_ns - job_ns));
+    assert_int_equal(books.gpu_not_modelled, 0);
+    assert_int_equal(books.last.gpus, 1);
+}
+
+/* What happened while the meter was away is told by the marks. */
+static void test_a_modelled_gpu_goes_on_after_a_restart(void **state)
+{
+    uint64_t begin_ns = w.now, job_ns;
+    struct books books;
+
+    (void)state;
+    start_with_a_modelled_gpu();
+    world_ticks(&w, 3);
+    job_ns = w.now;
+    leave_gpu_edge(MARK_JOB_BEGIN);
+    world_ticks(&w, 9);
+    world_seal(&w);
+    world_ticks(&w, 2);
+    world_kill(&w);
+    world_pass(&w, 100 * SECOND);
+    job_ns = w.now - job_ns;
+    leave_gpu_edge(MARK_JOB_END);
+    world_pass(&w, 20 * SECOND);
+    world_start(&w);
+    world_ticks(&w, 9);
+    books = end_and_read();
+    assert_int_equal(books.streams, 1);
+    assert_near(books.job_gpu_uj, HELD_W * job_ns);
+    assert_near(books.gpu_uj, HELD_W * job_ns + FREE_W * (w.now - begin_ns - job_ns));
+    assert_int_equal(books.gpu_not_modelled, 0);
+}
+
 /* A plugin that is listed twice in plugstack.conf tells everything twice, a little later. */
 /* A window is closed before the end mark of step 1 is in it, and after the step used CPU time. */
 static void test_a_step_that_ends_in_the_next_tick_is_booked_from_its_begin(void **state)
@@ -601,6 +687,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HISTORY(test_a_job_is_booked_from_edge_to_edge),
         HISTORY(test_a_step_tells_what_the_prolog_did_not_know),
+        HISTORY(test_a_modelled_gpu_draws_by_who_holds_it),
+        HISTORY(test_a_modelled_gpu_goes_on_after_a_restart),
         HISTORY(test_a_step_that_ends_in_the_next_tick_is_booked_from_its_begin),
         HISTORY(test_marks_told_twice_change_nothing),
         HISTORY(test_a_requeued_job_without_epilog_is_two_allocations),
