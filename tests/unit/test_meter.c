@@ -150,7 +150,7 @@ static void assert_near(uint64_t found_uj, uint64_t expected_nj)
 static void test_a_modelled_gpu_draws_by_who_holds_it(void **state)
 {
     uint64_t begin_ns = w.now, job_ns;
-    struct books books;
+    struct world_books books;
 
     (void)state;
     start_with_a_modelled_gpu();
@@ -175,7 +175,7 @@ static void test_a_modelled_gpu_draws_by_who_holds_it(void **state)
 static void test_a_modelled_gpu_goes_on_after_a_restart(void **state)
 {
     uint64_t begin_ns = w.now, job_ns;
-    struct books books;
+    struct world_books books;
 
     (void)state;
     start_with_a_modelled_gpu();
