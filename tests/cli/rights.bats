@@ -10,7 +10,7 @@ setup() {
 }
 
 teardown() {
-    [ -z "${base:-}" ] || { end_meter KILL; rm -rf "$base"; }
+    [ -z "${base:-}" ] || { end_meter KILL || true; rm -rf "$base"; }
 }
 
 needs_root() { [ "$(id -u)" -eq 0 ] || skip 'needs root'; }
