@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/buf.h"
@@ -268,6 +269,7 @@ int main(int argc, char **argv)
     char *const help[] = { (char *)"help", NULL };
     int option, at = 1;
 
+    umask(022); /* each file is made with a mode of its own, whoever starts this */
     opterr = 0;
     while ((option = getopt_long(argc, argv, "+:c:hV", options, NULL)) != -1) {
         if (option == 'V') {

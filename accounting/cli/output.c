@@ -12,7 +12,7 @@
 
 /* Into an open directory, as file_write_atomic() does it. */
 static int put(const char *option, const char *path, int dirfd, const char *name,
-               const struct buf *text, struct error *err)
+               mode_t mode, const struct buf *text, struct error *err)
 {
     struct stat old;
     int rc;
@@ -22,11 +22,12 @@ static int put(const char *option, const char *path, int dirfd, const char *name
     if (fstatat(dirfd, name, &old, 0) == 0 && !S_ISREG(old.st_mode))
         return error_set(err, -EINVAL, "%s: %s is no regular file: name another, or - for "
                          "standard output", option, path);
-    rc = file_write_atomic(dirfd, name, text->data, text->len, 0644, 0);
+    rc = file_write_atomic(dirfd, name, text->data, text->len, mode, 0);
     return rc < 0 ? error_set_errno(err, rc, "%s: cannot write %s", option, path) : 0;
 }
 
-int output_write(const char *option, const char *path, const struct buf *text, struct error *err)
+int output_write(const char *option, const char *path, mode_t mode, const struct buf *text,
+                 struct error *err)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     char dir[PATH_MAX] = ".";
@@ -37,7 +38,7 @@ int output_write(const char *option, const char *path, const struct buf *text, s
     dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dirfd < 0)
         return error_set_errno(err, -errno, "%s: cannot open the directory %s", option, dir);
-    rc = put(option, path, dirfd, name, text, err);
+    rc = put(option, path, dirfd, name, mode, text, err);
     close(dirfd);
     return rc;
 }

@@ -265,7 +265,7 @@ static int write_page(const struct run *run, struct error *err)
     buf_init(&buf);
     rc = period_report_html(&run->report, &buf, err);
     if (rc == 0)
-        rc = output_write("--html", run->options.html_file, &buf, err);
+        rc = output_write("--html", run->options.html_file, 0644, &buf, err);
     buf_free(&buf);
     return rc;
 }

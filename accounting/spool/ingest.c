@@ -32,6 +32,7 @@ struct round {
     const struct ingest *ingest;
     struct ingest_report *report;
     int dir_fd, quarantine_fd;
+    uid_t dir_uid; /* DeliverDir's owner */
     struct item *items;
     size_t n_items;
     struct error *err;
@@ -79,14 +80,38 @@ static int check_name(const char *name, const struct batch_head *head, struct er
     return 0;
 }
 
+/*
+ * Whose the file is. DeliverDir is closed to all but those who deliver, so anything else came here
+ * by a mistake or an attack. What is no regular file is file_read()'s to refuse.
+ */
+static int check_owner(const struct round *round, const char *name, struct error *err)
+{
+    struct stat st;
+
+    if (fstatat(round->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+        return 0;
+    if (st.st_uid != 0 && st.st_uid != geteuid() && st.st_uid != round->dir_uid)
+        return error_set(err, -EBADMSG, "it belongs to uid %u, who is no meter: batches are those "
+                         "of root, of DeliverDir's owner, or of the user who loads them",
+                         (unsigned)st.st_uid);
+    if (st.st_mode & S_IWOTH)
+        return error_set(err, -EBADMSG, "everybody may write to it");
+    if (st.st_nlink != 1)
+        return error_set(err, -EBADMSG, "it has %lu names (hard links), and so may be changed "
+                         "elsewhere", (unsigned long)st.st_nlink);
+    return 0;
+}
+
 /* Read and check a file; ret_crc gets the digits of its end line. */
 static int read_batch(const struct round *round, struct item *item, struct batch *ret_batch,
                       char ret_crc[CRC_DIGITS + 1])
 {
     char *text;
     size_t len;
-    int rc = file_read(round->dir_fd, item->name, BATCH_SIZE_MAX, &text, &len, &item->reason);
+    int rc = check_owner(round, item->name, &item->reason);
 
+    if (rc == 0)
+        rc = file_read(round->dir_fd, item->name, BATCH_SIZE_MAX, &text, &len, &item->reason);
     if (rc < 0)
         return rc;
     ret_crc[0] = '\0';
@@ -292,19 +317,30 @@ static int take_names(struct round *round, struct dirent **names, size_t count)
     return rc;
 }
 
-static int open_deliver_dir(const struct ingest *ingest, struct error *err)
+/* Whoever may put files there may book what he likes on whom he likes. */
+static int open_deliver_dir(const struct ingest *ingest, uid_t *ret_uid, struct error *err)
 {
     int fd = open(ingest->deliver_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct stat st;
+    int rc = fd;
 
-    return fd >= 0 ? fd : error_set_errno(err, -errno, "cannot open DeliverDir %s",
-                                          ingest->deliver_dir);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        rc = error_set_errno(err, -errno, "cannot open DeliverDir %s", ingest->deliver_dir);
+    else if (st.st_mode & S_IWOTH)
+        rc = error_set(err, -EPERM, "everybody may write in DeliverDir %s, and so forge batches; "
+                       "chmod o-w %s", ingest->deliver_dir, ingest->deliver_dir);
+    else
+        *ret_uid = st.st_uid;
+    if (rc < 0 && fd >= 0)
+        close(fd);
+    return rc;
 }
 
 static int open_dirs(struct round *round)
 {
     const char *dir = round->ingest->deliver_dir;
 
-    round->dir_fd = open_deliver_dir(round->ingest, round->err);
+    round->dir_fd = open_deliver_dir(round->ingest, &round->dir_uid, round->err);
     if (round->dir_fd < 0)
         return round->dir_fd;
     if (mkdirat(round->dir_fd, QUARANTINE_DIR, 0750) < 0 && errno != EEXIST)
@@ -318,7 +354,8 @@ static int open_dirs(struct round *round)
 
 int ingest_is_due(const struct ingest *ingest, struct error *err)
 {
-    int rc = 0, fd = open_deliver_dir(ingest, err);
+    uid_t uid;
+    int rc = 0, fd = open_deliver_dir(ingest, &uid, err);
     const struct dirent *entry;
     DIR *dir;
 

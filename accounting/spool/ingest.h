@@ -7,6 +7,9 @@
  *       and not yet removed is found to be a duplicate
  *   N3  a bad file never stops or undoes another: it is moved to DeliverDir/quarantine, with its
  *       reason beside it (NAME.reason) and in the books
+ *   N4  what an ordinary user could have put there is not loaded: nothing from a DeliverDir that
+ *       everybody may write, and no file that is not root's, DeliverDir's owner's or our own, that
+ *       everybody may write, or that has a second name
  */
 #ifndef CARBON_SPOOL_INGEST_H
 #define CARBON_SPOOL_INGEST_H

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -77,6 +79,21 @@ static int wait_for(int fd, const char *path, const struct store_turn *turn, con
     return 0;
 }
 
+int lock_give_to_owner(int fd, const char *path)
+{
+    char dir[PATH_MAX];
+    struct stat st;
+
+    if (geteuid() != 0)
+        return 0;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (st.st_nlink != 1) /* the directory's owner put a link there to a file of root's */
+        return -EMLINK;
+    snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(path, '/') - path + 1), path);
+    return stat(dir, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0 ? -errno : 0;
+}
+
 int lock_take(const char *path, const struct store_turn *turn, const char *remedy,
               struct error *err)
 {
@@ -84,7 +101,11 @@ int lock_take(const char *path, const struct store_turn *turn, const char *remed
 
     if (fd < 0)
         return error_set_errno(err, -errno, "cannot open the lock file %s", path);
-    rc = wait_for(fd, path, turn, remedy, err);
+    rc = lock_give_to_owner(fd, path);
+    if (rc < 0)
+        error_set_errno(err, rc, "cannot give %s to the owner of its directory", path);
+    if (rc == 0)
+        rc = wait_for(fd, path, turn, remedy, err);
     if (rc == 0)
         rc = write_holder(fd, path, turn->who, err);
     if (rc == 0)

@@ -17,6 +17,12 @@
 MUST_CHECK int lock_take(const char *path, const struct store_turn *turn, const char *remedy,
                          struct error *err);
 
+/*
+ * What root makes in the directory of somebody else is that one's: the service's user must be able
+ * to go on with it. Returns 0, also when this is not root, or -errno.
+ */
+MUST_CHECK int lock_give_to_owner(int fd, const char *path);
+
 void lock_release(int fd); /* and empty the file's text; -1 is no lock */
 
 #endif

@@ -754,6 +754,23 @@ int query_details(struct store *store, struct query_result *result, unsigned wan
     return rc;
 }
 
+int query_shares_a_node(struct store *store, int64_t job_key, struct error *err)
+{
+    static const char sql[] =
+        "SELECT 1 FROM allocation AS own JOIN allocation AS other"
+        " ON other.node_key = own.node_key AND other.job_key <> own.job_key"
+        " WHERE own.job_key = ?1 AND own.end_ns IS NULL AND other.end_ns IS NULL LIMIT 1";
+    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    int rc;
+
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_int64(stmt, 1, job_key);
+    rc = store_step(store, stmt, err);
+    sqlite3_reset(stmt);
+    return rc;
+}
+
 int query_has_cluster(struct store *store, const char *cluster, struct error *err)
 {
     struct sql sql;

@@ -165,6 +165,9 @@ MUST_CHECK int query_details(struct store *store, struct query_result *result, u
 
 void query_clear(struct query_result *result);
 
+/* Is a job that runs on one of this job's nodes beside it, now? 1 or 0, or a negative errno. */
+MUST_CHECK int query_shares_a_node(struct store *store, int64_t job_key, struct error *err);
+
 /* Does the database know this cluster? 1 or 0, or a negative errno. */
 MUST_CHECK int query_has_cluster(struct store *store, const char *cluster, struct error *err);
 

@@ -7,6 +7,7 @@
  *   S3  journal_mode=TRUNCATE and synchronous=FULL: when a commit returns, it is on the disk.
  *       Never WAL: before 3.51.3 two connections that write or checkpoint can corrupt the
  *       database (sqlite.org/wal.html), and sites have those versions.
+ *   S4  nobody but its owner can write the database of a writer or put a file beside it
  */
 #include "store/store_sqlite.h"
 
@@ -237,10 +238,29 @@ static int take_lock(struct store *store, const struct store_turn *turn, struct 
 
 /* --- opening --------------------------------------------------------------------------------- */
 
+/* Whoever can write the directory can replace the books, or put a journal beside them. */
+static int check_directory(const char *path, struct error *err)
+{
+    char dir[PATH_MAX];
+    struct stat st;
+    size_t len = (size_t)(strrchr(path, '/') - path);
+
+    snprintf(dir, sizeof(dir), "%.*s", (int)(len ? len : 1), path);
+    if (stat(dir, &st) < 0)
+        return error_set_errno(err, -errno, "cannot use the directory %s of the database; create "
+                               "it, owned by the user that runs `carbonctl ingest`", dir);
+    if (!S_ISDIR(st.st_mode))
+        return error_set(err, -ENOTDIR, "%s is not a directory", dir);
+    if (st.st_mode & (S_IWGRP | S_IWOTH))
+        return error_set(err, -EPERM, "others than its owner may write in %s and so replace the "
+                         "database; chmod go-w %s", dir, dir);
+    return 0;
+}
+
 /* What would otherwise be SQLite's "unable to open database file". */
 static int check_file(const struct store *store, enum store_mode mode, struct error *err)
 {
-    struct stat st;
+    struct stat st = { 0 };
 
     if (stat(store->path, &st) < 0 && errno == ENOENT)
         return error_set(err, -ENOENT, "there is no database %s; `carbonctl init` creates it on "
@@ -249,7 +269,10 @@ static int check_file(const struct store *store, enum store_mode mode, struct er
     if (access(store->path, mode == STORE_WRITE ? R_OK | W_OK : R_OK) < 0)
         return error_set_errno(err, -errno, "cannot %s the database %s",
                                mode == STORE_WRITE ? "write" : "read", store->path);
-    return 0;
+    if (mode == STORE_WRITE && (st.st_mode & (S_IWGRP | S_IWOTH)))
+        return error_set(err, -EPERM, "others than its owner may write the database %s; chmod go-w "
+                         "%s", store->path, store->path);
+    return mode == STORE_WRITE ? check_directory(store->path, err) : 0;
 }
 
 int store_open_handle(struct store *store, enum store_mode mode, struct error *err)
@@ -416,25 +439,6 @@ void store_unlock_service(int lock)
 
 /* --- creating -------------------------------------------------------------------------------- */
 
-/* Whoever can write the directory can replace the books. */
-static int check_directory(const char *path, struct error *err)
-{
-    char dir[PATH_MAX];
-    struct stat st;
-    size_t len = (size_t)(strrchr(path, '/') - path);
-
-    snprintf(dir, sizeof(dir), "%.*s", (int)(len ? len : 1), path);
-    if (stat(dir, &st) < 0)
-        return error_set_errno(err, -errno, "cannot use the directory %s of the database; create "
-                               "it, owned by the user that runs `carbonctl ingest`", dir);
-    if (!S_ISDIR(st.st_mode))
-        return error_set(err, -ENOTDIR, "%s is not a directory", dir);
-    if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
-        return error_set(err, -EPERM, "everybody may write in %s and so replace the database; "
-                         "chmod o-w %s", dir, dir);
-    return 0;
-}
-
 /* The schema in one transaction, unless it is there. */
 static int create_schema(struct store *store, bool *ret_created, struct error *err)
 {
@@ -466,11 +470,11 @@ static int create_file(const char *path, struct error *err)
         return 0;
     if (fd < 0)
         return error_set_errno(err, -errno, "cannot create the database %s", path);
-    if (fchmod(fd, 0640) < 0) {
+    if (lock_give_to_owner(fd, path) < 0 || fchmod(fd, 0640) < 0) {
         int rc = -errno;
 
         close(fd);
-        return error_set_errno(err, rc, "cannot set the mode of %s", path);
+        return error_set_errno(err, rc, "cannot set the owner and mode of %s", path);
     }
     close(fd);
     return 0;

@@ -35,10 +35,10 @@ struct store_turn {
 };
 
 /*
- * Create the database (mode 0640, in a directory that is there and that only its owner or group
- * may write) with the newest schema, or find it there already, of whatever schema: *ret_created
- * says which (may be NULL). Errors as store_open(); -ENOENT or -EPERM for the directory. A turn
- * of NULL does not wait.
+ * Create the database with the newest schema, or find it there already, of whatever schema:
+ * *ret_created says which (may be NULL). It has mode 0640 and the owner of its directory, also when
+ * root makes it; the directory is there, and only its owner may write in it. Errors as
+ * store_open(); -ENOENT or -EPERM for the directory. A turn of NULL does not wait.
  */
 MUST_CHECK int store_create(const char *database, const struct store_turn *turn,
                             bool *ret_created, struct error *err);

@@ -302,6 +302,21 @@ static int open_fds(struct daemon *d, struct error *err)
     return 0;
 }
 
+/* What the user of a service may lack, and only others would notice. */
+static void log_rights(const struct daemon *d)
+{
+    struct stat st;
+
+    if (geteuid() == 0)
+        return;
+    if (stat(d->conf.mark_dir, &st) == 0 && st.st_uid != 0)
+        log_line(LOG_LEVEL_WARNING, "MarkDir %s is not root's, so the plugin will leave no mark in "
+                 "it; remove it, and let root make it (install -d -m 700)", d->conf.mark_dir);
+    if (access("/proc/1/stat", F_OK) < 0)
+        log_line(LOG_LEVEL_WARNING, "processes of others are hidden here, so every step seems to "
+                 "be over; give this user the group of /proc's mount options hidepid= and gid=");
+}
+
 static void log_start(const struct daemon *d)
 {
     const struct sensor_left_out *left_out;
@@ -509,12 +524,14 @@ int main(int argc, char **argv)
     if (rc != 0)
         return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     setvbuf(stderr, NULL, _IOLBF, 0);
+    umask(022); /* each file is made with a mode of its own, whoever starts this */
     rc = start(&d, &err);
     if (rc < 0) {
         log_line(LOG_LEVEL_ERROR, "%s", err.text);
         d.exit_status = EXIT_FAILURE;
     } else {
         log_start(&d);
+        log_rights(&d);
         loop(&d);
         if (d.exit_status == EXIT_SUCCESS)
             finish(&d);

@@ -148,7 +148,7 @@ alter() { # SQL: behind carbonctl's back
     mkdir -m 777 "$dir/absent"
     run "$carbonctl" init
     [ "$status" -eq 1 ]
-    says "chmod o-w $dir/absent"
+    says "chmod go-w $dir/absent"
 }
 
 @test "init refuses a file of another kind and leaves it as it is" {

@@ -403,6 +403,25 @@ ids() { # the rows' ids of these options, in one line
     fi
 }
 
+@test 'of a step that runs beside other jobs, others than the books own user see no energy yet' {
+    [ "$(id -u)" -eq 0 ] || skip 'needs root, to be another user'
+    as_bob() { setpriv --reuid 1002 --regid 1002 --clear-groups "$top_builddir/sacct-carbon" "$@"; }
+    as_bob --version > /dev/null 2>&1 || skip 'the build tree is closed to others'
+    cp "$books/carbon.db" "$books/shared.db"
+    sqlite3 "$books/shared.db" "INSERT INTO allocation (allocation_key, job_key, node_key, stream, ref,
+        begin_ns, seen_ns, seen_seq, cores, core_list, gpus, gpu_list, memory_mb, flags) VALUES
+        (9999, 1, 3, 'f', 1, 1, 1, 1, 1, '0', 0, '', 1, 0)"
+    chmod a+r "$books/shared.db"
+    sed 's/carbon\.db/shared.db/' "$books/carbon.conf" > "$books/shared.conf"
+    local columns=(-P -n -o jobid,energyraw -j 101)
+    export SLURM_CARBON_CONF=$books/shared.conf
+    same $'101|72000000\n101.0|unknown' "$(as_bob "${columns[@]}")"
+    [[ $(as_bob 101) =~ 0\ +19\ min\ 59\ s\ +unknown ]]
+    same $'101|72000000\n101.0|72000000' "$(sacct-carbon "${columns[@]}")"
+    SLURM_CARBON_CONF=$books/carbon.conf # alone on its node
+    same $'101|72000000\n101.0|72000000' "$(as_bob "${columns[@]}")"
+}
+
 # --- times ----------------------------------------------------------------------------------------
 
 @test 'SLURM_TIME_FORMAT and TZ say how times are written' {

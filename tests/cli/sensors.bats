@@ -84,6 +84,7 @@ EOF
     [ "$status" -eq 0 ]
     says "It holds no serial numbers"
     [ "$(head -1 "$dir/n1.capture")" = "carbon-capture 1" ]
+    [ "$(stat -c %a "$dir/n1.capture")" = 600 ]
     grep -qx "line sys/class/powercap/intel-rapl:0/energy_uj 1000000" "$dir/n1.capture"
     grep -q "^after_ns 1[0-9]\{9\}$" "$dir/n1.capture"
     run "$carbonctl" sensors --root "$dir/n1.capture"

@@ -267,6 +267,61 @@ static void links_pipes_and_directories_are_quarantined_unread(void **state)
     assert_int_equal(books_number(&site->books, "SELECT COUNT(*) FROM quarantine"), 3);
 }
 
+/* N4: what could be a forgery */
+static void what_strangers_may_have_written_is_quarantined(void **state)
+{
+    struct site *site = *state;
+    char name[BATCH_NAME_SIZE], path[PATH_MAX + BATCH_NAME_SIZE], other[PATH_MAX + 16];
+    struct fake_meter meter;
+    unsigned quarantined = 2;
+
+    fake_meter_init(&meter, "n1", 1, FAKE_BEGIN_S);
+    deliver(site, &meter, name);
+    snprintf(path, sizeof(path), "%s/%s", site->deliver, name);
+    assert_int_equal(chmod(path, 0646), 0);
+    assert_report(site, 0, 0, 1, 0);
+    assert_non_null(strstr(said, "quarantined: everybody may write to it"));
+    deliver(site, &meter, name);
+    snprintf(path, sizeof(path), "%s/%s", site->deliver, name);
+    snprintf(other, sizeof(other), "%s/other", site->deliver);
+    assert_int_equal(link(path, other), 0);
+    assert_report(site, 0, 0, 1, 0);
+    assert_non_null(strstr(said, "quarantined: it has 2 names"));
+    if (geteuid() == 0) {
+        deliver(site, &meter, name);
+        snprintf(path, sizeof(path), "%s/%s", site->deliver, name);
+        assert_int_equal(chown(path, 54321, 0), 0);
+        assert_report(site, 0, 0, 1, 0);
+        assert_non_null(strstr(said, "quarantined: it belongs to uid 54321, who is no meter"));
+        quarantined++;
+        deliver(site, &meter, name);
+        snprintf(path, sizeof(path), "%s/%s", site->deliver, name);
+        assert_int_equal(chown(path, 54321, 0), 0);
+        assert_int_equal(chown(site->deliver, 54321, 0), 0); /* he is whom all may deliver as */
+        assert_report(site, 1, 0, 0, 0);
+    }
+    assert_int_equal(books_number(&site->books, "SELECT COUNT(*) FROM quarantine"), quarantined);
+}
+
+static void a_directory_that_everybody_may_write_is_not_read(void **state)
+{
+    struct site *site = *state;
+    struct ingest_report report = { 0 };
+    char name[BATCH_NAME_SIZE];
+    struct fake_meter meter;
+    struct error err = { "" };
+
+    fake_meter_init(&meter, "n1", 1, FAKE_BEGIN_S);
+    deliver(site, &meter, name);
+    assert_int_equal(chmod(site->deliver, 01777), 0);
+    assert_int_equal(ingest_is_due(&site->ingest, NULL), -EPERM);
+    assert_int_equal(ingest_round(&site->ingest, &report, &err), -EPERM);
+    assert_non_null(strstr(err.text, "chmod o-w"));
+    assert_true(is_there(site, name));
+    assert_int_equal(chmod(site->deliver, 0770), 0);
+    assert_report(site, 1, 0, 0, 0);
+}
+
 static void unknown_records_are_skipped(void **state)
 {
     static const char future[] = "weather temperature_mk=290000 humidity_ppm=5\n";
@@ -349,6 +404,8 @@ int main(void)
         TEST(a_torn_or_altered_batch_is_quarantined_alone),
         TEST(a_name_that_is_not_the_heads_is_quarantined),
         TEST(links_pipes_and_directories_are_quarantined_unread),
+        TEST(what_strangers_may_have_written_is_quarantined),
+        TEST(a_directory_that_everybody_may_write_is_not_read),
         TEST(unknown_records_are_skipped),
         TEST(a_directory_that_is_away_is_an_error_with_its_name),
         TEST(a_stop_ends_after_the_batch_in_hand),

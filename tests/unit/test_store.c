@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "books.h"
 
@@ -199,6 +200,48 @@ static void a_reader_cannot_write(void **state)
     books_close(&books);
 }
 
+static void assert_owner(const char *path, uid_t uid)
+{
+    struct stat st;
+
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_uid, uid);
+    assert_int_equal(st.st_mode & (S_IWGRP | S_IRWXO), 0);
+}
+
+/* S4 */
+static void only_its_owner_may_write_the_database(void **state)
+{
+    struct error err = { "" };
+    struct store *store;
+    struct tree tree;
+    char name[PATH_MAX], dir[PATH_MAX], lock[PATH_MAX + 8];
+    uid_t uid = geteuid() == 0 ? 54321 : geteuid();
+
+    (void)state;
+    tree_make(&tree);
+    tree_mkdir(&tree, "books");
+    snprintf(dir, sizeof(dir), "%.4000s/books", tree.path);
+    if (geteuid() == 0) /* root makes it, for the service's user */
+        assert_int_equal(chown(dir, uid, uid), 0);
+    snprintf(name, sizeof(name), "sqlite:%.4000s/books/x.db", tree.path);
+    snprintf(lock, sizeof(lock), "%s.lock", name + 7);
+    assert_int_equal(store_create(name, NULL, NULL, &err), 0);
+    assert_owner(name + 7, uid);
+    assert_owner(lock, uid);
+    assert_int_equal(chmod(name + 7, 0660), 0);
+    assert_int_equal(store_open(name, STORE_WRITE, "test", &store, &err), -EPERM);
+    assert_non_null(strstr(err.text, "chmod go-w"));
+    assert_int_equal(chmod(name + 7, 0640), 0);
+    assert_int_equal(chmod(dir, 0770), 0);
+    assert_int_equal(store_open(name, STORE_WRITE, "test", &store, &err), -EPERM);
+    assert_non_null(strstr(err.text, "so replace the database; chmod go-w"));
+    assert_int_equal(chmod(dir, 0750), 0);
+    assert_int_equal(store_open(name, STORE_WRITE, "test", &store, &err), 0);
+    store_close(store);
+    tree_free(&tree);
+}
+
 static void a_directory_that_everybody_may_write_is_refused(void **state)
 {
     struct error err = { "" };
@@ -212,7 +255,7 @@ static void a_directory_that_everybody_may_write_is_refused(void **state)
     assert_int_equal(chmod(name, 0777), 0);
     snprintf(name, sizeof(name), "sqlite:%.4000s/open/x.db", tree.path);
     assert_int_equal(store_create(name, NULL, NULL, &err), -EPERM);
-    assert_non_null(strstr(err.text, "chmod o-w"));
+    assert_non_null(strstr(err.text, "chmod go-w"));
     snprintf(name, sizeof(name), "sqlite:%.4000s/absent/x.db", tree.path);
     assert_int_equal(store_create(name, NULL, NULL, &err), -ENOENT);
     assert_non_null(strstr(err.text, "create it"));
@@ -282,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_writer_waits_no_longer_than_its_patience_nor_after_a_signal),
         cmocka_unit_test(one_service_loads_and_leaves_the_writers_lock_free),
         cmocka_unit_test(a_reader_cannot_write),
+        cmocka_unit_test(only_its_owner_may_write_the_database),
         cmocka_unit_test(a_directory_that_everybody_may_write_is_refused),
         cmocka_unit_test(network_file_systems_are_known_by_their_magic),
         cmocka_unit_test(the_schema_is_plain),
