@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -279,6 +280,61 @@ static void a_mark_costs_as_many_calls_among_60000_files_as_alone(void **state)
     assert_int_equal(plugin_world_read(), 2);
 }
 
+/* --- a MarkDir that never answers ------------------------------------------------------------ */
+
+/*
+ * A file system in user space that nobody serves: whoever asks it anything waits until it is
+ * aborted, which closing the descriptor does. -1 with a line of output where none can be mounted.
+ */
+static int mount_hung(const char *path)
+{
+    char options[96];
+    int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+    snprintf(options, sizeof(options), "fd=%d,rootmode=40755,user_id=0,group_id=0", fd);
+    if (fd >= 0 && mount("hung", path, "fuse", MS_NOSUID | MS_NODEV, options) == 0)
+        return fd;
+    print_message("skipped: a file system that never answers cannot be mounted: needs root and "
+                  "/dev/fuse\n");
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static void a_mark_directory_that_never_answers_holds_no_hook_up(void **state)
+{
+    static const char *const dirs[] = { "hung", "hung/", "hung/n1", "hung/a/n1", "link/n1",
+                                        "dir/../hung/n1", "dir//hung" };
+    static const enum walk walks[] = { WALK_PROLOG, WALK_EPILOG, WALK_STEP, WALK_EXTERN };
+    char path[PATH_MAX + 8];
+    int fuse_fd;
+
+    (void)state;
+    tree_mkdir(&world.tree, "hung");
+    tree_mkdir(&world.tree, "dir/hung");
+    tree_link(&world.tree, "link", "hung");
+    snprintf(path, sizeof(path), "%s/hung", world.tree.path);
+    fuse_fd = mount_hung(path);
+    if (fuse_fd < 0)
+        skip();
+    for (size_t i = 0; i < LENGTH(dirs) * LENGTH(walks); i++) {
+        enum walk which = walks[i % LENGTH(walks)];
+        struct walk_report report;
+
+        tree_write(&world.tree, "carbon.conf", "MarkDir=%s/%s\n", world.tree.path,
+                   dirs[i / LENGTH(walks)]);
+        report = walk(which, NULL);
+        if (*report.wrong || report.status || report.lines != 1) {
+            close(fuse_fd);
+            umount2(path, MNT_DETACH);
+            fail_msg("%s, MarkDir %s: %s in %s: %s", walk_names[which], dirs[i / LENGTH(walks)],
+                     report.wrong, report.hook, report.last_line);
+        }
+    }
+    close(fuse_fd);
+    assert_int_equal(umount2(path, MNT_DETACH), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -291,6 +347,7 @@ int main(void)
         TEST(a_jobs_name_stays_one_field_of_its_mark),
         TEST(what_lies_at_a_marks_name_is_never_written_through),
         TEST(a_mark_costs_as_many_calls_among_60000_files_as_alone),
+        TEST(a_mark_directory_that_never_answers_holds_no_hook_up),
     };
 
     if (!plugin_world_is_possible())

@@ -10,7 +10,7 @@
 #include "core/mark.h"
 #include "fake_slurm.h"
 #include "plugin_world.h"
-#include "spank/edge.h"
+#include "spank/mark_dir.h"
 
 static int set_up(void **state)
 {
@@ -347,8 +347,64 @@ static void make_foreign(void)
         tree_remove(&world.tree, "marks");
 }
 
-static void (*const bad_dirs[])(void) = { make_missing, make_full, make_writable,
-                                          make_file,    make_link, make_foreign };
+static void put_mark_dir(const char *dir)
+{
+    tree_write(&world.tree, "carbon.conf", "MarkDir=%s\n", dir);
+}
+
+static void put_below(const char *dir)
+{
+    char path[PATH_MAX + 32];
+
+    snprintf(path, sizeof(path), "%s/%s", world.tree.path, dir);
+    put_mark_dir(path);
+}
+
+static void make_above(const char *dir)
+{
+    char marks[64];
+
+    snprintf(marks, sizeof(marks), "%s/marks", dir);
+    tree_mkdir(&world.tree, marks);
+    put_below(marks);
+}
+
+static void make_off_tmpfs(void) { put_mark_dir("/proc/self"); }
+static void make_dotted(void) { put_below("../marks"); }
+static void make_above_missing(void) { put_below("none/marks"); }
+
+static void make_link_with_slash(void)
+{
+    make_link();
+    put_below("marks/");
+}
+
+static void make_above_link(void)
+{
+    tree_mkdir(&world.tree, "elsewhere/marks");
+    tree_link(&world.tree, "above", "elsewhere");
+    put_below("above/marks");
+}
+
+static void make_above_writable(void)
+{
+    make_above("above");
+    assert_int_equal(fchmodat(world.tree.fd, "above", 0775, 0), 0);
+}
+
+static void make_above_foreign(void)
+{
+    make_above("above");
+    if (fchownat(world.tree.fd, "above", 65534, 65534, 0) < 0)
+        make_above_missing();
+}
+
+static void (*const bad_dirs[])(void) = {
+    make_missing,       make_full,           make_writable,     make_file,
+    make_link,          make_foreign,        make_off_tmpfs,    make_dotted,
+    make_above_missing, make_above_writable, make_above_link,   make_above_foreign,
+    make_link_with_slash,
+};
 
 static void a_bad_directory_gets_no_mark_and_one_line_that_no_user_sees(void **state)
 {
@@ -386,7 +442,7 @@ static void a_tmpfs_that_nobody_empties_gets_no_more_marks(void **state)
     (void)state;
     tree_write(&world.tree, "marks/0", "%s", "");
     snprintf(first, sizeof(first), "%s/marks/0", world.tree.path);
-    for (int i = 1; i < EDGE_MARKS_MAX - 1; i++) {
+    for (int i = 1; i < MARK_DIR_MARKS_MAX - 1; i++) {
         snprintf(next, sizeof(next), "%s/marks/%d", world.tree.path, i);
         assert_int_equal(link(first, next), 0);
     }
