@@ -92,8 +92,6 @@ PASS(int, renameat, (int from_fd, const char *from, int to_fd, const char *to),
      (from_fd, from, to_fd, to), -1)
 PASS(int, unlinkat, (int fd, const char *name, int flags), (fd, name, flags), -1)
 PASS(FILE *, setmntent, (const char *name, const char *mode), (name, mode), NULL)
-PASS(struct mntent *, getmntent_r, (FILE * file, struct mntent *entry, char *room, int size),
-     (file, entry, room, size), NULL)
 PASS(ssize_t, pread, (int fd, void *room, size_t size, off_t at), (fd, room, size, at), -1)
 
 /* What is closed is closed, whatever the answer (close(2)). */
