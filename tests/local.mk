@@ -9,6 +9,7 @@ include tests/unit/inventory.mk
 include tests/unit/grid.mk
 include tests/unit/factors.mk
 include tests/unit/web.mk
+include tests/harness/local.mk
 include tests/property/local.mk
 endif
 include tests/cli/local.mk

@@ -35,6 +35,8 @@
 #define BAD_KEPT 16
 /* The directory is read again this often even when nothing was announced. */
 #define SAFETY_PASS_NS (60 * NS_PER_S)
+/* A mark is written in well under a second: one that is unfinished after this has no writer. */
+#define TORN_AFTER_NS (60 * NS_PER_S)
 
 struct mark_key {
     uint64_t boottime_ns;
@@ -394,6 +396,21 @@ static bool is_no_mark(const char *name)
     return name[0] == '.' || strcmp(name, "full") == 0;
 }
 
+/* ".NAME.mark.tmp", of a writer that was killed; it would stay until the node reboots. */
+static bool is_torn(const char *name, uint64_t now)
+{
+    static const char end[] = ".tmp";
+    char whole[MARK_NAME_SIZE];
+    size_t len = strlen(name);
+    struct mark_key key;
+
+    if (name[0] != '.' || len <= strlen(end) || len - strlen(end) > sizeof(whole) ||
+        strcmp(name + len - strlen(end), end) != 0)
+        return false;
+    snprintf(whole, sizeof(whole), "%.*s", (int)(len - 1 - strlen(end)), name + 1);
+    return key_parse(whole, &key) && now > TORN_AFTER_NS && key.boottime_ns < now - TORN_AFTER_NS;
+}
+
 static void go_on_with_pass(struct marks *marks)
 {
     for (int i = 0; i < MARKS_ENTRIES_PER_LOOK; i++) {
@@ -404,6 +421,8 @@ static void go_on_with_pass(struct marks *marks)
             marks->in_pass = false;
             return;
         }
+        if (is_torn(entry->d_name, marks->pass_ns))
+            unlinkat(marks->dir_fd, entry->d_name, 0);
         if (is_no_mark(entry->d_name))
             continue;
         if (key_parse(entry->d_name, &key))

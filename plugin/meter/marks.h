@@ -69,7 +69,8 @@ bool marks_is_gone(const struct marks *marks);
 /*
  * Read new marks into memory, within the bounds above. `now` is CLOCK_BOOTTIME in ns.
  * Marks of another boot are deleted; bad ones are set aside as ".bad-NN" (the last 16 are kept),
- * counted and logged, and never stop the others.
+ * counted and logged, and never stop the others. What a killed writer left unfinished is deleted
+ * after a minute.
  */
 void marks_look(struct marks *marks, uint64_t now);
 

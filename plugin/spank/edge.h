@@ -10,16 +10,6 @@
 #include "spank/gather.h"
 #include "spank/settings.h"
 
-/*
- * MarkDir is left alone when it holds this many marks (nobody reads them: a page of memory each,
- * so 256 MiB), when its file system has less room than the reserve, which is for others, or when
- * someone put a file of this name there.
- */
-#define EDGE_MARKS_MAX 65536
-#define EDGE_RESERVE_BYTES (UINT64_C(1) << 20)
-#define EDGE_RESERVE_FILES 16
-#define EDGE_FULL_NAME "full"
-
 struct edge {
     int dir_fd;
     struct mark mark;
@@ -28,11 +18,9 @@ struct edge {
 };
 
 /*
- * Open MarkDir and read the counters (zones: see gather.h), and set edge, instant, node and boot
- * id in edge->mark, whose other fields stay as the caller made them. The directory must belong to
- * root or to this process's user, and be writable by nobody else: else -EPERM; -ENOTDIR or -ELOOP
- * for what is no directory; -ENOSPC when it is full. On failure err says what to do, and nothing
- * is open.
+ * Open MarkDir (mark_dir.h has the errors) and read the counters (zones: see gather.h), and set
+ * edge, instant, node and boot id in edge->mark, whose other fields stay as the caller made them.
+ * On failure err says what to do, and nothing is open.
  */
 MUST_CHECK int edge_open(struct edge *edge, enum mark_edge which, const char *node,
                          const struct settings *settings, struct gather_zones *zones,

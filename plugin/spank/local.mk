@@ -3,6 +3,7 @@ spank_sources = \
 	plugin/spank/edge.c plugin/spank/edge.h \
 	plugin/spank/gather.c plugin/spank/gather.h \
 	plugin/spank/job_script.c plugin/spank/job_script.h \
+	plugin/spank/mark_dir.c plugin/spank/mark_dir.h \
 	plugin/spank/settings.c plugin/spank/settings.h \
 	plugin/spank/spank_carbon.c \
 	plugin/spank/step_cgroup.c plugin/spank/step_cgroup.h \

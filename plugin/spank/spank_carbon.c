@@ -9,8 +9,8 @@
  *   4. Nothing is believed that the job's owner can set, but for the step's GPUs, which are a
  *      claim that the ledger holds against the job's own.
  *   5. Nothing waits: what is read is in /proc, /sys and one small file, what is written is in
- *      MarkDir, which is to be on tmpfs. (A hung file system there could not be interrupted
- *      without a thread; docs/formats/mark-1.md.)
+ *      MarkDir, which is not so much as looked at unless it is on tmpfs (mark_dir.c). The file is
+ *      carbon.conf, beside those that slurmstepd itself cannot start without.
  */
 #include <stdint.h>
 #include <sys/types.h>

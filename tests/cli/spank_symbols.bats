@@ -38,3 +38,18 @@ spank_plugin_version'
         'pthread_.*|fork|vfork|clone|exec.*|posix_spawn.*|system|popen|signal|sigaction|sigprocmask|umask|chdir|fchdir|setenv|putenv|unsetenv|clearenv|exit|_exit|abort'"
     [ -z "$output" ]
 }
+
+# tests/harness makes each of them fail in turn; what is left cannot fail, or only passes on text.
+@test 'every function of libc that can fail the plugin is one that the harness makes fail' {
+    harness=${top_builddir:-build}/tests/harness/spank_faults
+    [ -x "$harness" ] || skip 'no harness was built (cmocka)'
+    cannot='__errno_location __gmon_start__ _ITM_.* __cxa_finalize __stack_chk_fail __gcov.*
+        free getenv geteuid getpid getmntent_r gmtime_r mem[a-z]+ nanosleep qsort realloc malloc
+        slurm_[a-z]+ snprintf sscanf str[a-z]+ vsnprintf'
+    left=$(comm -23 \
+        <(nm -D --undefined-only "$so" | awk '{ print $2 }' |
+            sed -E 's/@.*//; s/^__isoc[0-9]+_//; s/^__(.*)_chk$/\1/; s/^__([fl]?)xstat$/\1stat/' | sort -u) \
+        <(nm --defined-only "$harness" | awk '{ print $3 }' | sort -u) |
+        grep -vxE "$(tr -s ' \n' '|' <<<"$cannot" | sed 's/|$//')") || true
+    [ -z "$left" ] || { echo "not made to fail: $left"; false; }
+}

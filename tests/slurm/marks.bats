@@ -160,9 +160,9 @@ unmount_marks() {
 }
 
 @test "jobs run when MarkDir is missing" {
-    mv "$site_run/carbon/marks/$(node 2)" "$site_run/carbon/gone"
+    site_exec mv "$site_run/carbon/marks/$(node 2)" "$site_run/carbon/marks/gone"
     job_on_node_2
-    mv "$site_run/carbon/gone" "$site_run/carbon/marks/$(node 2)"
+    site_exec mv "$site_run/carbon/marks/gone" "$site_run/carbon/marks/$(node 2)"
 }
 
 @test "the books balance after all this" {

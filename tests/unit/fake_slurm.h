@@ -10,13 +10,15 @@
 
 #include <slurm/spank.h>
 
-/* What the fake slurmstepd knows; NULL, 0 and NO_ANSWER stand for items that it refuses. */
+#define FAKE_NO_TASK UINT32_C(0xfffffffe) /* slurm.h: NO_VAL */
+
+/* What the fake slurmstepd knows. */
 struct fake_step {
     uint32_t job_id, step_id, uid, gid;
     uint32_t array_job_id, array_task_id;
     const char *job_cores, *step_cores;
     uint64_t memory_mb;
-    const char *step_gpus_env, *job_gpus_env; /* the job's own environment */
+    const char *const *environment;           /* the job's: "NAME=value", …, NULL */
     bool refuse_all;                          /* spank_get_item() and spank_getenv() fail */
 };
 
@@ -26,6 +28,10 @@ extern int fake_task_status;
 /* Lines written to the log since fake_load(), by slurm_error(), _info() and _debug(). */
 extern unsigned fake_errors, fake_infos, fake_debugs;
 extern char fake_last_line[1024];
+/* Inside a hook. */
+extern volatile bool fake_in_hook;
+/* Asked at each call that a hook makes of Slurm whether that is to fail. NULL: no. */
+extern bool (*fake_fails)(const char *callee);
 
 /* Load the plugin afresh, with no state of an earlier test. Fails the test if it cannot. */
 void fake_load(void);

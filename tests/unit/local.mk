@@ -89,10 +89,11 @@ tests_unit_test_spank_step_cgroup_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_spank_step_cgroup_CFLAGS = $(unit_cflags)
 tests_unit_test_spank_step_cgroup_LDADD = $(unit_ldadd)
 if WITH_SLURM
+plugin_world_sources = tests/unit/plugin_world.c tests/unit/plugin_world.h $(tree_sources) \
+	tests/unit/fake_slurm.c tests/unit/fake_slurm.h
 check_PROGRAMS += tests/unit/test_spank_hooks
 TESTS += tests/unit/test_spank_hooks
-tests_unit_test_spank_hooks_SOURCES = tests/unit/test_spank_hooks.c $(tree_sources) \
-	tests/unit/fake_slurm.c tests/unit/fake_slurm.h
+tests_unit_test_spank_hooks_SOURCES = tests/unit/test_spank_hooks.c $(plugin_world_sources)
 tests_unit_test_spank_hooks_CPPFLAGS = $(unit_cppflags) $(SLURM_CPPFLAGS)
 tests_unit_test_spank_hooks_CFLAGS = $(unit_cflags)
 tests_unit_test_spank_hooks_LDADD = $(unit_ldadd) -ldl

@@ -526,6 +526,25 @@ static void test_the_file_that_stops_the_plugin_is_left_alone(void **state)
     assert_int_equal(world_files(&w, "marks", "full"), 1);
 }
 
+static void test_what_a_killed_writer_left_is_deleted_after_a_minute(void **state)
+{
+    char name[96];
+
+    (void)state;
+    snprintf(name, sizeof(name), "marks/.%020" PRIu64 "-0000000009-00000000-step-begin.mark.tmp",
+             w.now);
+    leave_text(name, "carbon-mark 1\nmark edge=");
+    leave_text("marks/.another.tmp", "");
+    meter_wake(w.meter);
+    world_ticks(&w, 9);
+    assert_int_equal(faccessat(w.tree.fd, name, F_OK, 0), 0); /* it may yet be renamed */
+    world_pass(&w, 60 * SECOND);
+    world_ticks(&w, 9);
+    assert_true(faccessat(w.tree.fd, name, F_OK, 0) < 0);
+    assert_int_equal(faccessat(w.tree.fd, "marks/.another.tmp", F_OK, 0), 0);
+    assert_int_equal(describe().marks_bad, 0);
+}
+
 static void test_marks_of_another_boot_are_discarded(void **state)
 {
     struct mark mark = world_mark(&w, MARK_JOB_BEGIN, 9, 0);
@@ -702,6 +721,7 @@ int main(void)
         HISTORY(test_bad_marks_are_set_aside_and_stop_no_others),
         HISTORY(test_the_idle_floor_is_learned_and_kept_over_restarts_and_reboots),
         HISTORY(test_the_file_that_stops_the_plugin_is_left_alone),
+        HISTORY(test_what_a_killed_writer_left_is_deleted_after_a_minute),
         HISTORY(test_marks_of_another_boot_are_discarded),
         HISTORY(test_a_mark_older_than_the_window_is_late_and_counts),
         HISTORY(test_thousands_of_marks_are_taken_in_order),

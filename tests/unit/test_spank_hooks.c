@@ -1,72 +1,21 @@
 /* The real spank_carbon.so, its hooks called as slurmd and slurmstepd call them */
 #include "unit.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <linux/magic.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
-#include "core/file.h"
 #include "core/mark.h"
 #include "fake_slurm.h"
-#include "spank/edge.h"
-#include "tree.h"
-
-#define NO_TASK UINT32_C(0xfffffffe)
-#define MARKS_MAX 8
-
-extern char **environ;
-
-static struct tree tree;
-static char config[PATH_MAX + 32];
-static const char *arguments[] = { config, NULL };
-
-struct found {
-    struct mark mark;
-    struct mark_reading readings[MARK_READINGS_MAX];
-    size_t count;
-    char name[NAME_MAX + 1];
-};
-static struct found found[MARKS_MAX];
-
-static void write_zone(const char *zone, const char *name, const char *energy_uj)
-{
-    char dir[128], file[192];
-
-    snprintf(dir, sizeof(dir), "root/sys/class/powercap/%s", zone);
-    snprintf(file, sizeof(file), "%s/name", dir);
-    tree_write(&tree, file, "%s\n", name);
-    snprintf(file, sizeof(file), "%s/max_energy_range_uj", dir);
-    tree_write(&tree, file, "262143328850\n");
-    snprintf(file, sizeof(file), "%s/energy_uj", dir);
-    tree_write(&tree, file, "%s\n", energy_uj);
-}
+#include "plugin_world.h"
+#include "spank/mark_dir.h"
 
 static int set_up(void **state)
 {
     (void)state;
-    tree_make(&tree);
-    tree_mkdir(&tree, "marks");
-    tree_write(&tree, "carbon.conf", "MarkDir=%s/marks\nSensorRoot=%s/root\n", tree.path,
-               tree.path);
-    write_zone("intel-rapl:0", "package-0", "1234567");
-    write_zone("intel-rapl:0:0", "dram", "89");
-    write_zone("intel-rapl:0:1", "core", "77");
-    snprintf(config, sizeof(config), "config=%s/carbon.conf", tree.path);
-    setenv("SLURMD_NODENAME", "n1", 1);
-    fake_step = (struct fake_step){
-        .job_id = 7, .step_id = 0, .uid = 1000, .gid = 100, .array_task_id = NO_TASK,
-        .job_cores = "0-3", .step_cores = "0,2", .memory_mb = 4000, .job_gpus_env = "0-1",
-        .step_gpus_env = "1",
-    };
-    fake_task_status = 0;
-    fake_context = S_CTX_REMOTE;
+    plugin_world_make();
     fake_load();
     return 0;
 }
@@ -75,40 +24,8 @@ static int tear_down(void **state)
 {
     (void)state;
     fake_unload();
-    tree_free(&tree);
+    plugin_world_free();
     return 0;
-}
-
-static int is_mark(const struct dirent *entry)
-{
-    return strstr(entry->d_name, ".mark") != NULL;
-}
-
-/* Read all marks, in the order of their names, into found[]. */
-static size_t read_marks(void)
-{
-    char dir[PATH_MAX + 8];
-    struct dirent **names;
-    int count;
-
-    snprintf(dir, sizeof(dir), "%s/marks", tree.path);
-    count = scandir(dir, &names, is_mark, alphasort);
-    if (count < 0)
-        return 0;
-    assert_in_range(count, 0, MARKS_MAX);
-    for (int i = 0; i < count; i++) {
-        char path[PATH_MAX + NAME_MAX + 16], text[MARK_SIZE_MAX];
-        struct error err;
-
-        snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
-        assert_int_equal(file_read_small(AT_FDCWD, path, text, sizeof(text), NULL), 0);
-        if (mark_read(text, &found[i].mark, found[i].readings, &found[i].count, &err) < 0)
-            fail_msg("%s: %s", names[i]->d_name, err.text);
-        snprintf(found[i].name, sizeof(found[i].name), "%s", names[i]->d_name);
-        free(names[i]);
-    }
-    free(names);
-    return (size_t)count;
 }
 
 /* Every hook that slurmstepd calls, for a step of one task. */
@@ -119,7 +36,7 @@ static void walk_step(void)
                                          "task_exit", "exit" };
 
     for (size_t i = 0; i < LENGTH(hooks); i++)
-        ROW_HOLDS(i, fake_call(hooks[i], arguments) == 0);
+        ROW_HOLDS(i, fake_call(hooks[i], world.arguments) == 0);
 }
 
 static void assert_cores(const struct idset *set, const char *expected)
@@ -132,13 +49,13 @@ static void assert_cores(const struct idset *set, const char *expected)
 
 static void a_step_leaves_begin_and_end_with_its_fields(void **state)
 {
-    const struct mark *begin = &found[0].mark, *end = &found[1].mark;
+    const struct mark *begin = &world.found[0].mark, *end = &world.found[1].mark;
     char name[MARK_NAME_SIZE];
 
     (void)state;
     fake_task_status = 3 << 8;
     walk_step();
-    assert_int_equal(read_marks(), 2);
+    assert_int_equal(plugin_world_read(), 2);
     assert_int_equal(begin->edge, MARK_STEP_BEGIN);
     assert_int_equal(begin->job_id, 7);
     assert_int_equal(begin->step_id, 0);
@@ -158,41 +75,41 @@ static void a_step_leaves_begin_and_end_with_its_fields(void **state)
     assert_int_equal(end->exit_status, 3 << 8);
     assert_true(end->boottime_ns >= begin->boottime_ns);
     mark_file_name(begin, name);
-    assert_string_equal(found[0].name, name);
+    assert_string_equal(world.found[0].name, name);
 }
 
 static void a_mark_holds_the_counters_that_count(void **state)
 {
     (void)state;
-    assert_int_equal(fake_call("init_post_opt", arguments), 0);
-    assert_int_equal(read_marks(), 1);
-    assert_int_equal(found[0].count, 2);
-    assert_string_equal(found[0].readings[0].source, "intel-rapl:0");
-    assert_int_equal(found[0].readings[0].raw_uj, 1234567);
-    assert_string_equal(found[0].readings[1].source, "intel-rapl:0:0");
-    assert_int_equal(found[0].readings[1].raw_uj, 89);
+    assert_int_equal(fake_call("init_post_opt", world.arguments), 0);
+    assert_int_equal(plugin_world_read(), 1);
+    assert_int_equal(world.found[0].count, 2);
+    assert_string_equal(world.found[0].readings[0].source, "intel-rapl:0");
+    assert_int_equal(world.found[0].readings[0].raw_uj, 1234567);
+    assert_string_equal(world.found[0].readings[1].source, "intel-rapl:0:0");
+    assert_int_equal(world.found[0].readings[1].raw_uj, 89);
 }
 
 static void the_end_reads_its_own_counters_and_leaves_out_one_that_fails(void **state)
 {
     (void)state;
-    assert_int_equal(fake_call("init_post_opt", arguments), 0);
-    write_zone("intel-rapl:0", "package-0", "2222222");
-    write_zone("intel-rapl:0:0", "dram", "no number");
-    assert_int_equal(fake_call("exit", arguments), 0);
-    assert_int_equal(read_marks(), 2);
-    assert_int_equal(found[1].count, 1);
-    assert_int_equal(found[1].readings[0].raw_uj, 2222222);
+    assert_int_equal(fake_call("init_post_opt", world.arguments), 0);
+    plugin_world_zone("intel-rapl:0", "package-0", "2222222");
+    plugin_world_zone("intel-rapl:0:0", "dram", "no number");
+    assert_int_equal(fake_call("exit", world.arguments), 0);
+    assert_int_equal(plugin_world_read(), 2);
+    assert_int_equal(world.found[1].count, 1);
+    assert_int_equal(world.found[1].readings[0].raw_uj, 2222222);
 }
 
 static void a_node_without_counters_leaves_marks_without_readings(void **state)
 {
     (void)state;
-    tree_remove(&tree, "root");
+    tree_remove(&world.tree, "root");
     walk_step();
-    assert_int_equal(read_marks(), 2);
-    assert_int_equal(found[0].count, 0);
-    assert_int_equal(found[1].count, 0);
+    assert_int_equal(plugin_world_read(), 2);
+    assert_int_equal(world.found[0].count, 0);
+    assert_int_equal(world.found[1].count, 0);
 }
 
 static void a_batch_step_has_array_ids_and_the_jobs_gpus(void **state)
@@ -202,11 +119,11 @@ static void a_batch_step_has_array_ids_and_the_jobs_gpus(void **state)
     fake_step.array_job_id = 5;
     fake_step.array_task_id = 3;
     walk_step();
-    assert_int_equal(read_marks(), 2);
-    assert_int_equal(found[0].mark.step_id, STEP_BATCH);
-    assert_int_equal(found[0].mark.array_job_id, 5);
-    assert_int_equal(found[0].mark.array_task_id, 3);
-    assert_cores(&found[0].mark.step_gpus, "0-1");
+    assert_int_equal(plugin_world_read(), 2);
+    assert_int_equal(world.found[0].mark.step_id, STEP_BATCH);
+    assert_int_equal(world.found[0].mark.array_job_id, 5);
+    assert_int_equal(world.found[0].mark.array_task_id, 3);
+    assert_cores(&world.found[0].mark.step_gpus, "0-1");
 }
 
 static void array_ids_that_the_user_can_set_are_not_believed(void **state)
@@ -215,32 +132,34 @@ static void array_ids_that_the_user_can_set_are_not_believed(void **state)
     fake_step.array_job_id = 999;
     fake_step.array_task_id = 5;
     walk_step();
-    assert_int_equal(read_marks(), 2);
-    assert_false(found[0].mark.has & MARK_HAS_ARRAY);
+    assert_int_equal(plugin_world_read(), 2);
+    assert_false(world.found[0].mark.has & MARK_HAS_ARRAY);
 }
 
 static void an_extern_step_holds_no_gpus(void **state)
 {
     (void)state;
     fake_step.step_id = STEP_EXTERN;
-    fake_call("init_post_opt", arguments);
-    fake_call("task_post_fork", arguments);
-    fake_call("exit", arguments);
-    assert_int_equal(read_marks(), 2);
-    assert_false(found[0].mark.has & MARK_HAS_STEP_GPUS);
-    assert_false(found[1].mark.has & MARK_HAS_EXIT);
+    fake_call("init_post_opt", world.arguments);
+    fake_call("task_post_fork", world.arguments);
+    fake_call("exit", world.arguments);
+    assert_int_equal(plugin_world_read(), 2);
+    assert_false(world.found[0].mark.has & MARK_HAS_STEP_GPUS);
+    assert_false(world.found[1].mark.has & MARK_HAS_EXIT);
 }
 
 static void unknown_cores_and_odd_gpu_claims_are_absent(void **state)
 {
+    static const char *const environment[] = { "SLURM_STEP_GPUS=0,1;rm -rf", NULL };
+
     (void)state;
     fake_step.job_cores = fake_step.step_cores = NULL;
-    fake_step.step_gpus_env = "0,1;rm -rf";
+    fake_step.environment = environment;
     fake_step.memory_mb = 0;
     walk_step();
-    assert_int_equal(read_marks(), 2);
-    assert_false(found[0].mark.has & (MARK_HAS_JOB_CORES | MARK_HAS_STEP_CORES |
-                                      MARK_HAS_STEP_GPUS | MARK_HAS_MEMORY));
+    assert_int_equal(plugin_world_read(), 2);
+    assert_false(world.found[0].mark.has & (MARK_HAS_JOB_CORES | MARK_HAS_STEP_CORES |
+                                            MARK_HAS_STEP_GPUS | MARK_HAS_MEMORY));
 }
 
 static void the_worst_task_is_the_steps_exit_status(void **state)
@@ -248,14 +167,14 @@ static void the_worst_task_is_the_steps_exit_status(void **state)
     static const int statuses[] = { 0, 200 << 8, 9, 3 << 8, 0 };
 
     (void)state;
-    fake_call("init_post_opt", arguments);
+    fake_call("init_post_opt", world.arguments);
     for (size_t i = 0; i < LENGTH(statuses); i++) {
         fake_task_status = statuses[i];
-        assert_int_equal(fake_call("task_exit", arguments), 0);
+        assert_int_equal(fake_call("task_exit", world.arguments), 0);
     }
-    fake_call("exit", arguments);
-    assert_int_equal(read_marks(), 2);
-    assert_int_equal(found[1].mark.exit_status, 9);
+    fake_call("exit", world.arguments);
+    assert_int_equal(plugin_world_read(), 2);
+    assert_int_equal(world.found[1].mark.exit_status, 9);
 }
 
 static void listed_twice_it_marks_once(void **state)
@@ -265,36 +184,19 @@ static void listed_twice_it_marks_once(void **state)
     (void)state;
     for (size_t i = 0; i < LENGTH(hooks); i++)
         for (int copy = 0; copy < 2; copy++)
-            assert_int_equal(fake_call(hooks[i], arguments), 0);
-    assert_int_equal(read_marks(), 2);
-}
-
-static void set_prolog_environment(void)
-{
-    setenv("SLURM_JOB_ID", "7", 1);
-    setenv("SLURM_JOB_UID", "1000", 1);
-    setenv("SLURM_JOB_GID", "100", 1);
-    setenv("SLURM_JOB_USER", "alice", 1);
-    setenv("SLURM_JOB_PARTITION", "main", 1);
-    setenv("SLURM_CLUSTER_NAME", "carbon", 1);
-    setenv("SLURM_JOB_GPUS", "2,3", 1);
-    setenv("SLURM_JOB_NUM_NODES", "2", 1);
-    setenv("SLURM_JOB_RESTART_COUNT", "1", 1);
-    setenv("SLURM_JOB_CPUS_PER_NODE", "4(x2)", 1);
-    setenv("SLURM_JOB_EXIT_CODE", "1280", 1);
-    unsetenv("SLURM_CPUS_ON_NODE");
-    unsetenv("SLURM_HET_JOB_ID");
+            assert_int_equal(fake_call(hooks[i], world.arguments), 0);
+    assert_int_equal(plugin_world_read(), 2);
 }
 
 static void the_prolog_leaves_what_slurmd_tells_it(void **state)
 {
-    const struct mark *mark = &found[0].mark;
+    const struct mark *mark = &world.found[0].mark;
 
     (void)state;
-    set_prolog_environment();
+    plugin_world_job_environment();
     fake_context = S_CTX_JOB_SCRIPT;
-    assert_int_equal(fake_call("job_prolog", arguments), 0);
-    assert_int_equal(read_marks(), 1);
+    assert_int_equal(fake_call("job_prolog", world.arguments), 0);
+    assert_int_equal(plugin_world_read(), 1);
     assert_int_equal(mark->edge, MARK_JOB_BEGIN);
     assert_int_equal(mark->job_id, 7);
     assert_int_equal(mark->uid, 1000);
@@ -307,19 +209,19 @@ static void the_prolog_leaves_what_slurmd_tells_it(void **state)
     assert_int_equal(mark->restart_count, 1);
     assert_int_equal(mark->cpu_count, 4);
     assert_false(mark->has & (MARK_HAS_EXIT | MARK_HAS_STEP | MARK_HAS_ACCOUNT | MARK_HAS_ARRAY));
-    assert_int_equal(found[0].count, 2);
+    assert_int_equal(world.found[0].count, 2);
 }
 
 static void the_epilog_adds_the_exit_code(void **state)
 {
     (void)state;
-    set_prolog_environment();
+    plugin_world_job_environment();
     fake_context = S_CTX_JOB_SCRIPT;
-    assert_int_equal(fake_call("job_epilog", arguments), 0);
-    assert_int_equal(fake_call("job_epilog", arguments), 0); /* listed twice */
-    assert_int_equal(read_marks(), 1);
-    assert_int_equal(found[0].mark.edge, MARK_JOB_END);
-    assert_int_equal(found[0].mark.exit_status, 1280);
+    assert_int_equal(fake_call("job_epilog", world.arguments), 0);
+    assert_int_equal(fake_call("job_epilog", world.arguments), 0); /* listed twice */
+    assert_int_equal(plugin_world_read(), 1);
+    assert_int_equal(world.found[0].mark.edge, MARK_JOB_END);
+    assert_int_equal(world.found[0].mark.exit_status, 1280);
 }
 
 static void cpus_of_this_node_are_taken_only_where_unambiguous(void **state)
@@ -337,7 +239,7 @@ static void cpus_of_this_node_are_taken_only_where_unambiguous(void **state)
     (void)state;
     fake_context = S_CTX_JOB_SCRIPT;
     for (size_t i = 0; i < LENGTH(rows); i++) {
-        set_prolog_environment();
+        plugin_world_job_environment();
         unsetenv("SLURM_JOB_CPUS_PER_NODE");
         if (rows[i].per_node)
             setenv("SLURM_JOB_CPUS_PER_NODE", rows[i].per_node, 1);
@@ -345,12 +247,12 @@ static void cpus_of_this_node_are_taken_only_where_unambiguous(void **state)
             setenv("SLURM_CPUS_ON_NODE", rows[i].on_node, 1);
         fake_unload();
         fake_load();
-        tree_remove(&tree, "marks");
-        tree_mkdir(&tree, "marks");
-        assert_int_equal(fake_call("job_prolog", arguments), 0);
-        assert_int_equal(read_marks(), 1);
-        ROW_HOLDS(i, !!(found[0].mark.has & MARK_HAS_CPUS) == (rows[i].expected != 0));
-        ROW_HOLDS(i, rows[i].expected == 0 || found[0].mark.cpu_count == rows[i].expected);
+        tree_remove(&world.tree, "marks");
+        tree_mkdir(&world.tree, "marks");
+        assert_int_equal(fake_call("job_prolog", world.arguments), 0);
+        assert_int_equal(plugin_world_read(), 1);
+        ROW_HOLDS(i, !!(world.found[0].mark.has & MARK_HAS_CPUS) == (rows[i].expected != 0));
+        ROW_HOLDS(i, rows[i].expected == 0 || world.found[0].mark.cpu_count == rows[i].expected);
     }
 }
 
@@ -368,28 +270,28 @@ static void a_component_is_numbered_from_its_leader(void **state)
     (void)state;
     fake_context = S_CTX_JOB_SCRIPT;
     for (size_t i = 0; i < LENGTH(rows); i++) {
-        set_prolog_environment(); /* of job 7 */
+        plugin_world_job_environment(); /* of job 7 */
         setenv("SLURM_HET_JOB_ID", rows[i].leader, 1);
         fake_unload();
         fake_load();
-        tree_remove(&tree, "marks");
-        tree_mkdir(&tree, "marks");
-        assert_int_equal(fake_call("job_prolog", arguments), 0);
-        assert_int_equal(read_marks(), 1);
-        ROW_HOLDS(i, !!(found[0].mark.has & MARK_HAS_HET) == rows[i].is_het);
-        ROW_HOLDS(i, !rows[i].is_het || (found[0].mark.het_job_id == rows[i].job_id &&
-                                         found[0].mark.het_offset == rows[i].offset));
+        tree_remove(&world.tree, "marks");
+        tree_mkdir(&world.tree, "marks");
+        assert_int_equal(fake_call("job_prolog", world.arguments), 0);
+        assert_int_equal(plugin_world_read(), 1);
+        ROW_HOLDS(i, !!(world.found[0].mark.has & MARK_HAS_HET) == rows[i].is_het);
+        ROW_HOLDS(i, !rows[i].is_het || (world.found[0].mark.het_job_id == rows[i].job_id &&
+                                         world.found[0].mark.het_offset == rows[i].offset));
     }
 }
 
 static void without_a_job_id_there_is_no_mark(void **state)
 {
     (void)state;
-    set_prolog_environment();
+    plugin_world_job_environment();
     unsetenv("SLURM_JOB_ID");
     fake_context = S_CTX_JOB_SCRIPT;
-    assert_int_equal(fake_call("job_prolog", arguments), 0);
-    assert_int_equal(read_marks(), 0);
+    assert_int_equal(fake_call("job_prolog", world.arguments), 0);
+    assert_int_equal(plugin_world_read(), 0);
     assert_int_equal(fake_infos, 1);
 }
 
@@ -399,40 +301,40 @@ static void nothing_happens_in_the_users_own_processes(void **state)
                                                    S_CTX_ERROR };
 
     (void)state;
-    set_prolog_environment();
+    plugin_world_job_environment();
     for (size_t i = 0; i < LENGTH(contexts); i++) {
         fake_context = contexts[i];
         walk_step();
-        assert_int_equal(fake_call("job_prolog", arguments), 0);
-        assert_int_equal(fake_call("job_epilog", arguments), 0);
-        assert_int_equal(fake_call("slurmd_exit", arguments), 0);
-        ROW_HOLDS(i, read_marks() == 0);
+        assert_int_equal(fake_call("job_prolog", world.arguments), 0);
+        assert_int_equal(fake_call("job_epilog", world.arguments), 0);
+        assert_int_equal(fake_call("slurmd_exit", world.arguments), 0);
+        ROW_HOLDS(i, plugin_world_read() == 0);
         ROW_HOLDS(i, fake_errors + fake_infos + fake_debugs == 0);
     }
 }
 
-static void make_missing(void) { tree_remove(&tree, "marks"); }
-static void make_full(void) { tree_write(&tree, "marks/full", "%s", ""); }
+static void make_missing(void) { tree_remove(&world.tree, "marks"); }
+static void make_full(void) { tree_write(&world.tree, "marks/full", "%s", ""); }
 
 static void make_writable(void)
 {
     char path[PATH_MAX + 8];
 
-    snprintf(path, sizeof(path), "%s/marks", tree.path);
+    snprintf(path, sizeof(path), "%s/marks", world.tree.path);
     assert_int_equal(chmod(path, 0777), 0);
 }
 
 static void make_file(void)
 {
-    tree_remove(&tree, "marks");
-    tree_write(&tree, "marks", "%s", "");
+    tree_remove(&world.tree, "marks");
+    tree_write(&world.tree, "marks", "%s", "");
 }
 
 static void make_link(void)
 {
-    tree_remove(&tree, "marks");
-    tree_mkdir(&tree, "elsewhere");
-    tree_link(&tree, "marks", "elsewhere");
+    tree_remove(&world.tree, "marks");
+    tree_mkdir(&world.tree, "elsewhere");
+    tree_link(&world.tree, "marks", "elsewhere");
 }
 
 /* Only root can give a directory away; for others the row repeats the missing directory. */
@@ -440,20 +342,76 @@ static void make_foreign(void)
 {
     char path[PATH_MAX + 8];
 
-    snprintf(path, sizeof(path), "%s/marks", tree.path);
+    snprintf(path, sizeof(path), "%s/marks", world.tree.path);
     if (chown(path, 65534, 65534) < 0)
-        tree_remove(&tree, "marks");
+        tree_remove(&world.tree, "marks");
 }
 
-static void (*const bad_dirs[])(void) = { make_missing, make_full, make_writable,
-                                          make_file,    make_link, make_foreign };
+static void put_mark_dir(const char *dir)
+{
+    tree_write(&world.tree, "carbon.conf", "MarkDir=%s\n", dir);
+}
+
+static void put_below(const char *dir)
+{
+    char path[PATH_MAX + 32];
+
+    snprintf(path, sizeof(path), "%s/%s", world.tree.path, dir);
+    put_mark_dir(path);
+}
+
+static void make_above(const char *dir)
+{
+    char marks[64];
+
+    snprintf(marks, sizeof(marks), "%s/marks", dir);
+    tree_mkdir(&world.tree, marks);
+    put_below(marks);
+}
+
+static void make_off_tmpfs(void) { put_mark_dir("/proc/self"); }
+static void make_dotted(void) { put_below("../marks"); }
+static void make_above_missing(void) { put_below("none/marks"); }
+
+static void make_link_with_slash(void)
+{
+    make_link();
+    put_below("marks/");
+}
+
+static void make_above_link(void)
+{
+    tree_mkdir(&world.tree, "elsewhere/marks");
+    tree_link(&world.tree, "above", "elsewhere");
+    put_below("above/marks");
+}
+
+static void make_above_writable(void)
+{
+    make_above("above");
+    assert_int_equal(fchmodat(world.tree.fd, "above", 0775, 0), 0);
+}
+
+static void make_above_foreign(void)
+{
+    make_above("above");
+    if (fchownat(world.tree.fd, "above", 65534, 65534, 0) < 0)
+        make_above_missing();
+}
+
+static void (*const bad_dirs[])(void) = {
+    make_missing,       make_full,           make_writable,     make_file,
+    make_link,          make_foreign,        make_off_tmpfs,    make_dotted,
+    make_above_missing, make_above_writable, make_above_link,   make_above_foreign,
+    make_link_with_slash,
+};
 
 static void a_bad_directory_gets_no_mark_and_one_line_that_no_user_sees(void **state)
 {
     for (size_t i = 0; i < LENGTH(bad_dirs); i++) {
         bad_dirs[i]();
         walk_step();
-        ROW_HOLDS(i, read_marks() == 0);
+        ROW_HOLDS(i, plugin_world_read() == 0);
         ROW_HOLDS(i, fake_errors + fake_infos == 0);
         ROW_HOLDS(i, fake_debugs == 1);
         ROW_HOLDS(i, strstr(fake_last_line, "MarkDir"));
@@ -466,10 +424,10 @@ static void a_bad_directory_is_told_to_slurmds_log_by_the_prolog(void **state)
 {
     for (size_t i = 0; i < LENGTH(bad_dirs); i++) {
         bad_dirs[i]();
-        set_prolog_environment();
+        plugin_world_job_environment();
         fake_context = S_CTX_JOB_SCRIPT;
-        ROW_HOLDS(i, fake_call("job_prolog", arguments) == 0);
-        ROW_HOLDS(i, read_marks() == 0);
+        ROW_HOLDS(i, fake_call("job_prolog", world.arguments) == 0);
+        ROW_HOLDS(i, plugin_world_read() == 0);
         ROW_HOLDS(i, fake_infos == 1 && fake_errors == 0);
         tear_down(state);
         set_up(state);
@@ -479,25 +437,19 @@ static void a_bad_directory_is_told_to_slurmds_log_by_the_prolog(void **state)
 /* Entries are cheap to make as links to one file. */
 static void a_tmpfs_that_nobody_empties_gets_no_more_marks(void **state)
 {
-    struct statfs fs;
     char first[PATH_MAX + 32], next[PATH_MAX + 32];
 
-    if (statfs("/dev/shm", &fs) < 0 || fs.f_type != TMPFS_MAGIC || access("/dev/shm", W_OK) < 0)
-        skip();
-    setenv("TMPDIR", "/dev/shm", 1);
-    tear_down(state);
-    set_up(state);
-    unsetenv("TMPDIR");
-    tree_write(&tree, "marks/0", "%s", "");
-    snprintf(first, sizeof(first), "%s/marks/0", tree.path);
-    for (int i = 1; i < EDGE_MARKS_MAX - 1; i++) {
-        snprintf(next, sizeof(next), "%s/marks/%d", tree.path, i);
+    (void)state;
+    tree_write(&world.tree, "marks/0", "%s", "");
+    snprintf(first, sizeof(first), "%s/marks/0", world.tree.path);
+    for (int i = 1; i < MARK_DIR_MARKS_MAX - 1; i++) {
+        snprintf(next, sizeof(next), "%s/marks/%d", world.tree.path, i);
         assert_int_equal(link(first, next), 0);
     }
-    assert_int_equal(fake_call("init_post_opt", arguments), 0);
-    assert_int_equal(read_marks(), 1);
-    assert_int_equal(fake_call("exit", arguments), 0);
-    assert_int_equal(read_marks(), 1);
+    assert_int_equal(fake_call("init_post_opt", world.arguments), 0);
+    assert_int_equal(plugin_world_read(), 1);
+    assert_int_equal(fake_call("exit", world.arguments), 0);
+    assert_int_equal(plugin_world_read(), 1);
     assert_non_null(strstr(fake_last_line, "full"));
 }
 
@@ -506,7 +458,7 @@ static void a_slurm_that_answers_nothing_gets_no_mark(void **state)
     (void)state;
     fake_step.refuse_all = true;
     walk_step();
-    assert_int_equal(read_marks(), 0);
+    assert_int_equal(plugin_world_read(), 0);
 }
 
 static void a_missing_configuration_is_no_failure(void **state)
@@ -521,7 +473,7 @@ static void a_missing_configuration_is_no_failure(void **state)
 
 static void an_unknown_argument_is_named_once_when_slurmd_starts(void **state)
 {
-    const char *const odd[] = { config, "confg=/x", "colour=green", NULL };
+    const char *const odd[] = { world.config, "confg=/x", "colour=green", NULL };
 
     (void)state;
     fake_context = S_CTX_SLURMD;
@@ -532,61 +484,7 @@ static void an_unknown_argument_is_named_once_when_slurmd_starts(void **state)
     assert_int_equal(fake_call("init", odd), 0);
     assert_int_equal(fake_call("init_post_opt", odd), 0);
     assert_int_equal(fake_errors, 1);
-    assert_int_equal(read_marks(), 1);
-}
-
-/* What a hook must leave as it was. */
-struct process {
-    unsigned long long open_fds; /* bit n: descriptor n is open */
-    mode_t umask;
-    char cwd[PATH_MAX];
-    char *environment;
-    sigset_t signals;
-};
-
-static void look(struct process *process)
-{
-    size_t len = 0;
-
-    memset(process, 0, sizeof(*process));
-    for (int fd = 0; fd < 64; fd++)
-        if (fcntl(fd, F_GETFD) >= 0)
-            process->open_fds |= 1ULL << fd;
-    process->umask = umask(0);
-    umask(process->umask);
-    assert_non_null(getcwd(process->cwd, sizeof(process->cwd)));
-    for (char **e = environ; *e; e++)
-        len += strlen(*e) + 1;
-    process->environment = calloc(1, len + 1);
-    assert_non_null(process->environment);
-    len = 0;
-    for (char **e = environ; *e; e++) {
-        memcpy(process->environment + len, *e, strlen(*e));
-        len += strlen(*e);
-        process->environment[len++] = '\n';
-    }
-    sigprocmask(SIG_BLOCK, NULL, &process->signals);
-}
-
-static void the_process_is_left_as_it_was(void **state)
-{
-    struct process before, after;
-
-    (void)state;
-    set_prolog_environment();
-    look(&before);
-    walk_step();
-    fake_context = S_CTX_JOB_SCRIPT;
-    fake_call("job_prolog", arguments);
-    look(&after);
-    assert_int_equal(read_marks(), 3);
-    assert_true(before.open_fds == after.open_fds);
-    assert_int_equal(before.umask, after.umask);
-    assert_string_equal(before.cwd, after.cwd);
-    assert_string_equal(before.environment, after.environment);
-    assert_memory_equal(&before.signals, &after.signals, sizeof(before.signals));
-    free(before.environment);
-    free(after.environment);
+    assert_int_equal(plugin_world_read(), 1);
 }
 
 static void marks_are_roots_to_read_whatever_the_umask(void **state)
@@ -596,10 +494,10 @@ static void marks_are_roots_to_read_whatever_the_umask(void **state)
     struct stat st;
 
     (void)state;
-    assert_int_equal(fake_call("init_post_opt", arguments), 0);
+    assert_int_equal(fake_call("init_post_opt", world.arguments), 0);
     umask(mask);
-    assert_int_equal(read_marks(), 1);
-    snprintf(path, sizeof(path), "%s/marks/%s", tree.path, found[0].name);
+    assert_int_equal(plugin_world_read(), 1);
+    snprintf(path, sizeof(path), "%s/marks/%s", world.tree.path, world.found[0].name);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
 }
@@ -631,9 +529,10 @@ int main(void)
         TEST(a_slurm_that_answers_nothing_gets_no_mark),
         TEST(a_missing_configuration_is_no_failure),
         TEST(an_unknown_argument_is_named_once_when_slurmd_starts),
-        TEST(the_process_is_left_as_it_was),
         TEST(marks_are_roots_to_read_whatever_the_umask),
     };
 
+    if (!plugin_world_is_possible())
+        return 77;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
