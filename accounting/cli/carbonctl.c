@@ -15,7 +15,8 @@
 const struct command *const commands[] = {
     &command_init,    &command_ingest,  &command_audit,     &command_status, &command_prune,
     &command_factors, &command_grid,    &command_inventory, &command_config,
-    &command_sensors, &command_estimate, &command_help,     NULL,
+    &command_sensors, &command_estimate, &command_backup,
+    &command_help,    NULL,
 };
 
 #define WAIT_S 30 /* longer than ingest's turns, and no longer than somebody looks on */

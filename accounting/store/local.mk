@@ -4,6 +4,8 @@ libcarbon_store_la_SOURCES = \
 	accounting/store/audit.c accounting/store/audit.h \
 	accounting/store/audit_factors.c accounting/store/audit_rules.h \
 	accounting/store/audit_sums.c \
+	accounting/store/backup.c accounting/store/backup.h \
+	accounting/store/copy.c accounting/store/copy.h \
 	accounting/store/factors.c accounting/store/factors.h \
 	accounting/store/identity.c accounting/store/identity.h \
 	accounting/store/load.c \
