@@ -17,6 +17,7 @@ carbonctl_SOURCES = \
 	accounting/cli/ctl_inventory_check.c \
 	accounting/cli/ctl_inventory_discover.c \
 	accounting/cli/ctl_prune.c \
+	accounting/cli/ctl_quarantine.c \
 	accounting/cli/ctl_repair.c \
 	accounting/cli/discover.c accounting/cli/discover.h \
 	accounting/cli/ctl_sensors.c \

@@ -29,3 +29,5 @@ TESTS += tests/cli/report_html.bats
 EXTRA_DIST += tests/cli/report_html.bats tests/cli/page_probe.html
 TESTS += tests/cli/sensors.bats
 EXTRA_DIST += tests/cli/sensors.bats
+TESTS += tests/cli/repair.bats
+EXTRA_DIST += tests/cli/repair.bats
