@@ -3,6 +3,7 @@
 #include "cli/carbonctl.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +13,16 @@
 
 #include "core/buf.h"
 #include "core/parse.h"
+#include "report/format.h"
 
 const struct command *const commands[] = {
     &command_init,    &command_ingest,  &command_audit,     &command_status, &command_prune,
     &command_factors, &command_grid,    &command_inventory, &command_config,
-    &command_sensors, &command_estimate, &command_help,     NULL,
+    &command_sensors, &command_estimate, &command_quarantine, &command_repair,
+    &command_backup,  &command_help,     NULL,
 };
 
+#define REASON_SIZE 201 /* what a finding of the audit has room for */
 #define WAIT_S 30 /* longer than ingest's turns, and no longer than somebody looks on */
 #define WAIT_MAX_S 86400
 
@@ -48,6 +52,38 @@ const char *own_node_name(void)
     host[sizeof(host) - 1] = '\0';
     host[strcspn(host, ".")] = '\0';
     return host;
+}
+
+const char *own_user_name(void)
+{
+    static char name[64];
+    const char *behind = geteuid() == 0 ? getenv("SUDO_USER") : NULL;
+    const struct passwd *user = getpwuid(geteuid());
+
+    if (user && behind)
+        snprintf(name, sizeof(name), "%s (sudo by %s)", user->pw_name, behind);
+    else if (user)
+        snprintf(name, sizeof(name), "%s", user->pw_name);
+    else
+        snprintf(name, sizeof(name), "uid %ld", (long)geteuid());
+    return name;
+}
+
+int check_reason(const char *command, const char *reason)
+{
+    char room[4 * REASON_SIZE];
+    struct buf buf;
+
+    if (!reason || reason[0] == '\0') {
+        complain("%s: say why, by --reason TEXT: audit will show it", command);
+        return EXIT_ERROR;
+    }
+    buf_init_fixed(&buf, room, sizeof(room));
+    format_text(&buf, reason, true, NULL);
+    if (strlen(reason) < REASON_SIZE && strcmp(room, reason) == 0)
+        return 0;
+    complain("%s: --reason is one line of at most %d bytes of text", command, REASON_SIZE - 1);
+    return EXIT_ERROR;
 }
 
 int load_conf(struct conf *ret_conf, struct conf_origin *origin)

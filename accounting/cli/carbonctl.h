@@ -26,9 +26,9 @@ struct command {
 };
 
 extern const struct command *const commands[]; /* ends with NULL */
-extern const struct command command_audit, command_config, command_estimate, command_factors,
-    command_grid, command_help, command_ingest, command_init, command_inventory, command_prune,
-    command_sensors, command_status;
+extern const struct command command_audit, command_backup, command_config, command_estimate,
+    command_factors, command_grid, command_help, command_ingest, command_init, command_inventory,
+    command_prune, command_quarantine, command_repair, command_sensors, command_status;
 
 /*
  * Every command takes --config and --help, and one that writes the database --wait; these are
@@ -72,6 +72,12 @@ struct store_turn writer_turn(const char *who);
 
 /* The node's name, or the short host name; never "". */
 const char *own_node_name(void);
+
+/* Who gives the command, for the books: "root (sudo by alice)"; never "". */
+const char *own_user_name(void);
+
+/* 0, or EXIT_ERROR after a message, when --reason of a command is no line of text, or NULL. */
+int check_reason(const char *command, const char *reason);
 
 /* "carbonctl: <text>" on the error output. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

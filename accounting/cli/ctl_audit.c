@@ -16,6 +16,9 @@
 struct gathered {
     bool verbose;
     unsigned findings, failures;
+    char advice[320];    /* the remedy that was printed last */
+    bool has_advice;     /* a finding has a remedy that was not printed */
+    int64_t given_up_mj; /* written off: in no row, and no failure */
     struct shown {
         const char *rule;
         unsigned count;
@@ -85,6 +88,18 @@ static unsigned count_rule(struct gathered *g, const char *rule)
     return 0;
 }
 
+/* A remedy that is that of the finding before is not said again. */
+static void print_finding(struct gathered *g, const struct audit_finding *finding)
+{
+    printf("%s %s: %s\n", finding->rule, finding->fails ? "fails" : "notes", finding->text);
+    if (g->verbose && finding->batches[0])
+        printf("    batches of that hour: %s\n", finding->batches);
+    if (g->verbose && finding->remedy[0] && strcmp(finding->remedy, g->advice) != 0) {
+        printf("    what to do: %s\n", finding->remedy);
+        snprintf(g->advice, sizeof(g->advice), "%s", finding->remedy);
+    }
+}
+
 static void take_finding(void *arg, const struct audit_finding *finding)
 {
     struct gathered *g = arg;
@@ -93,36 +108,47 @@ static void take_finding(void *arg, const struct audit_finding *finding)
 
     g->findings++;
     g->failures += finding->fails;
+    g->given_up_mj += finding->fails ? 0 : finding->missing_mj;
+    g->has_advice |= finding->remedy[0] != '\0';
     if (!g->list) {
         if (g->verbose || before < FINDINGS_SHOWN)
-            printf("%s %s: %s\n", finding->rule, finding->fails ? "fails" : "notes", finding->text);
+            print_finding(g, finding);
         else if (before == FINDINGS_SHOWN)
             printf("%s: more of these; --verbose prints all\n", finding->rule);
         return;
     }
-    item = json_pack("{s:s, s:b, s:I, s:s}", "rule", finding->rule, "fails", finding->fails,
-                     "missing_mj", (json_int_t)finding->missing_mj, "text", finding->text);
+    item = json_pack("{s:s, s:b, s:I, s:s, s:s, s:s}", "rule", finding->rule, "fails",
+                     finding->fails, "missing_mj", (json_int_t)finding->missing_mj, "text",
+                     finding->text, "batches", finding->batches, "remedy", finding->remedy);
     if (!item || json_array_append_new(g->list, item) < 0)
         g->failed = true;
 }
 
 static void print_verdict(const struct gathered *g)
 {
+    char given_up[32];
+
     if (table_is_empty(g->table))
         printf("the books are empty\n");
     else
         table_print(g->table);
+    if (g->given_up_mj) {
+        format_j(g->given_up_mj, given_up, sizeof(given_up));
+        printf("given up, and so in no figure: %s J\n", given_up);
+    }
     if (g->failures)
-        printf("the books do not balance: %u of %u findings are failures\n", g->failures,
-               g->findings);
+        printf("the books do not balance: %u of %u findings are failures%s\n", g->failures,
+               g->findings, g->has_advice && !g->verbose ? "; --verbose says what to do about each"
+                                                         : "");
     else
-        printf("the books balance\n");
+        printf("the books balance%s\n", g->given_up_mj ? ", but for that" : "");
 }
 
 static int print_json(struct gathered *g)
 {
-    json_t *all = json_pack("{s:b, s:i, s:O, s:O}", "balanced", g->failures == 0, "failures",
-                            (int)g->failures, "balances", g->balances, "findings", g->list);
+    json_t *all = json_pack("{s:b, s:i, s:I, s:O, s:O}", "balanced", g->failures == 0, "failures",
+                            (int)g->failures, "given_up_mj", (json_int_t)g->given_up_mj, "balances",
+                            g->balances, "findings", g->list);
     int rc = all ? json_dumpf(all, stdout, JSON_INDENT(2)) : -1;
 
     json_decref(all);
@@ -206,7 +232,8 @@ const struct command command_audit = {
     .name = "audit",
     .usage = "[--verbose] [--json] [OPTIONS]",
     .summary = "check that every joule counted is in the books exactly once",
-    .help = "  --verbose          check the database file as well, and print every finding\n"
+    .help = "  --verbose          check the database file as well, print every finding, the\n"
+            "                     batches of its hour, and what to do about it\n"
             "  --json             print JSON; amounts in millijoules\n",
     .exec = audit_exec,
 };

@@ -17,7 +17,7 @@ static int help_exec(const struct command *command, int argc, char **argv)
            "\n"
            "Commands:\n");
     for (size_t i = 0; commands[i]; i++)
-        printf("  %-9s %s\n", commands[i]->name, commands[i]->summary);
+        printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
     printf("\n"
            "Options:\n"
            "  -c, --config FILE  read FILE instead of carbon.conf beside slurm.conf\n"

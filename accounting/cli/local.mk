@@ -3,6 +3,7 @@ sbin_PROGRAMS += carbonctl
 carbonctl_SOURCES = \
 	accounting/cli/carbonctl.c accounting/cli/carbonctl.h \
 	accounting/cli/ctl_audit.c \
+	accounting/cli/ctl_backup.c \
 	accounting/cli/ctl_config.c \
 	accounting/cli/ctl_estimate.c \
 	accounting/cli/ctl_factors.c \
@@ -16,6 +17,8 @@ carbonctl_SOURCES = \
 	accounting/cli/ctl_inventory_check.c \
 	accounting/cli/ctl_inventory_discover.c \
 	accounting/cli/ctl_prune.c \
+	accounting/cli/ctl_quarantine.c \
+	accounting/cli/ctl_repair.c \
 	accounting/cli/discover.c accounting/cli/discover.h \
 	accounting/cli/ctl_sensors.c \
 	accounting/cli/ctl_status.c \

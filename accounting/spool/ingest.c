@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "spool/quarantine.h"
 
 #define CRC_DIGITS 8
 #define END_LINE_SIZE 13 /* "end 01234567\n" */
@@ -374,6 +375,15 @@ int ingest_is_due(const struct ingest *ingest, struct error *err)
     return rc;
 }
 
+/* Notes of files that were taken out of quarantine since. */
+static int tidy(const struct round *round)
+{
+    const struct quarantine quarantine = { round->ingest->store, round->dir_fd,
+                                           round->quarantine_fd };
+
+    return quarantine_tidy(&quarantine, round->err);
+}
+
 int ingest_round(const struct ingest *ingest, struct ingest_report *report, struct error *err)
 {
     struct round round = { .ingest = ingest, .report = report, .dir_fd = -1, .quarantine_fd = -1,
@@ -383,6 +393,8 @@ int ingest_round(const struct ingest *ingest, struct ingest_report *report, stru
 
     report->left = 0;
     report->more = false;
+    if (rc == 0)
+        rc = tidy(&round);
     if (rc == 0) {
         count = scandirat(round.dir_fd, ".", &names, is_batch_name, compare_names);
         rc = count < 0 ? error_set_errno(err, -errno, "cannot list %s", ingest->deliver_dir)

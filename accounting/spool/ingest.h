@@ -6,7 +6,7 @@
  *   N2  killed at any instant, the next round comes to the same books: a batch that was committed
  *       and not yet removed is found to be a duplicate
  *   N3  a bad file never stops or undoes another: it is moved to DeliverDir/quarantine, with its
- *       reason beside it (NAME.reason) and in the books
+ *       reason beside it (NAME.reason) and in the books; quarantine.h has what may be done with it
  *   N4  what an ordinary user could have put there is not loaded: nothing from a DeliverDir that
  *       everybody may write, and no file that is not root's, DeliverDir's owner's or our own, that
  *       everybody may write, or that has a second name
@@ -20,7 +20,6 @@
 
 #include "store/store.h"
 
-#define QUARANTINE_DIR "quarantine" /* in DeliverDir */
 #define INGEST_GROUP_BATCHES 500    /* loaded by one commit, at most … */
 #define INGEST_GROUP_MS 1000        /* … and begun within this time */
 

@@ -7,21 +7,103 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/buf.h"
 #include "core/clock.h"
 #include "store/audit_rules.h"
 
 #define UJ_PER_MJ 1000
 
+/* --- findings -------------------------------------------------------------------------------- */
+
+#define RESTORE "restore a backup of before (docs/operations.md, \"Backup and restore\")"
+
+/* What to do about a failure; A2 says more by itself. */
+static const struct {
+    const char *rule, *remedy;
+} remedies[] = {
+    { "A1", "its rows were changed or lost after they were loaded: " RESTORE },
+    { "A2", "its rows were changed or lost after they were loaded: " RESTORE },
+    { "A3", "its hours were changed or lost after they were loaded: " RESTORE },
+    { "A4", "jobs or steps were removed after they were loaded: " RESTORE },
+    { "A5", "an amount was changed after it was loaded: " RESTORE },
+    { "A6", "run `carbonctl repair sums`, which makes all sums anew from their rows" },
+    { "A7", "run `carbonctl repair sums`, which makes all sums anew from their rows" },
+    { "A8", "factor sets were changed behind carbonctl's back: " RESTORE },
+    { "DB", "the database's file is damaged: check its disk, and " RESTORE },
+};
+
+static struct audit_finding new_finding(const char *rule, bool fails, int64_t missing_mj)
+{
+    struct audit_finding finding = { .rule = rule, .fails = fails, .missing_mj = missing_mj };
+
+    for (size_t i = 0; fails && i < sizeof(remedies) / sizeof(remedies[0]); i++)
+        if (strcmp(remedies[i].rule, rule) == 0)
+            snprintf(finding.remedy, sizeof(finding.remedy), "%s", remedies[i].remedy);
+    return finding;
+}
+
+static void hand_out(const struct audit *audit, const struct audit_finding *finding)
+{
+    audit->sink->finding(audit->sink->arg, finding);
+}
+
 void audit_report(const struct audit *audit, const char *rule, bool fails, int64_t missing_mj,
                   const char *fmt, ...)
 {
-    struct audit_finding finding = { .rule = rule, .fails = fails, .missing_mj = missing_mj };
+    struct audit_finding finding = new_finding(rule, fails, missing_mj);
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(finding.text, sizeof(finding.text), fmt, ap);
     va_end(ap);
-    audit->sink->finding(audit->sink->arg, &finding);
+    hand_out(audit, &finding);
+}
+
+static const char SQL_BATCHES_OF_HOUR[] =
+    "SELECT batch.stream, MIN(seq), MAX(seq) FROM batch JOIN node ON node.node_key = batch.node_key"
+    " WHERE node.name = ?1 AND end_wall_ns > ?2 AND begin_wall_ns < ?2 + 3600000000000"
+    " GROUP BY batch.node_key, batch.stream ORDER BY MIN(begin_wall_ns)";
+
+/* "seq 3 to 9 of stream 0123456789abcdef, …"; what cannot be read is left out. */
+static void name_batches(const struct audit *audit, const char *node, int64_t hour_s,
+                         char *text, size_t size)
+{
+    sqlite3_stmt *row = audit->deep ? store_statement(audit->store, SQL_BATCHES_OF_HOUR, NULL)
+                                    : NULL;
+    struct buf buf;
+
+    if (!row)
+        return;
+    buf_init_fixed(&buf, text, size);
+    sqlite3_bind_text(row, 1, node, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(row, 2, hour_s * (int64_t)NS_PER_S);
+    while (store_step(audit->store, row, NULL) > 0) {
+        int64_t first = sqlite3_column_int64(row, 1), last = sqlite3_column_int64(row, 2);
+
+        buf_printf(&buf, "%sseq %" PRId64, buf.len > 0 ? ", " : "", first);
+        if (last > first)
+            buf_printf(&buf, " to %" PRId64, last);
+        buf_printf(&buf, " of stream %s", audit_text(row, 0));
+    }
+}
+
+/* As audit_report(), of one hour of a node: with its batches. */
+static void __attribute__((format(printf, 6, 7)))
+report_hour(const struct audit *audit, const char *rule, const char *node, int64_t hour_s,
+            int64_t missing_mj, const char *fmt, ...)
+{
+    struct audit_finding finding = new_finding(rule, true, missing_mj);
+    char hour[CLOCK_TEXT_SIZE];
+    va_list ap;
+    int len;
+
+    clock_format_utc(hour_s, hour);
+    len = snprintf(finding.text, sizeof(finding.text), "node %s, hour %s, ", node, hour);
+    va_start(ap, fmt);
+    vsnprintf(finding.text + len, sizeof(finding.text) - (size_t)len, fmt, ap);
+    va_end(ap);
+    name_batches(audit, node, hour_s, finding.batches, sizeof(finding.batches));
+    hand_out(audit, &finding);
 }
 
 const char *audit_text(sqlite3_stmt *row, int column)
@@ -108,7 +190,6 @@ static void take_hour(const struct audit *audit, sqlite3_stmt *row, void *state)
     const char *node = audit_text(row, 1), *component = audit_text(row, 3);
     int64_t hour_s = sqlite3_column_int64(row, 2), counted_mj = sqlite3_column_int64(row, 4);
     int64_t parts_mj[5], difference_mj = counted_mj;
-    char hour[CLOCK_TEXT_SIZE];
 
     for (int i = 0; i < 5; i++) {
         parts_mj[i] = sqlite3_column_int64(row, 5 + i);
@@ -124,11 +205,10 @@ static void take_hour(const struct audit *audit, sqlite3_stmt *row, void *state)
     b->difference_mj += difference_mj;
     if (difference_mj == 0)
         return;
-    clock_format_utc(hour_s, hour);
-    audit_report(audit, "A1", true, difference_mj, "node %s, hour %s, %s: counted %" PRId64
-                 " mJ, its rows hold %" PRId64 " mJ: %" PRId64 " mJ %s", node, hour, component,
-                 counted_mj, counted_mj - difference_mj, difference_mj > 0 ? difference_mj
-                 : -difference_mj, difference_mj > 0 ? "missing" : "too much");
+    report_hour(audit, "A1", node, hour_s, difference_mj, "%s: counted %" PRId64
+                " mJ, its rows hold %" PRId64 " mJ: %" PRId64 " mJ %s", component, counted_mj,
+                counted_mj - difference_mj, difference_mj > 0 ? difference_mj : -difference_mj,
+                difference_mj > 0 ? "missing" : "too much");
 }
 
 static int check_hours(const struct audit *audit)
@@ -143,17 +223,30 @@ static int check_hours(const struct audit *audit)
 
 /* --- A2: the chain of each stream ------------------------------------------------------------ */
 
+/* What is given up comes in the place of its last batch, and has no component. */
 static const char SQL_CHAIN[] =
-    "SELECT node.name, batch.stream, batch.seq, batch.batches_dropped, c.component, c.begin_uj,"
-    " c.end_uj FROM batch JOIN node ON node.node_key = batch.node_key"
+    "SELECT node.name, chain.* FROM ("
+    "SELECT batch.node_key AS node_key, batch.stream AS stream, batch.seq AS seq,"
+    " c.component AS component, batch.batches_dropped, c.begin_uj, c.end_uj, 0 AS given_up,"
+    " NULL AS reason, NULL AS made_by, 0 AS made_s, batch.begin_wall_ns, batch.end_wall_ns"
+    " FROM batch"
     " LEFT JOIN batch_component AS c ON c.node_key = batch.node_key AND c.stream = batch.stream"
     " AND c.seq = batch.seq"
-    " ORDER BY batch.node_key, batch.stream, batch.seq, c.component";
+    " UNION ALL SELECT node_key, stream, last_seq, NULL, 0, 0, 0, last_seq - first_seq + 1, reason,"
+    " made_by, made_s, 0, 0 FROM loss"
+    ") AS chain JOIN node ON node.node_key = chain.node_key"
+    " ORDER BY chain.node_key, chain.stream, chain.seq, chain.component";
+enum { COLUMN_NODE, COLUMN_NODE_KEY, COLUMN_STREAM, COLUMN_SEQ, COLUMN_COMPONENT, COLUMN_DROPPED,
+       COLUMN_BEGIN, COLUMN_END, COLUMN_GIVEN_UP, COLUMN_REASON, COLUMN_MADE_BY, COLUMN_MADE,
+       COLUMN_BEGIN_NS, COLUMN_END_NS };
 
 struct chain {
     char node[NODE_NAME_SIZE], stream[17];
-    int64_t seq;     /* of the batch in hand */
-    int64_t missing; /* batches before it */
+    int64_t seq;      /* of the batch in hand */
+    int64_t missing;  /* batches before it … */
+    int64_t given_up; /* … of which so many are given up */
+    int64_t ahead;    /* given up after it */
+    int64_t end_s;    /* the last batch before it; 0: none */
     int64_t end_uj[COMPONENT_COUNT];
 };
 
@@ -165,26 +258,102 @@ static int component_index(const char *name)
     return -1;
 }
 
-static void take_next_batch(const struct audit *audit, struct chain *chain, int64_t seq,
-                            int64_t dropped)
+/* What to do about the hole before the batch in hand. */
+static void write_remedy(const struct chain *chain, struct audit_finding *finding)
 {
+    if (finding->fails && chain->missing > 0)
+        snprintf(finding->remedy, sizeof(finding->remedy), "look for the batch%s by `carbonctl "
+                 "quarantine list` and on the node; if lost, `carbonctl repair loss %s:%s --reason "
+                 "TEXT` writes the loss off", chain->missing == 1 ? "" : "es", chain->node,
+                 chain->stream);
+}
+
+static void __attribute__((format(printf, 5, 6)))
+report_link(const struct audit *audit, const struct chain *chain, bool fails, int64_t missing_mj,
+            const char *fmt, ...)
+{
+    struct audit_finding finding = new_finding("A2", fails, missing_mj);
+    va_list ap;
+    int len = snprintf(finding.text, sizeof(finding.text), "node %s, stream %s", chain->node,
+                       chain->stream);
+
+    va_start(ap, fmt);
+    vsnprintf(finding.text + len, sizeof(finding.text) - (size_t)len, fmt, ap);
+    va_end(ap);
+    write_remedy(chain, &finding);
+    hand_out(audit, &finding);
+}
+
+static void take_loss(const struct audit *audit, struct chain *chain, sqlite3_stmt *row)
+{
+    int64_t count = sqlite3_column_int64(row, COLUMN_GIVEN_UP);
+    int64_t last = sqlite3_column_int64(row, COLUMN_SEQ);
+    char range[48] = "", made[CLOCK_TEXT_SIZE];
+
+    if (count > 1)
+        snprintf(range, sizeof(range), "%" PRId64 " to ", last - count + 1);
+    clock_format_utc(sqlite3_column_int64(row, COLUMN_MADE), made);
+    chain->ahead += count;
+    report_link(audit, chain, false, 0, ", seq %s%" PRId64 ": given up by %s at %s: %s", range,
+                last, audit_text(row, COLUMN_MADE_BY), made, audit_text(row, COLUMN_REASON));
+}
+
+/* ", from 2026-11-23T04:00:00Z to 2026-11-23T04:02:00Z"; nobody knows when a stream began */
+static void format_hole(const struct chain *chain, int64_t begin_s, char *text, size_t size)
+{
+    char from[CLOCK_TEXT_SIZE], to[CLOCK_TEXT_SIZE];
+
+    clock_format_utc(chain->end_s, from);
+    clock_format_utc(begin_s, to);
+    if (chain->end_s)
+        snprintf(text, size, ", from %s to %s", from, to);
+    else
+        snprintf(text, size, ", before %s", to);
+}
+
+static void take_next_batch(const struct audit *audit, struct chain *chain, sqlite3_stmt *row)
+{
+    int64_t seq = sqlite3_column_int64(row, COLUMN_SEQ);
+    char hole[80];
+
+    format_hole(chain, sqlite3_column_int64(row, COLUMN_BEGIN_NS) / (int64_t)NS_PER_S, hole,
+                sizeof(hole));
     chain->missing = seq - chain->seq - 1;
-    if (chain->missing > 0)
-        audit_report(audit, "A2", false, 0, "node %s, stream %s: %" PRId64 " batch%s missing "
-                     "before seq %" PRId64 "; %s", chain->node, chain->stream, chain->missing,
-                     chain->missing == 1 ? "" : "es", seq,
-                     dropped ? "its meter gave up batches, as its spool was full"
-                             : "late, lost, or in quarantine");
+    chain->given_up = chain->ahead;
+    chain->ahead = 0;
+    if (chain->missing > chain->given_up)
+        report_link(audit, chain, false, 0, ": %" PRId64 " batch%s missing before seq %" PRId64
+                    "%s; %s", chain->missing - chain->given_up,
+                    chain->missing - chain->given_up == 1 ? "" : "es", seq, hole,
+                    sqlite3_column_int64(row, COLUMN_DROPPED)
+                        ? "its meter gave up batches, as its spool was full"
+                        : "late, lost, or in quarantine");
     chain->seq = seq;
+    chain->end_s = sqlite3_column_int64(row, COLUMN_END_NS) / (int64_t)NS_PER_S;
+}
+
+static void take_component(const struct audit *audit, struct chain *chain, int index,
+                           int64_t begin_uj, int64_t end_uj)
+{
+    int64_t jump_mj = begin_uj / UJ_PER_MJ - chain->end_uj[index] / UJ_PER_MJ;
+    bool is_written_off = chain->missing > 0 && chain->missing == chain->given_up && jump_mj >= 0;
+
+    if (begin_uj != chain->end_uj[index])
+        report_link(audit, chain, !is_written_off && (jump_mj != 0 || chain->missing == 0), jump_mj,
+                    ", seq %" PRId64 ", %s: begins at %" PRId64 " uJ where the batch before it "
+                    "ended at %" PRId64 " uJ: %" PRId64 " mJ %s", chain->seq,
+                    component_names[index], begin_uj, chain->end_uj[index],
+                    jump_mj < 0 ? -jump_mj : jump_mj, jump_mj < 0      ? "too much"
+                                                      : is_written_off ? "between them given up"
+                                                                       : "missing");
+    chain->end_uj[index] = end_uj;
 }
 
 static void take_link(const struct audit *audit, sqlite3_stmt *row, void *state)
 {
     struct chain *chain = state;
-    const char *node = audit_text(row, 0), *stream = audit_text(row, 1);
-    const char *component = audit_text(row, 4);
-    int64_t seq = sqlite3_column_int64(row, 2), begin_uj = sqlite3_column_int64(row, 5);
-    int64_t jump_mj;
+    const char *node = audit_text(row, COLUMN_NODE), *stream = audit_text(row, COLUMN_STREAM);
+    int64_t seq = sqlite3_column_int64(row, COLUMN_SEQ);
     int index;
 
     if (strcmp(chain->stream, stream) != 0 || strcmp(chain->node, node) != 0) {
@@ -192,19 +361,16 @@ static void take_link(const struct audit *audit, sqlite3_stmt *row, void *state)
         snprintf(chain->node, sizeof(chain->node), "%s", node);
         snprintf(chain->stream, sizeof(chain->stream), "%s", stream);
     }
+    if (sqlite3_column_int64(row, COLUMN_GIVEN_UP) > 0) {
+        take_loss(audit, chain, row);
+        return;
+    }
     if (seq != chain->seq)
-        take_next_batch(audit, chain, seq, sqlite3_column_int64(row, 3));
-    index = component_index(component);
-    if (index < 0)
-        return; /* a batch that counted nothing */
-    jump_mj = begin_uj / UJ_PER_MJ - chain->end_uj[index] / UJ_PER_MJ;
-    if (begin_uj != chain->end_uj[index])
-        audit_report(audit, "A2", jump_mj != 0 || chain->missing == 0, jump_mj,
-                     "node %s, stream %s, seq %" PRId64 ", %s: begins at %" PRId64
-                     " uJ where the batch before it ended at %" PRId64 " uJ: %" PRId64 " mJ %s",
-                     node, stream, seq, component, begin_uj, chain->end_uj[index],
-                     jump_mj < 0 ? -jump_mj : jump_mj, jump_mj < 0 ? "too much" : "missing");
-    chain->end_uj[index] = sqlite3_column_int64(row, 6);
+        take_next_batch(audit, chain, row);
+    index = component_index(audit_text(row, COLUMN_COMPONENT));
+    if (index >= 0) /* a batch that counted nothing has none */
+        take_component(audit, chain, index, sqlite3_column_int64(row, COLUMN_BEGIN),
+                       sqlite3_column_int64(row, COLUMN_END));
 }
 
 static int check_chains(const struct audit *audit)
@@ -247,13 +413,11 @@ static const char SQL_ORPHANS[] =
 
 static void take_orphan(const struct audit *audit, sqlite3_stmt *row, void *state)
 {
-    char hour[CLOCK_TEXT_SIZE];
-
     (void)state;
-    clock_format_utc(sqlite3_column_int64(row, 1), hour);
-    audit_report(audit, "A4", true, 0, "node %s, hour %s, %s: a row belongs to job_key %lld, "
-                 "step_id %lld, which is not there", audit_text(row, 0), hour, audit_text(row, 2),
-                 (long long)sqlite3_column_int64(row, 3), (long long)sqlite3_column_int64(row, 4));
+    report_hour(audit, "A4", audit_text(row, 0), sqlite3_column_int64(row, 1), 0,
+                "%s: a row belongs to job_key %" PRId64 ", step_id %" PRId64 ", which is not there",
+                audit_text(row, 2), (int64_t)sqlite3_column_int64(row, 3),
+                (int64_t)sqlite3_column_int64(row, 4));
 }
 
 static const char SQL_BAD_ENERGY[] =
@@ -330,7 +494,7 @@ static int check_database(const struct audit *audit)
 
 int store_audit(struct store *store, bool deep, const struct audit_sink *sink, struct error *err)
 {
-    const struct audit audit = { store, sink, err };
+    const struct audit audit = { store, sink, deep, err };
     int rc = store_begin(store, err);
 
     if (rc == 0)

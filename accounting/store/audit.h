@@ -3,7 +3,8 @@
  *
  *   A1  for every (node, hour, component): counted = sum of its energy rows
  *   A2  for every stream: seqs 1, 2, … without a hole, and each component goes on where the batch
- *       before it ended. A hole is stated; energy that was counted in it is missing from the books
+ *       before it ended. A hole is stated; energy that was counted in it is missing from the books,
+ *       and that fails until all of the hole is given up (loss.h)
  *   A3  for every node and component: the sum of its hours = what its streams' batches counted
  *   A4  every energy row belongs to a job and step that are there
  *   A5  no amount is negative or no integer, and metered <= elapsed
@@ -33,6 +34,8 @@ struct audit_finding {
     bool fails;         /* energy is missing or wrong; else worth knowing */
     int64_t missing_mj; /* counted by a meter and in no row (A1, A2, A3); may be negative */
     char text[400];     /* which node, hour, component, and by how much */
+    char batches[400];  /* deep, of what is of one hour: which batches hold rows of it; else "" */
+    char remedy[320];   /* what to do, in words; "" where nothing is to be done */
 };
 
 struct audit_sink {

@@ -10,10 +10,11 @@
 struct audit {
     struct store *store;
     const struct audit_sink *sink;
+    bool deep;
     struct error *err;
 };
 
-/* Hand out a finding. */
+/* Hand out a finding, with the remedy of its rule. */
 void audit_report(const struct audit *audit, const char *rule, bool fails, int64_t missing_mj,
                   const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 

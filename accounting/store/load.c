@@ -1,7 +1,7 @@
 /*
  * Loading a batch, in named steps: what it holds must fit; its id is taken; its node, what its
  * counters counted, its jobs and steps, its energy and power are booked; what a newer stream of
- * the node left behind is closed.
+ * the node left behind is closed; what was given up around it is settled.
  *
  * Invariants:
  *   L1  everything happens inside one savepoint: a batch is loaded whole or not at all
@@ -19,6 +19,7 @@
 
 #include "core/clock.h"
 #include "store/identity.h"
+#include "store/loss.h"
 #include "store/millijoule.h"
 #include "store/store_sqlite.h"
 #include "store/sums.h"
@@ -892,7 +893,11 @@ static int book(struct load *load, enum store_outcome *ret_outcome)
         rc = book_steps(load);
     if (rc == 0)
         rc = book_amounts(load);
-    return rc == 0 ? close_left_open(load) : rc;
+    if (rc == 0)
+        rc = close_left_open(load);
+    return rc == 0 ? loss_settle(load->store, load->node_key, load->batch->head.cluster,
+                                 load->stream, (int64_t)load->batch->head.seq, load->err)
+                   : rc;
 }
 
 /* L1 */

@@ -4,10 +4,13 @@ libcarbon_store_la_SOURCES = \
 	accounting/store/audit.c accounting/store/audit.h \
 	accounting/store/audit_factors.c accounting/store/audit_rules.h \
 	accounting/store/audit_sums.c \
+	accounting/store/backup.c accounting/store/backup.h \
+	accounting/store/copy.c accounting/store/copy.h \
 	accounting/store/factors.c accounting/store/factors.h \
 	accounting/store/identity.c accounting/store/identity.h \
 	accounting/store/load.c \
 	accounting/store/lock.c accounting/store/lock.h \
+	accounting/store/loss.c accounting/store/loss.h \
 	accounting/store/millijoule.c accounting/store/millijoule.h \
 	accounting/store/nodes.c accounting/store/nodes.h \
 	accounting/store/peak.h \
@@ -25,7 +28,8 @@ libcarbon_store_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 libcarbon_store_la_LIBADD = libcarbon-core.la $(SQLITE_LIBS)
 
 # SQL as C strings
-store_sql = accounting/store/schema-1.sql accounting/store/schema-2.sql accounting/store/sums.sql
+store_sql = accounting/store/schema-1.sql accounting/store/schema-2.sql \
+	accounting/store/schema-3.sql accounting/store/sums.sql
 store_inc = $(store_sql:.sql=.inc)
 SUFFIXES = .sql .inc
 EXTRA_DIST += $(store_sql)

@@ -10,10 +10,13 @@ static const char SQL_NODES[] =
     " COALESCE((SELECT MAX(end_wall_ns) FROM batch WHERE batch.node_key = node.node_key), 0),"
     " COALESCE((SELECT loaded_s FROM batch WHERE batch.node_key = node.node_key"
     "  ORDER BY end_wall_ns DESC LIMIT 1), 0),"
-    " COUNT(s.stream), COALESCE(SUM(s.batches), 0), COALESCE(SUM(s.span - s.batches), 0),"
+    " COUNT(s.stream), COALESCE(SUM(s.batches), 0), COALESCE(SUM(s.span - s.batches - COALESCE("
+    "  (SELECT SUM(last_seq - first_seq + 1) FROM loss WHERE loss.node_key = s.node_key"
+    "   AND loss.stream = s.stream AND first_seq > s.first AND last_seq < s.last), 0)), 0),"
     " COALESCE(SUM(s.bad), 0), COALESCE(SUM(s.dropped), 0)"
     " FROM node LEFT JOIN ("
-    "SELECT node_key, stream, COUNT(*) AS batches, MAX(seq) - MIN(seq) + 1 AS span,"
+    "SELECT node_key, stream, COUNT(*) AS batches, MIN(seq) AS first, MAX(seq) AS last,"
+    " MAX(seq) - MIN(seq) + 1 AS span,"
     " MAX(marks_bad) AS bad, MAX(batches_dropped) AS dropped"
     " FROM batch WHERE end_wall_ns >= ?1 GROUP BY node_key, stream"
     ") AS s ON s.node_key = node.node_key"
@@ -50,4 +53,38 @@ int store_nodes(struct store *store, int64_t since_s,
 int store_quarantined(struct store *store, int64_t *ret_count, struct error *err)
 {
     return store_integer(store, "SELECT COUNT(*) FROM quarantine", ret_count, err);
+}
+
+static const char SQL_NOTES[] =
+    "SELECT file_name, reason, since_s FROM quarantine ORDER BY file_name";
+static const char SQL_FORGET[] = "DELETE FROM quarantine WHERE file_name = ?1";
+
+int store_quarantine_notes(struct store *store,
+                           int (*take)(void *arg, const char *file_name, const char *reason,
+                                       int64_t since_s),
+                           void *arg, struct error *err)
+{
+    sqlite3_stmt *row = store_statement(store, SQL_NOTES, err);
+    int rc;
+
+    if (!row)
+        return -EIO;
+    while ((rc = store_step(store, row, err)) > 0) {
+        rc = take(arg, (const char *)sqlite3_column_text(row, 0),
+                  (const char *)sqlite3_column_text(row, 1), sqlite3_column_int64(row, 2));
+        if (rc < 0)
+            break;
+    }
+    sqlite3_reset(row);
+    return rc;
+}
+
+int store_forget_quarantine(struct store *store, const char *file_name, struct error *err)
+{
+    sqlite3_stmt *stmt = store_statement(store, SQL_FORGET, err);
+
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_text(stmt, 1, file_name, -1, SQLITE_STATIC);
+    return store_run(store, stmt, err);
 }

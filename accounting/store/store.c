@@ -296,7 +296,7 @@ int store_open_handle(struct store *store, enum store_mode mode, struct error *e
 }
 
 /* S1 */
-static int check_version(struct store *store, int64_t *ret_version, struct error *err)
+int store_check_version(struct store *store, int64_t *ret_version, struct error *err)
 {
     int64_t id;
     int rc = store_integer(store, "PRAGMA application_id", &id, err);
@@ -348,7 +348,7 @@ static int open_store(struct store *store, const char *database, const struct st
     if (rc == 0)
         rc = store_open_handle(store, mode, err);
     if (rc == 0)
-        rc = check_version(store, &version, err);
+        rc = store_check_version(store, &version, err);
     if (rc == 0 && mode == STORE_WRITE)
         rc = set_journal(store, err);
     if (rc < 0 || version == STORE_SCHEMA_VERSION)
@@ -357,15 +357,23 @@ static int open_store(struct store *store, const char *database, const struct st
                                : refuse_older(store, version, err);
 }
 
+struct store *store_new(void)
+{
+    struct store *store = calloc(1, sizeof(*store));
+
+    if (store)
+        store->lock_fd = -1;
+    return store;
+}
+
 static int open_new(const char *database, const struct store_turn *turn, struct store **ret_store,
                     struct error *err)
 {
-    struct store *store = calloc(1, sizeof(*store));
+    struct store *store = store_new();
     int rc;
 
     if (!store)
         return error_set(err, -ENOMEM, "out of memory");
-    store->lock_fd = -1;
     rc = open_store(store, database, turn, err);
     if (rc < 0) {
         store_close(store);
@@ -505,20 +513,19 @@ static int create_store(struct store *store, const char *database, const struct 
         rc = set_journal(store, err);
     if (rc == 0)
         rc = create_schema(store, ret_created, err);
-    return rc == 0 ? check_version(store, &version, err) : rc;
+    return rc == 0 ? store_check_version(store, &version, err) : rc;
 }
 
 int store_create(const char *database, const struct store_turn *turn, bool *ret_created,
                  struct error *err)
 {
     static const struct store_turn at_once = { .who = "carbonctl init" };
-    struct store *store = calloc(1, sizeof(*store));
+    struct store *store = store_new();
     bool created = false;
     int rc;
 
     if (!store)
         return error_set(err, -ENOMEM, "out of memory");
-    store->lock_fd = -1;
     rc = create_store(store, database, turn ? turn : &at_once, &created, err);
     store_close(store);
     if (rc == 0 && ret_created)

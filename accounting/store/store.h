@@ -20,7 +20,7 @@
 #include "core/batch.h"
 #include "core/error.h"
 
-#define STORE_SCHEMA_VERSION 2
+#define STORE_SCHEMA_VERSION 3
 
 struct store;
 
@@ -106,6 +106,12 @@ enum store_outcome {
  */
 MUST_CHECK int store_load(struct store *store, const struct batch *batch, const char *crc32,
                           enum store_outcome *ret_outcome, struct error *err);
+
+/*
+ * Make every sum (job_hour, node_hour, cluster_hour, allocation_month) anew from the rows, inside
+ * the open transaction: what the audit finds wrong in A6 and A7 is right after it.
+ */
+MUST_CHECK int store_make_sums(struct store *store, struct error *err);
 
 /* Note that a file was set aside and why; a second note on the same name replaces the first. */
 MUST_CHECK int store_note_quarantine(struct store *store, const char *file_name,

@@ -56,8 +56,10 @@ const char *store_schema(int version);
 /* Make the tables of a version, on those of the version before; in SQLite's words. */
 MUST_CHECK int store_apply_schema(struct store *store, int version, struct error *err);
 
-/* Make the sums of schema 2 anew from the rows (sums.sql). */
-MUST_CHECK int store_make_sums(struct store *store, struct error *err);
+struct store *store_new(void); /* without a path, a handle or the lock; NULL without memory */
+
+/* Is it a database of ours, and of a schema that is known? -EBADMSG, -EPROTO as store_open(). */
+MUST_CHECK int store_check_version(struct store *store, int64_t *ret_version, struct error *err);
 
 /* A handle on store->path, set up, with nothing of it read yet. */
 MUST_CHECK int store_open_handle(struct store *store, enum store_mode mode, struct error *err);

@@ -11,13 +11,12 @@
  *       ".bak.tmp" that the next one removes
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/store_sqlite.h"
+#include "store/copy.h"
 
 #define COPIES_MAX 9 /* each is as large as the database: more are left by trouble, not by use */
 
@@ -42,137 +41,21 @@ static int choose_name(const struct store *store, int64_t version,
                      "the one that is needed and remove the others", COPIES_MAX, ret_path);
 }
 
-/* An empty file, as readable as the database and no more. */
-static int create_copy(const char *path, const struct stat *like, int *ret_fd, struct error *err)
-{
-    mode_t mode = like->st_mode & 07777;
-    int fd;
-
-    if (unlink(path) < 0 && errno != ENOENT)
-        return error_set_errno(err, -errno, "cannot remove %s, left by an upgrade", path);
-    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return error_set_errno(err, -errno, "cannot create %s, the copy of the database", path);
-    /* who cannot give it to the owner or group of the database keeps it to himself */
-    if (fchown(fd, like->st_uid, like->st_gid) < 0)
-        mode &= 0600;
-    if (fchmod(fd, mode) < 0) {
-        int rc = error_set_errno(err, -errno, "cannot set the mode of %s", path);
-
-        close(fd);
-        unlink(path);
-        return rc;
-    }
-    *ret_fd = fd;
-    return 0;
-}
-
-/* By a handle of its own: a connection that is about to write is none to copy from. */
-static int copy_pages(const struct store *store, struct store *copy, struct error *err)
-{
-    struct store source = { .lock_fd = -1 };
-    sqlite3_backup *backup;
-    int rc;
-
-    memcpy(source.path, store->path, sizeof(source.path));
-    rc = store_open_handle(&source, STORE_READ, err);
-    if (rc == 0)
-        rc = store_open_handle(copy, STORE_WRITE, err);
-    if (rc == 0) /* it is synced, or removed, as a whole */
-        rc = store_exec(copy, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", err);
-    if (rc == 0) {
-        backup = sqlite3_backup_init(copy->db, "main", source.db, "main");
-        if (backup)
-            sqlite3_backup_step(backup, -1);
-        if (!backup || sqlite3_backup_finish(backup) != SQLITE_OK)
-            rc = store_failed(copy, "cannot copy the database to it", err);
-    }
-    sqlite3_close(copy->db);
-    copy->db = NULL;
-    sqlite3_close(source.db);
-    return rc;
-}
-
-static int check_number(struct store *copy, const char *sql, int64_t expected, struct error *err)
-{
-    int64_t number = -1;
-    int rc = store_integer(copy, sql, &number, err);
-
-    if (rc < 0 || number == expected)
-        return rc;
-    return error_set(err, -EUCLEAN, "%s does not hold what was copied; is its disk sound?",
-                     copy->path);
-}
-
-/* Is it a database, sound, of the version, and of as many batches? Read again from the file. */
-static int check_copy(struct store *store, struct store *copy, int64_t version, struct error *err)
-{
-    int64_t batches = 0;
-    int rc = store_integer(store, "SELECT COUNT(*) FROM batch", &batches, err);
-
-    if (rc == 0)
-        rc = store_open_handle(copy, STORE_READ, err);
-    if (rc == 0)
-        rc = check_number(copy, "PRAGMA application_id", STORE_APPLICATION_ID, err);
-    if (rc == 0)
-        rc = check_number(copy, "PRAGMA user_version", version, err);
-    if (rc == 0)
-        rc = check_number(copy, "SELECT COUNT(*) FROM batch", batches, err);
-    if (rc == 0)
-        rc = check_number(copy, "SELECT COUNT(*) FROM pragma_integrity_check"
-                                " WHERE integrity_check <> 'ok'", 0, err);
-    sqlite3_close(copy->db);
-    copy->db = NULL;
-    if (rc != -EUCLEAN)
-        return rc;
-    return error_set(err, rc, "database %s is damaged, or its copy was: it was not upgraded; "
-                     "restore it from a backup", store->path);
-}
-
-/* fsync of the file, rename, fsync of the directory */
-static int put_in_place(int fd, const char *from, const char *to, struct error *err)
-{
-    char dir[PATH_MAX + 64];
-    int dir_fd, rc = 0;
-
-    snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(to, '/') - to + 1), to);
-    dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0 || fsync(fd) < 0 || renameat(AT_FDCWD, from, AT_FDCWD, to) < 0 ||
-        fsync(dir_fd) < 0)
-        rc = error_set_errno(err, -errno, "cannot put the copy of the database on the disk as %s",
-                             to);
-    if (dir_fd >= 0)
-        close(dir_fd);
-    return rc;
-}
-
 static int make_copy(struct store *store, int64_t version, struct error *err)
 {
-    struct store copy = { .lock_fd = -1 };
-    char path[sizeof(store->backup_path)];
-    struct stat st;
-    int fd = -1, rc = choose_name(store, version, path, err);
+    char path[sizeof(store->backup_path)], temporary[sizeof(store->backup_path)];
+    int rc = choose_name(store, version, path, err);
 
     if (rc < 0)
         return rc;
-    if ((size_t)snprintf(copy.path, sizeof(copy.path), "%s.schema-%d.bak.tmp", store->path,
-                         (int)version) >= sizeof(copy.path))
-        return error_set(err, -ENAMETOOLONG, "the database's path is too long to copy it; shorten "
-                         "it");
-    if (stat(store->path, &st) < 0)
-        return error_set_errno(err, -errno, "cannot look at %s", store->path);
-    rc = create_copy(copy.path, &st, &fd, err);
-    if (rc < 0)
-        return rc;
-    rc = copy_pages(store, &copy, err);
+    snprintf(temporary, sizeof(temporary), "%s.schema-%d.bak.tmp", store->path, (int)version);
+    rc = copy_make(store, temporary, version, err);
+    if (rc == -EUCLEAN)
+        return error_set(err, rc, "database %s is damaged, or its copy was: it was not upgraded; "
+                         "restore it from a backup", store->path);
+    if (rc >= 0)
+        rc = copy_place(rc, temporary, path, err);
     if (rc == 0)
-        rc = check_copy(store, &copy, version, err);
-    if (rc == 0)
-        rc = put_in_place(fd, copy.path, path, err);
-    close(fd);
-    if (rc < 0)
-        unlink(copy.path);
-    else
         memcpy(store->backup_path, path, sizeof(path));
     return rc;
 }
@@ -198,7 +81,7 @@ static int apply(struct store *store, int64_t version, struct error *err)
 
     for (int next = (int)version + 1; rc == 0 && next <= STORE_SCHEMA_VERSION; next++)
         rc = store_apply_schema(store, next, err);
-    if (rc == 0)
+    if (rc == 0 && version < 2) /* which sums are of */
         rc = store_make_sums(store, err);
     snprintf(mark, sizeof(mark), "PRAGMA user_version = %d; COMMIT", STORE_SCHEMA_VERSION);
     return rc == 0 ? store_exec(store, mark, err) : rc;

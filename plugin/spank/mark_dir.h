@@ -19,7 +19,7 @@
 /*
  * Open the directory; the descriptor, or a negative errno and what to do in err. Nothing outside
  * of tmpfs is touched: what path names is looked up in the table of mounts first (-EXDEV when it is
- * elsewhere; docs/adr/0010-marks-on-tmpfs.md). The directory and those above it must be no links
+ * elsewhere; docs/adr/0011-marks-on-tmpfs.md). The directory and those above it must be no links
  * (-ELOOP, -ENOTDIR), belong to root or to this process's user, and be writable by nobody else but
  * for sticky ones above it (-EPERM). -ENOSPC when it is full, in the sense above.
  */

@@ -57,7 +57,7 @@ power() {
 sacct_fixture_rows() {
     local batch=4294967291 extern=4294967292 node name task
 
-    echo "PRAGMA application_id = 1130459746; PRAGMA user_version = 2; BEGIN;"
+    echo "PRAGMA application_id = 1130459746; PRAGMA user_version = 3; BEGIN;"
     for node in 1 2 3; do
         name=n$node
         echo "INSERT INTO node VALUES ($node, 'alpha', '$name', 2, 8, 4, 64000);"
@@ -169,7 +169,7 @@ sacct_factors() {
 sacct_fixture() {
     local dir=$1 store=${top_srcdir:-.}/accounting/store
 
-    { cat "$store/schema-1.sql" "$store/schema-2.sql"; sacct_fixture_rows; cat "$store/sums.sql"; } |
+    { cat "$store"/schema-[0-9].sql; sacct_fixture_rows; cat "$store/sums.sql"; } |
         sqlite3 "$dir/carbon.db"
     printf '%s\n' 'ClusterName=alpha' 'Zone=FR' 'PUE=1.2' "Database=sqlite:$dir/carbon.db" \
         "Inventory=$dir/inventory.conf" > "$dir/carbon.conf"

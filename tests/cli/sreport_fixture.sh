@@ -112,8 +112,8 @@ sreport_sql() { # DIR
 sreport_books() {
     local store=${top_srcdir:-.}/accounting/store
 
-    { echo 'PRAGMA application_id = 1130459746; PRAGMA user_version = 2;'
-      cat "$store/schema-1.sql" "$store/schema-2.sql"; } | sqlite3 "$1/carbon.db"
+    { echo 'PRAGMA application_id = 1130459746; PRAGMA user_version = 3;'
+      cat "$store"/schema-[0-9].sql; } | sqlite3 "$1/carbon.db"
     sreport_rows | sreport_sql "$1"
     printf '%s\n' 'ClusterName=alpha' 'Zone=FR' 'PUE=1.2' "Database=sqlite:$1/carbon.db" \
         "Inventory=$1/inventory.conf" > "$1/carbon.conf"

@@ -151,6 +151,10 @@ static void sums_made_anew_know_the_months_until_2128(void **state)
 struct last {
     struct audit_finding finding;
     unsigned count;
+    struct first_failure {
+        bool has;
+        struct audit_finding finding;
+    } first;
 };
 
 static void keep_finding(void *arg, const struct audit_finding *finding)
@@ -159,6 +163,8 @@ static void keep_finding(void *arg, const struct audit_finding *finding)
 
     last->finding = *finding;
     last->count++;
+    if (finding->fails && !last->first.has)
+        last->first = (struct first_failure){ true, *finding };
 }
 
 static void ignore_balance(void *arg, const struct audit_balance *balance)
@@ -222,6 +228,57 @@ static void a_hole_with_energy_says_how_much_is_missing(void **state)
     assert_true(last.finding.fails);
     assert_int_equal(last.finding.missing_mj, 2); /* 1500 to 3000 uJ: 3 mJ - 1 mJ */
     books_close(&books);
+}
+
+/* what an administrator is told besides: where the rows came from, and what to do */
+static void a_deep_audit_names_batches_and_remedy(void **state)
+{
+    static const struct {
+        const char *sql, *batches, *remedy;
+    } cases[] = {
+        { "UPDATE energy SET idle_mj = idle_mj + 1",
+          "seq 1 to 2 of stream 0000000000000001, seq 1 of stream 0000000000000002",
+          "restore a backup" },
+        { "DELETE FROM job_hour", "", "carbonctl repair sums" },
+        { "DELETE FROM batch_component WHERE seq = 1; DELETE FROM batch WHERE seq = 1", "",
+          "carbonctl repair loss n1:0000000000000001 --reason" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct last last = { .count = 0 };
+        const struct audit_sink sink = { &last, ignore_balance, keep_finding };
+        struct books books;
+
+        books_open(&books);
+        for (uint64_t stream = 1; stream <= 2; stream++) { /* the node reboots in between */
+            struct fake_meter meter;
+
+            fake_meter_init(&meter, "n1", stream, FAKE_BEGIN_S + 120 * (int64_t)stream);
+            for (uint64_t seq = 1; seq <= 3 - stream; seq++) {
+                struct batch batch;
+
+                fake_meter_begin(&meter, 60, &batch);
+                fake_meter_job(&batch, 1, 7, FAKE_BEGIN_S);
+                fake_meter_energy(&batch, OWNER_REMAINDER, 1, 0, COMPONENT_CPU, 5000, 0);
+                fake_meter_seal(&meter, &batch);
+                assert_int_equal(books_load(&books, &batch, NULL), STORE_LOADED);
+                batch_clear(&batch);
+            }
+        }
+        assert_int_equal(store_exec(books.store, "PRAGMA foreign_keys = OFF", NULL), 0);
+        assert_int_equal(store_exec(books.store, cases[i].sql, NULL), 0);
+        for (int deep = 1; deep >= 0; deep--) {
+            struct first_failure *first = &last.first;
+
+            *first = (struct first_failure){ .has = false };
+            assert_int_equal(store_audit(books.store, deep, &sink, NULL), 0);
+            ROW_HOLDS(i, first->has);
+            ROW_HOLDS(i, strcmp(first->finding.batches, deep ? cases[i].batches : "") == 0);
+            ROW_HOLDS(i, strstr(first->finding.remedy, cases[i].remedy) != NULL);
+        }
+        books_close(&books);
+    }
 }
 
 struct balances {
@@ -301,6 +358,7 @@ int main(void)
         cmocka_unit_test(sums_made_anew_know_the_months_until_2128),
         cmocka_unit_test(a_hole_without_energy_is_stated_and_does_not_fail),
         cmocka_unit_test(a_hole_with_energy_says_how_much_is_missing),
+        cmocka_unit_test(a_deep_audit_names_batches_and_remedy),
         cmocka_unit_test(the_balance_is_by_node_and_utc_month),
     };
 

@@ -11,6 +11,7 @@
 #include "books.h"
 #include "fake_meter.h"
 #include "spool/ingest.h"
+#include "spool/quarantine.h"
 
 struct site {
     struct books books;
@@ -392,6 +393,37 @@ static void a_stop_ends_after_the_batch_in_hand(void **state)
     assert_report(site, 1, 0, 0, 0);
 }
 
+static void names_of_quarantine_say_which_batch_they_are(void **state)
+{
+    static const struct {
+        const char *name, *node;
+        int64_t seq;
+    } rows[] = {
+        { "n1-0123456789abcdef-00000000000a.batch", "n1", 10 },
+        { "n-1-0123456789abcdef-00000000000a.batch.2", "n-1", 10 },
+        { "n1-0123456789abcdef-00000000000a.batch.x", NULL, 0 },
+        { "n1-0123456789abcdef-00000000000a", NULL, 0 },
+        { "n1-0123456789abcdef-000000000000.batch", NULL, 0 },
+        { "n1-0123456789ABCDEF-00000000000a.batch", NULL, 0 },
+        { "n1-0123456789abcdef_00000000000a.batch", NULL, 0 },
+        { "n1_0123456789abcdef-00000000000a.batch", NULL, 0 },
+        { "-0123456789abcdef-00000000000a.batch", NULL, 0 },
+        { "n1.batch", NULL, 0 },
+        { ".batch", NULL, 0 },
+        { "", NULL, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        struct quarantine_id id = { .seq = 0 };
+
+        ROW_HOLDS(i, quarantine_parse_name(rows[i].name, &id) == (rows[i].node != NULL));
+        ROW_HOLDS(i, id.seq == rows[i].seq);
+        ROW_HOLDS(i, !rows[i].node || strcmp(id.node, rows[i].node) == 0);
+        ROW_HOLDS(i, !rows[i].node || strcmp(id.stream, "0123456789abcdef") == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +441,7 @@ int main(void)
         TEST(unknown_records_are_skipped),
         TEST(a_directory_that_is_away_is_an_error_with_its_name),
         TEST(a_stop_ends_after_the_batch_in_hand),
+        cmocka_unit_test(names_of_quarantine_say_which_batch_they_are),
     };
 
     return cmocka_run_group_tests_name("ingest", tests, NULL, NULL);

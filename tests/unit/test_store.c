@@ -85,12 +85,16 @@ static void an_empty_file_left_by_a_killed_init_is_filled(void **state)
 static void a_newer_schema_is_refused(void **state)
 {
     struct books books;
+    char sql[64], refusal[96];
 
     (void)state;
     books_open(&books);
-    assert_int_equal(store_exec(books.store, "PRAGMA user_version = 3", NULL), 0);
+    snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", STORE_SCHEMA_VERSION + 1);
+    snprintf(refusal, sizeof(refusal), "has schema %d, and this program knows up to %d",
+             STORE_SCHEMA_VERSION + 1, STORE_SCHEMA_VERSION);
+    assert_int_equal(store_exec(books.store, sql, NULL), 0);
     books.store = store_close(books.store);
-    assert_refused(books.database, STORE_READ, -EPROTO, "has schema 3, and this program knows up");
+    assert_refused(books.database, STORE_READ, -EPROTO, refusal);
     assert_refused(books.database, STORE_WRITE, -EPROTO, "install the slurm-carbon that wrote it");
     books_close(&books);
 }

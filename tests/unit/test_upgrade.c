@@ -163,6 +163,28 @@ static void the_upgraded_database_has_a_clean_audit(void **state)
     store_close(old.store);
 }
 
+/* Schema 2 is what is left of the newest without what came after it; its sums stay as they are. */
+static void a_database_of_schema_2_is_upgraded_with_its_sums(void **state)
+{
+    struct pair *pair = *state;
+    char backup[PATH_MAX + 32];
+    int64_t sums_mj;
+    sqlite3 *db;
+
+    upgrade(pair);
+    assert_int_equal(sqlite3_open(pair->path, &db), SQLITE_OK);
+    run_sql(db, "DROP TABLE loss; UPDATE job_hour SET active_mj = active_mj + 1;"
+                "PRAGMA user_version = 2");
+    sqlite3_close(db);
+    sums_mj = number_in(pair->path, "SELECT SUM(active_mj) FROM job_hour");
+    upgrade(pair);
+    snprintf(backup, sizeof(backup), "%s.schema-2.bak", pair->path);
+    assert_int_equal(number_in(backup, "PRAGMA user_version"), 2);
+    assert_int_equal(number_in(pair->path, "PRAGMA user_version"), STORE_SCHEMA_VERSION);
+    assert_int_equal(number_in(pair->path, "SELECT COUNT(*) FROM loss"), 0);
+    assert_int_equal(number_in(pair->path, "SELECT SUM(active_mj) FROM job_hour"), sums_mj);
+}
+
 static void the_copy_is_the_database_as_it_was(void **state)
 {
     struct pair *pair = *state;
@@ -173,7 +195,7 @@ static void the_copy_is_the_database_as_it_was(void **state)
     assert_int_equal(open_old(pair, &store, NULL), 0);
     assert_string_equal(store_backup(store), pair->backup);
     store_close(store);
-    assert_int_equal(number_in(pair->path, "PRAGMA user_version"), 2);
+    assert_int_equal(number_in(pair->path, "PRAGMA user_version"), STORE_SCHEMA_VERSION);
     assert_int_equal(number_in(pair->backup, "PRAGMA user_version"), 1);
     assert_int_equal(number_in(pair->backup, "PRAGMA application_id"), STORE_APPLICATION_ID);
     assert_int_equal(number_in(pair->backup, "SELECT SUM(active_mj + idle_mj) FROM energy"),
@@ -204,7 +226,7 @@ static void a_reader_is_told_to_upgrade(void **state)
     struct store *store = NULL;
 
     assert_int_equal(store_open(pair->old, STORE_READ, NULL, &store, &err), -EPROTO);
-    assert_non_null(strstr(err.text, "has schema 1, and this program reads schema 2"));
+    assert_non_null(strstr(err.text, "has schema 1, and this program reads schema 3"));
     assert_non_null(strstr(err.text, "run `carbonctl init`"));
     assert_null(store);
     upgrade(pair);
@@ -236,7 +258,7 @@ static void what_breaks_in_the_middle_leaves_the_old_schema_and_no_copy(void **s
         run_sql(db, breakers[i]);
         sqlite3_close(db);
         ROW_HOLDS(i, open_old(pair, &store, &err) < 0);
-        ROW_HOLDS(i, strncmp(err.text, "upgrade from schema 1 to 2: ", 28) == 0);
+        ROW_HOLDS(i, strncmp(err.text, "upgrade from schema 1 to 3: ", 28) == 0);
         ROW_HOLDS(i, number_in(pair->path, "PRAGMA user_version") == 1);
         ROW_HOLDS(i, number_in(pair->path, "SELECT COUNT(*) FROM sqlite_master WHERE name IN"
                                " ('factor_set', 'job_hour', 'allocation_month')") == 0);
@@ -306,7 +328,7 @@ static void an_empty_database_is_upgraded_too(void **state)
     sqlite3_close(db);
     upgrade(pair);
     assert_int_equal(number_in(pair->path, "SELECT COUNT(*) FROM allocation_month"), 0);
-    assert_int_equal(number_in(pair->path, "PRAGMA user_version"), 2);
+    assert_int_equal(number_in(pair->path, "PRAGMA user_version"), STORE_SCHEMA_VERSION);
 }
 
 #define UPGRADE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -316,6 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         UPGRADE_TEST(the_upgraded_database_is_what_loading_would_have_made),
         UPGRADE_TEST(the_upgraded_database_has_a_clean_audit),
+        UPGRADE_TEST(a_database_of_schema_2_is_upgraded_with_its_sums),
         UPGRADE_TEST(the_copy_is_the_database_as_it_was),
         UPGRADE_TEST(the_next_opening_changes_nothing),
         UPGRADE_TEST(a_reader_is_told_to_upgrade),
