@@ -486,7 +486,7 @@ static void a_malformed_table_names_line_and_column(void **state)
         { HEAD "a,b,1,1,1,20,s,e\n", "f.csv:2: year: \"20\": write a year of four digits" },
         { HEAD "a,b,1,1,1,2020,,e\n", "f.csv:2: source: \"\": write something here" },
         { HEAD "a,b,1,1,1,2020,\"s\nt\",e\n",
-          "f.csv:2: source: \"s\nt\": a line end or control byte; write plain text" },
+          "f.csv:2: source: \"s?t\": a line end or control byte; write plain text" },
         { HEAD "a,b,1,1,1,2020,s,e\nA,b,1,1,1,2020,s,e\n",
           "f.csv:3: component: \"A\": stands above already; keep one of the two" },
         { HEAD "a,\"b,1\n", "f.csv:2: " },
