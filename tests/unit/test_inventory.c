@@ -196,6 +196,10 @@ static const struct {
     { "\nnode_type { }", "2: 'node_type' has no title; write a name in quotes before the '{'" },
     { "node_type \"t\"\nnodes = x",
       "2: 'node_type' has no '{' after its title; write one" },
+    { "account \"a\" {\n\"\" = b }",
+      "2: an empty text where a key or a section begins; take the quotes out, or write its name" },
+    { "\n''", "2: an empty text where a key or a section begins; take the quotes out, or write its "
+      "name" },
     { "node_type \"t\" {\n\n", "1: this '{' is not closed; close the section with '}'" },
     { T "}\n}", "2: a '}' too many; take it out, or look for the '{' that it was to close" },
     { "node_type \"t\" {\n noodles = n1 }",
