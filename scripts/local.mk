@@ -8,4 +8,5 @@ EXTRA_DIST += \
 	scripts/cluster \
 	scripts/demo scripts/demo-year \
 	scripts/deps \
+	scripts/fuzz \
 	scripts/site
