@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	scripts/cluster \
 	scripts/demo scripts/demo-year \
 	scripts/deps \
+	scripts/fuzz \
 	scripts/site
 
 # units of systemd, and the user and directories that they need

@@ -15,3 +15,4 @@ endif
 include tests/cli/local.mk
 include tests/slurm/local.mk
 include tests/fake/local.mk
+include tests/fuzz/local.mk

@@ -460,6 +460,20 @@ static cfg_opt_t *make_opts(const struct conf_spec *spec)
     return opts;
 }
 
+/* The line up to which libconfuse has read; an outer section knows nothing of a later inner one. */
+static int line_reached(const cfg_t *cfg)
+{
+    int line = cfg->line;
+
+    for (cfg_opt_t *opt = cfg->opts; opt->name; opt++)
+        for (unsigned i = 0; opt->type == CFGT_SEC && i < cfg_opt_size(opt); i++) {
+            int inner = line_reached(cfg_opt_getnsec(opt, i));
+
+            line = inner > line ? inner : line;
+        }
+    return line;
+}
+
 static int read_clean(const char *text, struct conf_section *root)
 {
     cfg_opt_t *opts = make_opts(reading->spec);
@@ -472,6 +486,9 @@ static int read_clean(const char *text, struct conf_section *root)
     cfg_set_error_function(cfg, report_confuse);
     if (cfg_parse_buf(cfg, text) != CFG_SUCCESS || take_pending(cfg, reading->spec, root) < 0)
         rc = -EINVAL;
+    if (rc < 0 && reading->err->text[0] == '\0') /* of the name "" libconfuse says nothing */
+        error_set(reading->err, rc, "%s:%d: an empty text where a key or a section begins; take "
+                  "the quotes out, or write its name", reading->name, line_reached(cfg));
     cfg_free(cfg);
     return rc;
 }
@@ -492,7 +509,8 @@ static void forget(struct reading *done)
 int conf_sections_parse(const char *text, const char *name, const struct conf_spec *spec,
                         struct conf_section *ret, struct error *err)
 {
-    struct reading here = { .name = name, .spec = spec, .err = err };
+    struct error why = { "" };
+    struct reading here = { .name = name, .spec = spec, .err = &why };
     struct conf_section root = { .kind = "" };
     size_t len = strlen(text);
     char *copy = malloc(len + 2);
@@ -511,7 +529,7 @@ int conf_sections_parse(const char *text, const char *name, const struct conf_sp
     free(copy);
     if (rc < 0) {
         conf_sections_clear(&root);
-        return rc;
+        return error_set(err, rc, "%s", why.text);
     }
     *ret = root;
     return 0;

@@ -4,8 +4,6 @@
 
 #include "carbon/grid_import_file.h"
 
-#define S_PER_YEAR_MAX (366 * 86400)
-
 enum column { START, END, GRAMS, ZONE, BASIS, SCOPE, KIND, SOURCE, ESTIMATED };
 
 static const struct import_column columns[] = {
@@ -40,19 +38,6 @@ static int check_kind(struct import_file *file, const struct import_line *line)
     return import_field_error(file, line->line, "kind", kind, "write average");
 }
 
-static int check_length(struct import_file *file, const struct import_line *line,
-                        const struct grid_interval *interval)
-{
-    if (interval->end_s <= interval->begin_s)
-        return import_field_error(file, line->line, "end_utc", line->fields[END],
-                                  "the interval ends before it has begun: end_utc comes after "
-                                  "start_utc");
-    if (interval->end_s - interval->begin_s > S_PER_YEAR_MAX)
-        return import_field_error(file, line->line, "end_utc", line->fields[END],
-                                  "the interval is longer than a year: correct it or divide it");
-    return 0;
-}
-
 static int take_line(void *arg, const struct import_line *line)
 {
     struct import_file *file = arg;
@@ -66,7 +51,7 @@ static int take_line(void *arg, const struct import_line *line)
         rc = import_time(file, line->line, "end_utc", line->fields[END], false,
                          &row.interval.end_s);
     if (rc == 0)
-        rc = check_length(file, line, &row.interval);
+        rc = import_length(file, line->line, "end_utc", line->fields[END], &row.interval);
     if (rc == 0)
         rc = import_grams(file, line->line, "gco2e_per_kwh", line->fields[GRAMS],
                           &row.interval.ug_per_kwh);

@@ -81,6 +81,10 @@ MUST_CHECK int import_field_error(const struct import_file *file, unsigned place
 MUST_CHECK int import_time(const struct import_file *file, unsigned place, const char *field,
                            const char *text, bool utc, int64_t *ret_s);
 
+/* Whether it ends after it begins, and within a year; else an error of the field with its end. */
+MUST_CHECK int import_length(const struct import_file *file, unsigned place, const char *field,
+                             const char *text, const struct grid_interval *interval);
+
 /* Grams per kWh, 0 to 2000, to micrograms; digits behind the sixth decimal are cut. */
 MUST_CHECK int import_grams(const struct import_file *file, unsigned place, const char *field,
                             const char *text, uint64_t *ret_ug);

@@ -63,9 +63,9 @@ static int take_element(struct import_file *file, unsigned place, const json_t *
     rc = take_time(file, place, element, "from", &row.interval.begin_s);
     if (rc == 0)
         rc = take_time(file, place, element, "to", &row.interval.end_s);
-    if (rc == 0 && row.interval.end_s <= row.interval.begin_s)
-        rc = import_field_error(file, place, "to", json_string_value(json_object_get(element,
-                                "to")), "the interval ends before it has begun");
+    if (rc == 0)
+        rc = import_length(file, place, "to", json_string_value(json_object_get(element, "to")),
+                           &row.interval);
     if (rc == 0)
         rc = take_intensity(file, place, json_object_get(element, "intensity"), &row.interval);
     return rc == 0 ? import_add(file, &row) : rc;

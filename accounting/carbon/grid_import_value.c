@@ -8,6 +8,8 @@
 #include "carbon/grid_import_file.h"
 #include "core/parse.h"
 
+#define S_PER_YEAR_MAX (366 * 86400)
+
 /* --- times ------------------------------------------------------------------------------------ */
 
 enum time_fault { TIME_FINE, TIME_MALFORMED, TIME_NO_OFFSET, TIME_OFF_MINUTE };
@@ -131,6 +133,18 @@ int import_time(const struct import_file *file, unsigned place, const char *fiel
     enum time_fault fault = read_time(text, utc, ret_s);
 
     return fault ? import_field_error(file, place, field, text, remedies[fault]) : 0;
+}
+
+int import_length(const struct import_file *file, unsigned place, const char *field,
+                  const char *text, const struct grid_interval *interval)
+{
+    if (interval->end_s <= interval->begin_s)
+        return import_field_error(file, place, field, text, "the interval ends before it has "
+                                  "begun: correct one of its times");
+    if (interval->end_s - interval->begin_s > S_PER_YEAR_MAX)
+        return import_field_error(file, place, field, text, "the interval is longer than a year: "
+                                  "correct it or divide it");
+    return 0;
 }
 
 /* --- numbers, truths -------------------------------------------------------------------------- */

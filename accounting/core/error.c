@@ -4,6 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+static void make_plain(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
 int error_set(struct error *err, int code, const char *fmt, ...)
 {
     va_list ap;
@@ -12,6 +19,7 @@ int error_set(struct error *err, int code, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(err->text, sizeof(err->text), fmt, ap);
         va_end(ap);
+        make_plain(err->text);
     }
     return code;
 }
@@ -26,6 +34,7 @@ int error_set_errno(struct error *err, int code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(err->text, sizeof(err->text), fmt, ap);
     va_end(ap);
+    make_plain(err->text);
     used = strlen(err->text);
     snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerror(-code));
     return code;
@@ -44,6 +53,7 @@ int error_prefix(struct error *err, int code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(before, sizeof(before), fmt, ap);
     va_end(ap);
+    make_plain(before);
     room = (int)(sizeof(err->text) - strlen(before) - sizeof(": "));
     snprintf(err->text, sizeof(err->text), "%s: %.*s", before, room, old.text);
     return code;

@@ -13,7 +13,7 @@
 #define ERROR_TEXT_SIZE 512
 
 struct error {
-    char text[ERROR_TEXT_SIZE]; /* one or more sentences, no newline at the end */
+    char text[ERROR_TEXT_SIZE]; /* one or more sentences in one line */
 };
 
 /* For functions whose failure must not go unseen. */
@@ -22,7 +22,8 @@ struct error {
 /*
  * Set the text and return `code` unchanged, so that a failure is one statement:
  *     return error_set(err, -EINVAL, "%s:%d: ...", file, line);
- * A text that does not fit is cut, never overrun.
+ * A text that does not fit is cut, never overrun. Control bytes, which a file that is quoted may
+ * hold, become '?': a text is one line wherever it is shown, and moves no terminal.
  */
 int error_set(struct error *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

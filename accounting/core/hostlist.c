@@ -10,7 +10,8 @@
 #include "core/parse.h"
 
 #define NAME_SIZE 256
-#define DIGITS_MAX 18 /* of a number at a name's end: it fits an int64_t */
+#define DIGITS_MAX 18 /* of a number at a name's end … */
+#define NUMBER_MAX UINT64_C(999999999999999999) /* … and in brackets: what is folded can be read */
 
 /* --- from text to names ----------------------------------------------------------------------- */
 
@@ -53,8 +54,8 @@ static int expand_range(const char *done, const char *item, size_t len, const ch
     if (last_text)
         *last_text++ = '\0';
     width = (int)strlen(first_text);
-    if (parse_u64(first_text, 0, UINT32_MAX, &first) < 0 ||
-        parse_u64(last_text ? last_text : first_text, first, UINT32_MAX, &last) < 0)
+    if (parse_u64(first_text, 0, NUMBER_MAX, &first) < 0 ||
+        parse_u64(last_text ? last_text : first_text, first, NUMBER_MAX, &last) < 0)
         return error_set(err, -EINVAL, "\"[%.*s]\": write numbers and rising ranges, such as "
                          "n[1-4,7]", (int)(len < 40 ? len : 40), item);
     for (uint64_t i = first; i <= last && rc == 0; i++) {

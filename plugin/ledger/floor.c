@@ -106,6 +106,8 @@ int floor_parse(const char *text, struct floor *ret_floor)
             return -EINVAL;
         floor.counts[bucket] = (uint16_t)count;
         floor.total += count;
+        if (floor.total > FLOOR_FULL) /* nobody's: floor_format() might have no room for it */
+            return -EINVAL;
         if (*p && (*p != ',' || !*++p))
             return -EINVAL;
     }

@@ -292,7 +292,7 @@ static int parse_usage(char *text, bool unified, uint64_t *ret_ns)
 {
     static const char key[] = "usage_usec ";
     uint64_t usage_us;
-    char *number = text;
+    char *number = text, *end;
     int rc;
 
     if (!unified) {
@@ -306,7 +306,10 @@ static int parse_usage(char *text, bool unified, uint64_t *ret_ns)
     if (!number)
         return -EBADMSG;
     number += sizeof(key) - 1;
-    number[strcspn(number, "\n")] = '\0';
+    end = strchr(number, '\n');
+    if (!end) /* cut off where the room ends: it may go on */
+        return -EBADMSG;
+    *end = '\0';
     rc = parse_u64(number, 0, UINT64_MAX / 1000, &usage_us);
     if (rc < 0)
         return -EBADMSG;

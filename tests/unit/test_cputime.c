@@ -123,6 +123,20 @@ static void test_cgroup_that_is_no_steps_is_not_used(void **state)
     }
 }
 
+static void test_number_that_is_cut_off_is_no_number(void **state)
+{
+    struct fixture *fixture = *state;
+    struct cputime *cputime = NULL;
+    uint64_t cpu_ns = 77;
+
+    /* the meter reads the first 255 bytes */
+    tree_write(&fixture->tree, "a/step_0/cpu.stat", "%0239d\nusage_usec 123456\n", 1);
+    assert_int_equal(cputime_open(fixture->node, "unified:/a/step_0", 0, 0, &cputime, NULL), 0);
+    assert_int_equal(cputime_read(cputime, &cpu_ns), -EBADMSG);
+    assert_int_equal(cpu_ns, 77);
+    cputime_close(cputime);
+}
+
 static void test_cpu_time_never_steps_back_and_no_number_is_no_zero(void **state)
 {
     static const char file[] = "cpuacct/a/step_0/cpuacct.usage";
@@ -443,6 +457,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_cgroup_of_the_whole_step_is_found),
         TEST(test_cgroup_that_is_no_steps_is_not_used),
+        TEST(test_number_that_is_cut_off_is_no_number),
         TEST(test_cpu_time_never_steps_back_and_no_number_is_no_zero),
         TEST(test_processes_below_slurmstepd_are_added_up),
         TEST(test_cgroup_that_comes_later_is_taken_up),

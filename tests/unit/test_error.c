@@ -31,6 +31,19 @@ static void error_set_errno_says_what_the_system_says(void **state)
     assert_string_equal(err.text, "cannot open f: No such file or directory");
 }
 
+static void what_is_quoted_stays_in_one_line(void **state)
+{
+    struct error err;
+
+    (void)state;
+    error_set(&err, -1, "'%s' is no key", "a\nb\x1b[2J\x7f\xc3\xa9\t");
+    assert_string_equal(err.text, "'a?b?[2J?\xc3\xa9?' is no key");
+    error_set_errno(&err, -ENOENT, "%s", "a\nb");
+    assert_string_equal(err.text, "a?b: No such file or directory");
+    error_prefix(&err, -1, "%s", "c\rd");
+    assert_string_equal(err.text, "c?d: a?b: No such file or directory");
+}
+
 static void a_long_text_is_cut_and_never_overruns(void **state)
 {
     char longer[3 * ERROR_TEXT_SIZE];
@@ -68,6 +81,7 @@ int main(void)
         cmocka_unit_test(error_set_returns_its_code_and_sets_the_text),
         cmocka_unit_test(nobody_needs_to_read_the_text),
         cmocka_unit_test(error_set_errno_says_what_the_system_says),
+        cmocka_unit_test(what_is_quoted_stays_in_one_line),
         cmocka_unit_test(a_long_text_is_cut_and_never_overruns),
         cmocka_unit_test(a_prefix_keeps_every_old_text_that_fits),
     };

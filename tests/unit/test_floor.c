@@ -93,7 +93,7 @@ static void a_checkpoint_keeps_it(void **state)
 static void bad_text_is_refused(void **state)
 {
     static const char *const texts[] = { "1", "1:", ":1", "1:2,", "208:1", "1:1,1:1", "1:99999999",
-                                         "-1:1", "1:1 " };
+                                         "-1:1", "1:1 ", "1:20000,2:1" };
     struct floor floor = { .total = 7 };
 
     (void)state;

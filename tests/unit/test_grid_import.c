@@ -466,11 +466,11 @@ static void times_and_values_that_cannot_be_are_refused(void **state)
           "f:2: start_utc: \"2026-10-25T00:00:30Z\": write a time on a full minute, such as "
           "2026-10-25T01:00Z" },
         { OWN LINE("01:00", "00:00", "1"),
-          "f:2: end_utc: \"2026-10-25T00:00Z\": the interval ends before it has begun: end_utc "
-          "comes after start_utc" },
+          "f:2: end_utc: \"2026-10-25T00:00Z\": the interval ends before it has begun: correct "
+          "one of its times" },
         { OWN LINE("01:00", "01:00", "1"),
-          "f:2: end_utc: \"2026-10-25T01:00Z\": the interval ends before it has begun: end_utc "
-          "comes after start_utc" },
+          "f:2: end_utc: \"2026-10-25T01:00Z\": the interval ends before it has begun: correct "
+          "one of its times" },
         { OWN "2024-10-25T00:00Z,2026-10-25T01:00Z,1\n",
           "f:2: end_utc: \"2026-10-25T01:00Z\": the interval is longer than a year: correct it or "
           "divide it" },
@@ -631,7 +631,11 @@ static void json_that_is_not_the_api_s_is_refused(void **state)
           "f: data[0]: intensity.forecast: \"2001\": an average intensity lies between 0 and 2000 "
           "g/kWh: correct or remove it" },
         { UK(UK_HALF("00:30", "00:00", "1", "1")),
-          "f: data[0]: to: \"2026-10-25T00:00Z\": the interval ends before it has begun" },
+          "f: data[0]: to: \"2026-10-25T00:00Z\": the interval ends before it has begun: correct "
+          "one of its times" },
+        { UK("{\"from\":\"2024-10-25T00:00Z\",\"to\":\"2026-10-25T00:30Z\"}"),
+          "f: data[0]: to: \"2026-10-25T00:30Z\": the interval is longer than a year: correct it "
+          "or divide it" },
         { UK("{\"from\":\"2026-10-25T00:00\",\"to\":\"2026-10-25T00:30Z\"}"),
           "f: data[0]: from: \"2026-10-25T00:00\": a time without an offset may be local: write "
           "2026-10-25T01:00Z, or 2026-10-25T02:00+01:00" },

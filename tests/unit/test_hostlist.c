@@ -23,6 +23,7 @@ static void expressions_name_what_slurm_would(void **state)
         { "n[1-2]-ib,x", "n1-ib n2-ib x" },
         { "r[1-2]n[3-4]", "r1n3 r1n4 r2n3 r2n4" },
         { "[1-2]", "1 2" },
+        { "n[999999999999999998-999999999999999999]", "n999999999999999998 n999999999999999999" },
     };
 
     (void)state;
@@ -50,6 +51,7 @@ static void malformed_and_endless_expressions_are_refused(void **state)
         { "", -EINVAL },       { ",", -EINVAL },        { "n1,", -EINVAL },  { "n[", -EINVAL },
         { "n]", -EINVAL },     { "n[]", -EINVAL },      { "n[1-", -EINVAL }, { "n[2-1]", -EINVAL },
         { "n[a-b]", -EINVAL }, { "n[1-2]]", -EINVAL },  { "n[1,]", -EINVAL },
+        { "n[1-1000000000000000000]", -EINVAL }, { "n[1-999999999999999999]", -E2BIG },
         { "n[1-999999]", -E2BIG }, { "a[1-999]b[1-999]", -E2BIG },
     };
 
