@@ -37,11 +37,6 @@ signal_stepd() { # SIGNAL JOB.STEP
     site_exec pkill "-$1" -f "^slurmstepd: \[${2/./[.]}\]"
 }
 
-step_is_over() { # JOB_ID STEP_ID
-    [ -n "$(site_sql "SELECT 1 FROM step JOIN job USING (job_key)
-        WHERE job_id = $1 AND step_id = $2 AND end_ns IS NOT NULL")" ]
-}
-
 @test "a meter killed in mid-step goes on when it is back, and the step is whole" {
     id=$(submit --exclusive -w "$(node 1)" "srun -n1 $(bash_script 'burn 7' | sed 's/^exec //')")
     sleep 2.5

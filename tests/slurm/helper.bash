@@ -69,6 +69,11 @@ jobs_are_booked() {
     [ "$(site_sql "SELECT count(*) FROM job WHERE $2 AND end_s IS NOT NULL")" -ge "$1" ]
 }
 
+step_is_over() { # JOB_ID STEP_ID
+    [ -n "$(site_sql "SELECT 1 FROM step JOIN job USING (job_key)
+        WHERE job_id = $1 AND step_id = $2 AND end_ns IS NOT NULL")" ]
+}
+
 # Wall clock of the books to CLOCK_BOOTTIME, both in ns, by the stamps of a batch of that node.
 boottime() { # NODE-NUMBER WALL_NS
     value "SELECT $2 - begin_wall_ns + begin_boottime_ns FROM batch JOIN node USING (node_key)
@@ -99,12 +104,12 @@ audit() {
 
 # --- the books ----------------------------------------------------------------------------------
 
-# "JOB_KEY BEGIN_NS END_NS", in ns of CLOCK_BOOTTIME, of a job's allocation on a node.
-allocation_of() { # JOB_ID [NODE-NUMBER]
+# "JOB_KEY BEGIN_NS END_NS", in ns of CLOCK_BOOTTIME, of a job's (or a run's) allocation on a node.
+allocation_of() { # JOB_ID [NODE-NUMBER [RESTARTS]]
     local key begin end
     IFS='|' read -r key begin end < <(value "SELECT job_key, begin_ns, end_ns FROM allocation
         JOIN job USING (job_key) JOIN node USING (node_key)
-        WHERE job_id = $1 AND name = '$(node "${2:-1}")'")
+        WHERE job_id = $1 AND name = '$(node "${2:-1}")' ${3:+AND restart_count = $3}")
     echo "$key $(boottime "${2:-1}" "$begin") $(boottime "${2:-1}" "$end")"
 }
 

@@ -5,4 +5,5 @@ EXTRA_DIST += \
 	tests/slurm/faults.bats \
 	tests/slurm/gpu.bats \
 	tests/slurm/helper.bash \
+	tests/slurm/life.bats \
 	tests/slurm/marks.bats
