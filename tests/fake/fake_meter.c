@@ -107,6 +107,26 @@ static struct batch_total *total_of(struct batch *batch, int64_t hour_s, unsigne
     return push(&batch->totals, &batch->n_totals, sizeof(total), &total);
 }
 
+/* Its node booted at half of FAKE_BEGIN_S, and its clock has been right since. */
+static uint64_t boottime_of(int64_t wall_ns)
+{
+    return (uint64_t)(wall_ns - FAKE_BEGIN_S / 2 * NS);
+}
+
+static void set_boottimes(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->n_jobs; i++) {
+        batch->jobs[i].begin_boottime_ns = boottime_of(batch->jobs[i].begin_wall_ns);
+        if (batch->jobs[i].has & JOB_HAS_END)
+            batch->jobs[i].end_boottime_ns = boottime_of(batch->jobs[i].end_wall_ns);
+    }
+    for (size_t i = 0; i < batch->n_steps; i++) {
+        batch->steps[i].begin_boottime_ns = boottime_of(batch->steps[i].begin_wall_ns);
+        if (batch->steps[i].has & STEP_HAS_END)
+            batch->steps[i].end_boottime_ns = boottime_of(batch->steps[i].end_wall_ns);
+    }
+}
+
 void fake_meter_seal(struct fake_meter *meter, struct batch *batch)
 {
     uint64_t grown_uj[COMPONENT_COUNT] = { 0 };
@@ -129,6 +149,7 @@ void fake_meter_seal(struct fake_meter *meter, struct batch *batch)
         push(&batch->counters, &batch->n_counters, sizeof(counter), &counter);
         meter->counted_uj[i] = component.end_uj;
     }
+    set_boottimes(batch);
     meter->wall_s = batch->head.end_wall_ns / NS;
     meter->seq++;
 }
