@@ -85,14 +85,14 @@ assert_whole() { # JOB_ID [RUNS [CLUSTER]]
 LATE=3 # FLAG_BEGIN_LATE, FLAG_END_LATE of core/batch.h
 
 # The job had the node to itself, and paid for all of it. Its edges are when the counters were read,
-# to what a busy machine lets come in between: 0.1 s of 300 W. A mark that came after its interval
+# to what a busy machine lets come in between: 0.2 s of 300 W. A mark that came after its interval
 # was closed has a flag to say that its edge is not exact.
 assert_paid() { # JOB_ID [NODE-NUMBER [RESTARTS]]
     local key from to
     read -r key from to < <(allocation_of "$@")
     [ "$(value "SELECT flags & $LATE FROM job WHERE job_key = $key")" = 0 ] || return 0
     near "packages of job $1, uJ" $(($(booked_mj "$key" cpu) * 1000)) \
-        "$(truth_all "${2:-1}" "$from" "$to" "${packages[@]}")" 30000000
+        "$(truth_all "${2:-1}" "$from" "$to" "${packages[@]}")" 60000000
 }
 
 assert_sound() {
