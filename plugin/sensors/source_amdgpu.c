@@ -82,7 +82,7 @@ struct card {
 static enum chip find_chip(const struct pci_device *device)
 {
     for (size_t i = 0; i < sizeof(chips) / sizeof(chips[0]); i++)
-        if (device->vendor == 0x1002 && device->device == chips[i].device)
+        if (device->vendor == PCI_AMD && device->device == chips[i].device)
             return chips[i].chip;
     return CHIP_ANY;
 }

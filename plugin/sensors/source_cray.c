@@ -29,7 +29,6 @@
  * more (the controller restarted early, the meter looked late), the growth that the ledger believes
  * is less than what was drawn, never more. Any other beginning is held to max_uw alone.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -40,10 +39,11 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/parse.h"
+#include "sensors/pci.h"
+#include "sensors/power_models.h"
 #include "sensors/source.h"
 
 #define COUNTERS_DIR "sys/cray/pm_counters"
-#define PCI_DIR "sys/bus/pci/devices"
 /* Arm's main id register, which other architectures have no file of. */
 #define ARM_FILE "sys/devices/system/cpu/cpu0/regs/identification/midr_el1"
 
@@ -155,38 +155,20 @@ static int cray_read(struct sensors *sensors, struct sensor_slot *slot, uint64_t
 
 /* --- finding ------------------------------------------------------------- */
 
-static bool is_id(int pci_fd, const char *function, const char *file, const char *const *ids)
-{
-    char path[96], id[16];
-
-    snprintf(path, sizeof(path), "%.64s/%s", function, file);
-    if (file_read_line(pci_fd, path, id, sizeof(id)) < 0)
-        return false;
-    for (; *ids; ids++)
-        if (strcmp(id, *ids) == 0)
-            return true;
-    return false;
-}
-
 static struct pci_count count_pci(int root_fd)
 {
-    static const char *const amd[] = { "0x1002", NULL };
-    static const char *const dies[] = { "0x7408", "0x740c", NULL };
-    static const char *const apus[] = { "0x74a0", NULL };
-    int fd = openat(root_fd, PCI_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct pci_device devices[PCI_DEVICES_MAX];
     struct pci_count count = { 0, 0 };
-    struct dirent *entry;
+    int found = pci_list_gpus(root_fd, devices);
 
-    if (!dir && fd >= 0)
-        close(fd);
-    while (dir && (entry = readdir(dir)))
-        if (entry->d_name[0] != '.' && is_id(fd, entry->d_name, "vendor", amd)) {
-            count.dies += is_id(fd, entry->d_name, "device", dies);
-            count.apus += is_id(fd, entry->d_name, "device", apus);
-        }
-    if (dir)
-        closedir(dir);
+    for (int i = 0; i < found; i++) {
+        const struct gpu_model *model = gpu_models_find(devices[i].vendor, devices[i].device);
+
+        if (!model || model->vendor != PCI_AMD)
+            continue;
+        count.dies += model->dies > 1;
+        count.apus += model->board_w == 0;
+    }
     return count;
 }
 

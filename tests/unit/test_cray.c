@@ -47,6 +47,8 @@ static void add_pci(struct board_rig *rig, unsigned number, const char *vendor, 
 {
     char path[128];
 
+    snprintf(path, sizeof(path), "sys/bus/pci/devices/0000:%02x:00.0/class", number);
+    tree_write(&rig->tree, path, "0x038000\n");
     snprintf(path, sizeof(path), "sys/bus/pci/devices/0000:%02x:00.0/vendor", number);
     tree_write(&rig->tree, path, "%s\n", vendor);
     snprintf(path, sizeof(path), "sys/bus/pci/devices/0000:%02x:00.0/device", number);
