@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -472,46 +473,37 @@ static int check_owner(const struct batch *batch, const struct batch_energy *row
     return 0;
 }
 
-/* Labels of a begin and of an instant later in the same boot. */
-static void mend(uint64_t begin_ns, uint64_t later_ns, int64_t *begin_wall_ns,
-                 int64_t *later_wall_ns)
+/* The labels of one record; of one that has no end, the batch's end is the later instant. */
+static void mend(const struct batch_head *head, bool ended, uint64_t begin_ns, uint64_t end_ns,
+                 int64_t *begin_wall_ns, int64_t *end_wall_ns)
 {
+    uint64_t later_ns = ended ? end_ns : head->end_boottime_ns;
+    int64_t later_wall_ns = ended ? *end_wall_ns : head->end_wall_ns;
     int64_t lasted_ns, mended_ns;
 
-    if (*begin_wall_ns < 0 || *later_wall_ns < 0 || later_ns < begin_ns || later_ns > INT64_MAX)
+    if (*begin_wall_ns < 0 || later_wall_ns < 0 || later_ns < begin_ns || later_ns > INT64_MAX)
         return;
     lasted_ns = (int64_t)(later_ns - begin_ns);
-    mended_ns = *later_wall_ns > lasted_ns ? *later_wall_ns - lasted_ns : 0;
+    mended_ns = later_wall_ns > lasted_ns ? later_wall_ns - lasted_ns : 0;
     if (llabs(mended_ns - *begin_wall_ns) > (int64_t)NS_PER_S)
         *begin_wall_ns = mended_ns;
-    if (*begin_wall_ns <= INT64_MAX - lasted_ns)
-        *later_wall_ns = *begin_wall_ns + lasted_ns;
+    if (ended && *begin_wall_ns <= INT64_MAX - lasted_ns)
+        *end_wall_ns = *begin_wall_ns + lasted_ns;
 }
 
 void batch_mend_labels(struct batch *batch)
 {
-    const struct batch_head *head = &batch->head;
-
     for (size_t i = 0; i < batch->n_jobs; i++) {
         struct batch_job *job = &batch->jobs[i];
-        int64_t now_wall_ns = head->end_wall_ns;
 
-        if (job->has & JOB_HAS_END)
-            mend(job->begin_boottime_ns, job->end_boottime_ns, &job->begin_wall_ns,
-                 &job->end_wall_ns);
-        else
-            mend(job->begin_boottime_ns, head->end_boottime_ns, &job->begin_wall_ns, &now_wall_ns);
+        mend(&batch->head, job->has & JOB_HAS_END, job->begin_boottime_ns, job->end_boottime_ns,
+             &job->begin_wall_ns, &job->end_wall_ns);
     }
     for (size_t i = 0; i < batch->n_steps; i++) {
         struct batch_step *step = &batch->steps[i];
-        int64_t now_wall_ns = head->end_wall_ns;
 
-        if (step->has & STEP_HAS_END)
-            mend(step->begin_boottime_ns, step->end_boottime_ns, &step->begin_wall_ns,
-                 &step->end_wall_ns);
-        else
-            mend(step->begin_boottime_ns, head->end_boottime_ns, &step->begin_wall_ns,
-                 &now_wall_ns);
+        mend(&batch->head, step->has & STEP_HAS_END, step->begin_boottime_ns,
+             step->end_boottime_ns, &step->begin_wall_ns, &step->end_wall_ns);
     }
 }
 
