@@ -206,6 +206,23 @@ int refuse_operands(const struct command *command, int argc, char **argv)
     return EXIT_ERROR;
 }
 
+int run_with_flag(const struct command *command, int argc, char **argv,
+                  const struct option *options, int (*run)(const struct conf *conf, bool flag))
+{
+    bool flag = false;
+    struct conf conf;
+    int option;
+
+    while ((option = next_option(command, argc, argv, options)) != -1) {
+        if (option != options[0].val)
+            return option == OPTION_HELP ? EXIT_FINE : EXIT_ERROR;
+        flag = true;
+    }
+    if (refuse_operands(command, argc, argv) || load_conf(&conf, NULL) < 0)
+        return EXIT_ERROR;
+    return run(&conf, flag);
+}
+
 static const struct command *find_part(const struct command *command, const char *name)
 {
     const char *second;

@@ -5,6 +5,7 @@
 #define CARBON_CLI_CARBONCTL_H
 
 #include <getopt.h>
+#include <stdbool.h>
 
 #include "core/conf.h"
 #include "store/store.h"
@@ -63,6 +64,13 @@ int print_help_of(char *const *words, int count);
 
 /* 0, or EXIT_ERROR after a message, when something follows the options. */
 int refuse_operands(const struct command *command, int argc, char **argv);
+
+/*
+ * exec of a command that takes no operands and one flag of its own, options[0]: run() says the exit
+ * status, told whether the flag was given.
+ */
+int run_with_flag(const struct command *command, int argc, char **argv,
+                  const struct option *options, int (*run)(const struct conf *conf, bool flag));
 
 /* carbon.conf as --config, the environment or its usual place say. Prints what is wrong. */
 int load_conf(struct conf *ret_conf, struct conf_origin *origin);

@@ -73,18 +73,8 @@ static int prune_exec(const struct command *command, int argc, char **argv)
         WRITER_OPTIONS,
         { NULL, 0, NULL, 0 },
     };
-    bool dry_run = false;
-    struct conf conf;
-    int option;
 
-    while ((option = next_option(command, argc, argv, options)) != -1) {
-        if (option != 'n')
-            return option == OPTION_HELP ? EXIT_FINE : EXIT_ERROR;
-        dry_run = true;
-    }
-    if (refuse_operands(command, argc, argv) || load_conf(&conf, NULL) < 0)
-        return EXIT_ERROR;
-    return run_prune(&conf, dry_run);
+    return run_with_flag(command, argc, argv, options, run_prune);
 }
 
 const struct command command_prune = {

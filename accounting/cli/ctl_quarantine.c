@@ -130,18 +130,8 @@ static int list_exec(const struct command *command, int argc, char **argv)
         COMMON_OPTIONS,
         { NULL, 0, NULL, 0 },
     };
-    bool json = false;
-    struct conf conf;
-    int option;
 
-    while ((option = next_option(command, argc, argv, options)) != -1) {
-        if (option != 'j')
-            return option == OPTION_HELP ? EXIT_FINE : EXIT_ERROR;
-        json = true;
-    }
-    if (refuse_operands(command, argc, argv) || load_conf(&conf, NULL) < 0)
-        return EXIT_ERROR;
-    return run_list(&conf, json);
+    return run_with_flag(command, argc, argv, options, run_list);
 }
 
 static const struct command command_quarantine_list = {

@@ -67,16 +67,12 @@ static const struct command command_repair_sums = {
 
 /* --- loss ------------------------------------------------------------------------------------- */
 
-struct written_off {
-    int64_t batches;
-};
-
 static void print_span(void *arg, const struct loss_span *span)
 {
-    struct written_off *all = arg;
+    int64_t *batches = arg;
     int64_t count = span->last_seq - span->first_seq + 1;
 
-    all->batches += count;
+    *batches += count;
     printf("node %s, stream %s, seq %" PRId64, span->node, span->stream, span->first_seq);
     if (count > 1)
         printf(" to %" PRId64, span->last_seq);
@@ -87,7 +83,7 @@ static void print_span(void *arg, const struct loss_span *span)
 static int accept_loss(char *operand, const char *reason)
 {
     struct loss_note note = { .reason = reason, .made_by = own_user_name() };
-    struct written_off all = { 0 };
+    int64_t batches = 0;
     struct store *store = NULL;
     struct error err = { "" };
     char *stream = strchr(operand, ':');
@@ -97,9 +93,9 @@ static int accept_loss(char *operand, const char *reason)
         *stream++ = '\0';
     rc = open_books("carbonctl repair loss", &store, &err);
     if (rc == 0)
-        rc = loss_accept(store, operand, stream, &note, print_span, &all, &err);
+        rc = loss_accept(store, operand, stream, &note, print_span, &batches, &err);
     rc = close_books(store, rc, &err);
-    if (rc == EXIT_FINE && all.batches == 0)
+    if (rc == EXIT_FINE && batches == 0)
         printf("nothing is missing of node %s%s%s, or all of it is given up already\n", operand,
                stream ? ", stream " : "", stream ? stream : "");
     else if (rc == EXIT_FINE)

@@ -58,6 +58,13 @@ int file_read_line(int dirfd, const char *path, char *room, size_t size)
     return 0;
 }
 
+bool file_is_there(int dirfd, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int read_regular(int fd, size_t max_size, char **ret_data, size_t *ret_len)
 {
     struct stat st;

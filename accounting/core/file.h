@@ -7,6 +7,7 @@
 #ifndef CARBON_CORE_FILE_H
 #define CARBON_CORE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -25,6 +26,9 @@ MUST_CHECK int file_read_small(int dirfd, const char *path, char *room, size_t s
  * file_read_small(), but -EBADMSG when the file is longer than room has.
  */
 MUST_CHECK int file_read_line(int dirfd, const char *path, char *room, size_t size);
+
+/* Whether a name is taken in a directory, by whatever. */
+bool file_is_there(int dirfd, const char *name);
 
 /*
  * Read a regular file of at most max_size bytes into malloc'ed memory, NUL-terminated; the caller

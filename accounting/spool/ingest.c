@@ -129,18 +129,11 @@ static int read_batch(const struct round *round, struct item *item, struct batch
     return rc;
 }
 
-static bool is_aside(int quarantine_fd, const char *name)
-{
-    struct stat st;
-
-    return fstatat(quarantine_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 /* A name that is free in quarantine: "x.batch", "x.batch.2", … */
 static int choose_aside(const struct round *round, struct item *item)
 {
     snprintf(item->aside, sizeof(item->aside), "%s", item->name);
-    for (unsigned n = 2; is_aside(round->quarantine_fd, item->aside); n++) {
+    for (unsigned n = 2; file_is_there(round->quarantine_fd, item->aside); n++) {
         int len = snprintf(item->aside, sizeof(item->aside), "%s.%u", item->name, n);
 
         if (n > 10000 || (size_t)len >= sizeof(item->aside))

@@ -101,13 +101,6 @@ void quarantine_close(struct quarantine *quarantine)
     close(quarantine->dir_fd);
 }
 
-static bool is_there(int dir_fd, const char *name)
-{
-    struct stat st;
-
-    return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 static int check_file(const struct quarantine *quarantine, const char *name, struct error *err)
 {
     struct stat st;
@@ -260,7 +253,7 @@ static int forget_notes(const struct quarantine *quarantine, const struct notes 
     int rc = store_begin(quarantine->store, err);
 
     for (size_t i = 0; i < notes->count && rc == 0; i++)
-        if (!is_there(quarantine->fd, notes->items[i].name))
+        if (!file_is_there(quarantine->fd, notes->items[i].name))
             rc = store_forget_quarantine(quarantine->store, notes->items[i].name, err);
     if (rc == 0)
         rc = store_commit(quarantine->store, err);
@@ -281,7 +274,7 @@ static int remove_reasons(const struct quarantine *quarantine, struct error *err
         char file[NAME_MAX + 1];
 
         snprintf(file, sizeof(file), "%.*s", (int)(strlen(name) - strlen(REASON_END)), name);
-        if (!is_there(quarantine->fd, file))
+        if (!file_is_there(quarantine->fd, file))
             unlinkat(quarantine->fd, name, 0); /* one that stays is removed another time */
     }
     free_names(names, count);
@@ -295,7 +288,7 @@ int quarantine_tidy(const struct quarantine *quarantine, struct error *err)
     int rc = read_notes(quarantine, &notes, err);
 
     for (size_t i = 0; i < notes.count && rc == 0 && !stale; i++)
-        stale = !is_there(quarantine->fd, notes.items[i].name);
+        stale = !file_is_there(quarantine->fd, notes.items[i].name);
     if (rc == 0 && stale)
         rc = forget_notes(quarantine, &notes, err);
     if (rc == 0)
@@ -318,7 +311,7 @@ int quarantine_retry(const struct quarantine *quarantine, const char *name, stru
     if (!ends_in(delivered, strlen(delivered), BATCH_END))
         return error_set(err, -EINVAL, "%s: does not end in %s, so ingest would not take it; "
                          "remove it by hand", name, BATCH_END);
-    if (is_there(quarantine->dir_fd, delivered))
+    if (file_is_there(quarantine->dir_fd, delivered))
         return error_set(err, -EEXIST, "%s: DeliverDir has a file of this name already; try again "
                          "when `carbonctl ingest` has loaded it", name);
     if (renameat(quarantine->fd, name, quarantine->dir_fd, delivered) < 0 ||
