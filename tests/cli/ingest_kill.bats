@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # carbonctl ingest, killed before each of its changes to any file in turn: nothing is lost or
-# counted twice. killat.so does the killing: N = 1, 2, … until ingest lives to its end.
+# counted twice. libfaults.so does the killing: N = 1, 2, … until ingest lives to its end.
 
 setup() {
     carbonctl=${top_builddir:?}/carbonctl
-    killat=$top_builddir/.libs/libkillat.so
+    faults=$top_builddir/.libs/libfaults.so
     dir=$BATS_TEST_TMPDIR
     mkdir "$dir/made" "$dir/deliver"
     printf 'Database=sqlite:%s\nDeliverDir=%s\n' "$dir/carbon.db" "$dir/deliver" >"$dir/carbon.conf"
@@ -34,7 +34,7 @@ fresh() {
         n=$((n + 1))
         fresh
         rc=0
-        KILL_AT=$n LD_PRELOAD=$killat "$carbonctl" ingest >/dev/null 2>&1 || rc=$?
+        FAULT=kill FAULT_AT=$n FAULT_BELOW=$dir LD_PRELOAD=$faults "$carbonctl" ingest >/dev/null 2>&1 || rc=$?
         "$carbonctl" ingest >"$dir/log" 2>&1 || [ $? -eq 3 ]
         "$carbonctl" audit >"$dir/log" 2>&1 || { echo "killed at change $n"; cat "$dir/log"; false; }
         [ "$(counted)" = "$truth" ] || { echo "killed at change $n: $(counted) of $truth"; false; }
@@ -50,7 +50,7 @@ fresh() {
 watch_until_done() { # N; its exit status
     local watcher n
     : >"$dir/carbon.db.ingest.lock"
-    KILL_AT=$1 LD_PRELOAD=$killat "$carbonctl" ingest --watch >/dev/null 2>&1 3>&- &
+    FAULT=kill FAULT_AT=$1 FAULT_BELOW=$dir LD_PRELOAD=$faults "$carbonctl" ingest --watch >/dev/null 2>&1 3>&- &
     watcher=$!
     for ((n = 0; n < 1200; n++)); do
         kill -0 "$watcher" 2>/dev/null || break
@@ -86,7 +86,7 @@ watch_until_done() { # N; its exit status
         n=$((n + 1))
         rm -f "$dir"/carbon.db*
         rc=0
-        KILL_AT=$n LD_PRELOAD=$killat "$carbonctl" init >/dev/null 2>&1 || rc=$?
+        FAULT=kill FAULT_AT=$n FAULT_BELOW=$dir LD_PRELOAD=$faults "$carbonctl" init >/dev/null 2>&1 || rc=$?
         "$carbonctl" init || { echo "killed at change $n"; false; }
         "$carbonctl" audit
     done
@@ -115,7 +115,7 @@ version() { # FILE
         rm -f "$dir"/carbon.db*
         cp "$dir/schema-1.db" "$dir/carbon.db"
         rc=0
-        KILL_AT=$n LD_PRELOAD=$killat "$carbonctl" init >"$dir/log" 2>&1 || rc=$?
+        FAULT=kill FAULT_AT=$n FAULT_BELOW=$dir LD_PRELOAD=$faults "$carbonctl" init >"$dir/log" 2>&1 || rc=$?
         case $(version "$dir/carbon.db") in
             1) was_1=$((was_1 + 1)) ;;
             "$newest") was_new=$((was_new + 1)); [ -e "$dir/carbon.db.schema-1.bak" ] ;;

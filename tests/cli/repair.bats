@@ -4,7 +4,7 @@
 setup() {
     carbonctl=${top_builddir:?}/carbonctl
     mkbatches=$top_builddir/tests/fake/mkbatches
-    killat=$top_builddir/.libs/libkillat.so
+    faults=$top_builddir/.libs/libfaults.so
     dir=$BATS_TEST_TMPDIR
     deliver=$dir/deliver
     aside=$deliver/quarantine
@@ -413,7 +413,7 @@ killed_everywhere() {
     while [ "$rc" -eq 137 ]; do
         n=$((n + 1)) rc=0
         restore_saved
-        KILL_AT=$n LD_PRELOAD=$killat "$@" >/dev/null 2>&1 || rc=$?
+        FAULT=kill FAULT_AT=$n FAULT_BELOW=$dir LD_PRELOAD=$faults "$@" >/dev/null 2>&1 || rc=$?
         "$check" || { echo "killed at change $n"; cat "$dir/log"; return 1; }
     done
     [ "$rc" -eq 0 ]

@@ -369,9 +369,52 @@ bool faults_hit(void)
     return atomic_load(&counts->hits) > 0;
 }
 
-uint64_t faults_calls(void)
+const struct faults_row faults_of_files[] = {
+    { "kill -9", { .fault = FAULT_KILL, .times = 1 } },
+    { "EIO", { .fault = EIO, .times = 1 } },
+    { "ENOSPC", { .fault = ENOSPC, .times = 1 } },
+    { "EINTR", { .fault = EINTR, .times = 1 } },
+    { "EIO from then on", { .fault = EIO } },
+    { "ENOSPC from then on", { .fault = ENOSPC } },
+    { "EDQUOT from then on", { .fault = EDQUOT } },
+    { "short writes", { .fault = FAULT_SHORT } },
+    { "a short write", { .fault = FAULT_SHORT, .times = 1 } },
+    { NULL, { 0 } },
+};
+
+const struct faults_row faults_of_power[] = {
+    { "no power, names wait", { .fault = FAULT_KILL, .times = 1, .mirror = "" } },
+    { "no power, contents wait",
+      { .fault = FAULT_KILL, .times = 1, .mirror = "", .names = true } },
+    { NULL, { 0 } },
+};
+
+const struct faults_row faults_of_memory[] = {
+    { "ENOMEM", { .fault = ENOMEM, .times = 1 } },
+    { NULL, { 0 } },
+};
+
+void faults_loop(const struct faults_row *rows, uint64_t stride, uint64_t at_least,
+                 uint64_t writes_at_least,
+                 bool (*try_once)(const struct faults_row *row, uint64_t at))
 {
-    return atomic_load(&counts->calls);
+    for (const struct faults_row *row = rows; row->name; row++) {
+        uint64_t least = row->faults.fault == FAULT_SHORT ? writes_at_least : at_least, at = 1;
+
+        while (try_once(row, at))
+            at += stride;
+        printf("  %s: %llu calls\n", row->name, (unsigned long long)at - 1);
+        if (at <= least) {
+            printf("  that is too few: was it at work?\n");
+            abort();
+        }
+    }
+}
+
+void faults_use_memory(void)
+{
+    if (access("/dev/shm", W_OK) == 0)
+        setenv("TMPDIR", "/dev/shm", 0);
 }
 
 bool faults_have_memory(void)

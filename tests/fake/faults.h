@@ -40,8 +40,27 @@ void faults_arm(const struct faults *faults);
 void faults_disarm(void);
 void faults_pause(bool pause);   /* what the test itself does is neither counted nor failed */
 bool faults_hit(void);           /* since it was armed */
-uint64_t faults_calls(void);
 bool faults_have_memory(void);   /* whether ENOMEM can be had in this build */
+
+/* A fault, of the first call, with a name; of tables that end with a name of NULL. */
+struct faults_row {
+    const char *name;
+    struct faults faults;
+};
+extern const struct faults_row faults_of_files[];  /* errnos, short writes, kill -9 */
+extern const struct faults_row faults_of_power[];  /* its mirror is "": a test has one of its own */
+extern const struct faults_row faults_of_memory[];
+
+/*
+ * Each fault of a table at call 1, 1 + stride, … until it does not strike, which try_once() says.
+ * Aborts unless that is beyond call `at_least`, or `writes_at_least` for what only writes can have.
+ */
+void faults_loop(const struct faults_row *rows, uint64_t stride, uint64_t at_least,
+                 uint64_t writes_at_least,
+                 bool (*try_once)(const struct faults_row *row, uint64_t at));
+
+/* Trees of this test are to be in memory: it has thousands of syncs. */
+void faults_use_memory(void);
 
 /* Take what is below `dir` now as what the disk has, into an empty mirror. */
 void faults_mirror(const char *dir, const char *mirror);

@@ -50,11 +50,6 @@ libfaults_la_SOURCES = $(faults_sources)
 libfaults_la_CFLAGS = $(AM_CFLAGS)
 libfaults_la_LIBADD = libcarbon-core.la
 libfaults_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
-check_LTLIBRARIES += libkillat.la
-libkillat_la_SOURCES = tests/fake/killat.c
-libkillat_la_CFLAGS = $(AM_CFLAGS)
-libkillat_la_LIBADD = libcarbon-core.la -ldl
-libkillat_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
 
 # NVIDIA's library, and as it was in old drivers: in folders of their own for LD_LIBRARY_PATH, which
 # are those where libtool puts the file of that name, .libs

@@ -166,12 +166,7 @@ static int64_t audited_mj(void)
     return sum_mj;
 }
 
-struct row {
-    const char *name;
-    struct faults faults; /* of the first call */
-};
-
-static void check_books(const struct row *row, uint64_t at)
+static void check_books(const struct faults_row *row, uint64_t at)
 {
     int64_t sum_mj;
 
@@ -188,7 +183,7 @@ static void check_books(const struct row *row, uint64_t at)
 }
 
 /* Returns whether it struck. */
-static bool try_once(const struct row *row, uint64_t at)
+static bool try_once(const struct faults_row *row, uint64_t at)
 {
     struct faults faults = row->faults;
     int status;
@@ -224,57 +219,26 @@ static bool try_once(const struct row *row, uint64_t at)
     return faults_hit();
 }
 
-static void loop(const struct row *row, uint64_t stride, uint64_t at_least)
-{
-    uint64_t at = 1;
-
-    while (try_once(row, at))
-        at += stride;
-    print_message("  %s: %llu calls\n", row->name, (unsigned long long)at - 1);
-    assert_true(at > at_least); /* it was at work */
-}
-
 static void whatever_fails_when_the_next_ingest_comes_to_the_same_books(void **state)
 {
-    static const struct row rows[] = {
-        { "kill -9", { .fault = FAULT_KILL, .times = 1 } },
-        { "EIO", { .fault = EIO, .times = 1 } },
-        { "ENOSPC", { .fault = ENOSPC, .times = 1 } },
-        { "EINTR", { .fault = EINTR, .times = 1 } },
-        { "EIO from then on", { .fault = EIO } },
-        { "ENOSPC from then on", { .fault = ENOSPC } },
-        { "EDQUOT from then on", { .fault = EDQUOT } },
-        { "a short write", { .fault = FAULT_SHORT, .times = 1 } },
-    };
-
     (void)state;
-    for (size_t i = 0; i < LENGTH(rows); i++)
-        loop(&rows[i], 1, 30);
+    faults_loop(faults_of_files, 1, 30, 30, try_once);
 }
 
 static void with_the_power_gone_what_was_committed_is_there(void **state)
 {
-    static const struct row rows[] = {
-        { "no power, names wait", { .fault = FAULT_KILL, .times = 1, .mirror = "" } },
-        { "no power, contents wait",
-          { .fault = FAULT_KILL, .times = 1, .mirror = "", .names = true } },
-    };
-
     (void)state;
-    for (size_t i = 0; i < LENGTH(rows); i++)
-        loop(&rows[i], 1, 30);
+    faults_loop(faults_of_power, 1, 30, 30, try_once);
 }
 
 static void out_of_memory_the_next_ingest_comes_to_the_same_books(void **state)
 {
-    static const struct row row = { "ENOMEM", { .fault = ENOMEM, .times = 1 } };
-
     (void)state;
     if (!faults_have_memory()) {
         print_message("skipped: out of memory: a sanitizer has malloc()\n");
         skip();
     }
-    loop(&row, memory_stride, 1000);
+    faults_loop(faults_of_memory, memory_stride, 1000, 30, try_once);
 }
 
 int main(int argc, char **argv)
@@ -285,9 +249,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(out_of_memory_the_next_ingest_comes_to_the_same_books),
     };
 
-    if (access("/dev/shm", W_OK) == 0)
-        setenv("TMPDIR", "/dev/shm", 0); /* thousands of syncs */
     if (argc > 1 && parse_u64(argv[1], 1, 1000, &memory_stride) < 0)
         return 1;
+    faults_use_memory();
     return cmocka_run_group_tests(tests, make, unmake);
 }

@@ -193,11 +193,6 @@ static void assert_complete(const struct world_books *books, const char *name, u
 
 /* --- one fault, at the Nth call -------------------------------------------------------------- */
 
-struct row {
-    const char *name;
-    struct faults faults; /* of the first call */
-};
-
 /* In a child: work while it strikes, then, if it lives, go on as if it had passed. */
 static void __attribute__((noreturn)) work_with(const struct faults *faults, bool from_the_start)
 {
@@ -244,7 +239,7 @@ static bool run_child(const struct faults *faults, bool from_the_start, bool *re
     return true;
 }
 
-static struct faults plan(const struct row *row, uint64_t at)
+static struct faults plan(const struct faults_row *row, uint64_t at)
 {
     struct faults faults = row->faults;
 
@@ -257,7 +252,7 @@ static struct faults plan(const struct row *row, uint64_t at)
 }
 
 /* Returns whether it struck. */
-static bool try_once(const struct row *row, uint64_t at, bool from_the_start)
+static bool try_once(const struct faults_row *row, uint64_t at, bool from_the_start)
 {
     struct faults faults = plan(row, at);
     struct world_books books;
@@ -275,53 +270,37 @@ static bool try_once(const struct row *row, uint64_t at, bool from_the_start)
     return hit;
 }
 
-static const struct row rows[] = {
-    { "kill -9", { .fault = FAULT_KILL, .times = 1 } },
-    { "EIO", { .fault = EIO, .times = 1 } },
-    { "ENOSPC", { .fault = ENOSPC, .times = 1 } },
-    { "EINTR", { .fault = EINTR, .times = 1 } },
-    { "EIO from then on", { .fault = EIO } },
-    { "ENOSPC from then on", { .fault = ENOSPC } },
-    { "EDQUOT from then on", { .fault = EDQUOT } },
-    { "short writes", { .fault = FAULT_SHORT } },
-    { "a short write", { .fault = FAULT_SHORT, .times = 1 } },
-};
-
-static void loop(const struct row *row, bool from_the_start, unsigned at_least)
+static bool try_midway(const struct faults_row *row, uint64_t at)
 {
-    uint64_t at = 1;
+    return try_once(row, at, false);
+}
 
-    while (try_once(row, at, from_the_start))
-        at++;
-    print_message("  %s: %llu calls\n", row->name, (unsigned long long)at - 1);
-    assert_true(at > at_least); /* it was at work */
+static bool try_at_start(const struct faults_row *row, uint64_t at)
+{
+    return try_once(row, at, true);
 }
 
 static void test_whatever_fails_when_each_joule_is_delivered_once(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < LENGTH(rows); i++)
-        loop(&rows[i], false, rows[i].faults.fault == FAULT_SHORT ? 3 : 50);
+    faults_loop(faults_of_files, 1, 50, 3, try_midway);
 }
 
 /* Before the first checkpoint what is not booked cannot be known; what is booked must be right. */
 static void test_whatever_fails_at_the_start_the_books_are_right(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < LENGTH(rows); i++)
-        loop(&rows[i], true, rows[i].faults.fault == FAULT_SHORT ? 3 : 50);
+    faults_loop(faults_of_files, 1, 50, 3, try_at_start);
 }
 
 static void test_out_of_memory_each_joule_is_delivered_once(void **state)
 {
-    static const struct row row = { "ENOMEM", { .fault = ENOMEM, .times = 1 } };
-
     (void)state;
     if (!faults_have_memory()) {
         print_message("skipped: out of memory: a sanitizer has malloc()\n");
         skip();
     }
-    loop(&row, false, 50);
+    faults_loop(faults_of_memory, 1, 50, 3, try_midway);
 }
 
 /* --- the power goes --------------------------------------------------------------------------- */
@@ -339,7 +318,7 @@ static void lose_power(void)
     w.raw_uj = 0;
 }
 
-static bool lose_power_at(const struct row *row, uint64_t at)
+static bool lose_power_at(const struct faults_row *row, uint64_t at)
 {
     struct faults faults = plan(row, at);
     uint64_t began_ns = w.now, sealed_uj, counted_uj, booked_uj;
@@ -366,21 +345,8 @@ static bool lose_power_at(const struct row *row, uint64_t at)
 
 static void test_what_was_sealed_outlives_the_power(void **state)
 {
-    static const struct row power[] = {
-        { "no power, names wait", { .fault = FAULT_KILL, .times = 1, .mirror = "" } },
-        { "no power, contents wait",
-          { .fault = FAULT_KILL, .times = 1, .mirror = "", .names = true } },
-    };
-
     (void)state;
-    for (size_t i = 0; i < LENGTH(power); i++) {
-        uint64_t at = 1;
-
-        while (lose_power_at(&power[i], at))
-            at++;
-        print_message("  %s: %llu calls\n", power[i].name, (unsigned long long)at - 1);
-        assert_true(at > 50);
-    }
+    faults_loop(faults_of_power, 1, 50, 3, lose_power_at);
 }
 
 int main(void)
@@ -392,8 +358,7 @@ int main(void)
         cmocka_unit_test(test_what_was_sealed_outlives_the_power),
     };
 
-    if (access("/dev/shm", W_OK) == 0)
-        setenv("TMPDIR", "/dev/shm", 0); /* thousands of syncs */
+    faults_use_memory();
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
                   0);
     return shared == MAP_FAILED ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
