@@ -88,17 +88,20 @@ static bool factors_are_due(const struct factor_files *files)
 /*
  * Take changed settings, inventory and tables into a new factor set. A mistake in one of them is
  * said once and stops nothing: batches go on being loaded, and the set of before stays in force.
+ * The files are stamped before they are read: what changes meanwhile is due again.
  * -EBUSY: readers did not let the commit through; it is for the next turn.
  */
 static int take_factors(struct store *store, struct factor_files *files, struct error *err)
 {
     const struct factors_update update = { .conf = &files->conf, .made_by = "carbonctl ingest" };
+    uint64_t stamp;
     int64_t set;
     int rc;
 
     if (!factors_are_due(files))
         return 0;
-    if (files->seen && load_conf(&files->conf, &files->origin) < 0)
+    stamp = factors_files_stamp(&files->conf, files->origin.file);
+    if (load_conf(&files->conf, &files->origin) < 0)
         rc = error_set(err, -EINVAL, "carbon.conf cannot be used");
     else
         rc = factors_update_print(store, &update, &set, err);
@@ -106,7 +109,7 @@ static int take_factors(struct store *store, struct factor_files *files, struct 
     if (rc == -EBUSY)
         return rc;
     files->seen = true;
-    files->stamp = factors_files_stamp(&files->conf, files->origin.file);
+    files->stamp = stamp;
     if (rc < 0)
         complain("%s; emissions are still computed with the factors of before", err->text);
     return 0;

@@ -473,37 +473,50 @@ static int check_owner(const struct batch *batch, const struct batch_energy *row
     return 0;
 }
 
-/* The labels of one record; of one that has no end, the batch's end is the later instant. */
-static void mend(const struct batch_head *head, bool ended, uint64_t begin_ns, uint64_t end_ns,
-                 int64_t *begin_wall_ns, int64_t *end_wall_ns)
+/* A job's labels; of one that has no end, the batch's end is the later instant. */
+static void mend_job(const struct batch_head *head, struct batch_job *job)
 {
-    uint64_t later_ns = ended ? end_ns : head->end_boottime_ns;
-    int64_t later_wall_ns = ended ? *end_wall_ns : head->end_wall_ns;
+    bool ended = job->has & JOB_HAS_END;
+    uint64_t later_ns = ended ? job->end_boottime_ns : head->end_boottime_ns;
+    int64_t later_wall_ns = ended ? job->end_wall_ns : head->end_wall_ns;
     int64_t lasted_ns, mended_ns;
 
-    if (*begin_wall_ns < 0 || later_wall_ns < 0 || later_ns < begin_ns || later_ns > INT64_MAX)
+    if (job->begin_wall_ns < 0 || later_wall_ns < 0 || later_ns < job->begin_boottime_ns ||
+        later_ns > INT64_MAX)
         return;
-    lasted_ns = (int64_t)(later_ns - begin_ns);
+    lasted_ns = (int64_t)(later_ns - job->begin_boottime_ns);
     mended_ns = later_wall_ns > lasted_ns ? later_wall_ns - lasted_ns : 0;
-    if (llabs(mended_ns - *begin_wall_ns) > (int64_t)NS_PER_S)
-        *begin_wall_ns = mended_ns;
-    if (ended && *begin_wall_ns <= INT64_MAX - lasted_ns)
-        *end_wall_ns = *begin_wall_ns + lasted_ns;
+    if (llabs(mended_ns - job->begin_wall_ns) > (int64_t)NS_PER_S)
+        job->begin_wall_ns = mended_ns;
+    if (ended && job->begin_wall_ns <= INT64_MAX - lasted_ns)
+        job->end_wall_ns = job->begin_wall_ns + lasted_ns;
+}
+
+/* The label of an instant, by that of the job's begin. */
+static void tell_from(const struct batch_job *job, uint64_t at_ns, int64_t *wall_ns)
+{
+    int64_t after_ns;
+
+    if (job->begin_wall_ns < 0 || at_ns > INT64_MAX || job->begin_boottime_ns > INT64_MAX)
+        return;
+    after_ns = (int64_t)at_ns - (int64_t)job->begin_boottime_ns;
+    if (after_ns <= INT64_MAX - job->begin_wall_ns)
+        *wall_ns = job->begin_wall_ns + after_ns > 0 ? job->begin_wall_ns + after_ns : 0;
 }
 
 void batch_mend_labels(struct batch *batch)
 {
-    for (size_t i = 0; i < batch->n_jobs; i++) {
-        struct batch_job *job = &batch->jobs[i];
-
-        mend(&batch->head, job->has & JOB_HAS_END, job->begin_boottime_ns, job->end_boottime_ns,
-             &job->begin_wall_ns, &job->end_wall_ns);
-    }
+    for (size_t i = 0; i < batch->n_jobs; i++)
+        mend_job(&batch->head, &batch->jobs[i]);
     for (size_t i = 0; i < batch->n_steps; i++) {
         struct batch_step *step = &batch->steps[i];
+        const struct batch_job *job = batch_find_job(batch, step->ref);
 
-        mend(&batch->head, step->has & STEP_HAS_END, step->begin_boottime_ns,
-             step->end_boottime_ns, &step->begin_wall_ns, &step->end_wall_ns);
+        if (!job)
+            continue;
+        tell_from(job, step->begin_boottime_ns, &step->begin_wall_ns);
+        if (step->has & STEP_HAS_END)
+            tell_from(job, step->end_boottime_ns, &step->end_wall_ns);
     }
 }
 

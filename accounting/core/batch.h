@@ -258,9 +258,10 @@ MUST_CHECK int batch_read(char *text, size_t len, struct batch *ret_batch, struc
 
 /*
  * Durations are CLOCK_BOOTTIME's. Where the wall clock was set between the begin and the end of a
- * job or step, its begin is told anew, as far before the end as it was: the later label is the
- * better one, as of a node that boots in 1970 until its clock is set. (A label that a slew of below
- * a second could explain stays as it is, and the end is told from it.)
+ * job, its begin is told anew, as far before the end as it was: the later label is the better one,
+ * as of a node that boots in 1970 until its clock is set. (A label that a slew of below a second
+ * could explain stays as it is, and the end is told from it.) Steps are told from their job's
+ * begin, and so lie in its time as they did, whenever each label was read.
  */
 void batch_mend_labels(struct batch *batch);
 

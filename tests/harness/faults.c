@@ -84,6 +84,8 @@ PASS(int, faccessat, (int fd, const char *name, int mode, int flags), (fd, name,
 PASS(int, fchmod, (int fd, mode_t mode), (fd, mode), -1)
 PASS(int, fstat, (int fd, struct stat *st), (fd, st), -1)
 PASS(int, lstat, (const char *name, struct stat *st), (name, st), -1)
+PASS(int, fstatat, (int fd, const char *name, struct stat *st, int flags),
+     (fd, name, st, flags), -1)
 PASS(int, fstatfs, (int fd, struct statfs *fs), (fd, fs), -1)
 PASS(int, fsync, (int fd), (fd), -1)
 PASS(int, gethostname, (char *name, size_t size), (name, size), -1)

@@ -99,7 +99,7 @@ static void live(const struct clock_row *row)
     world_stop(&w);
 }
 
-static void load(size_t row)
+static void load(size_t row, uint64_t batches)
 {
     char spool[PATH_MAX];
     const struct ingest ingest = { .store = books.store, .deliver_dir = spool };
@@ -110,7 +110,7 @@ static void load(size_t row)
     if (ingest_round(&ingest, &report, &err) < 0)
         fail_msg("%s", err.text);
     ROW_HOLDS(row, report.quarantined == 0 && report.left == 0);
-    ROW_HOLDS(row, report.loaded >= 7);
+    ROW_HOLDS(row, report.loaded >= batches);
 }
 
 static void check(size_t row)
@@ -149,17 +149,48 @@ static void a_job_lasts_as_long_as_it_lasted_whatever_the_clock_is_set_to(void *
         world_make(&w);
         books_open(&books);
         live(&rows[row]);
-        load(row);
+        load(row, 7);
         check(row);
         books_close(&books);
         world_free(&w);
     }
 }
 
+/* A hook that is put off between reading one clock and the other gets a label that is late. */
+static void edge_read_late(unsigned edge, int64_t late_ns)
+{
+    w.wall_ns += late_ns;
+    world_edge(&w, edge, 7, 0);
+    w.wall_ns -= late_ns;
+}
+
+static void a_step_lies_in_its_job_whenever_their_labels_were_read(void **state)
+{
+    (void)state;
+    world_make(&w);
+    books_open(&books);
+    world_start(&w);
+    ticks(9);
+    edge_read_late(MARK_JOB_BEGIN, 30000000);
+    edge_read_late(MARK_STEP_BEGIN, 10000000);
+    ticks(9);
+    edge_read_late(MARK_STEP_END, 20000000);
+    edge_read_late(MARK_JOB_END, 0);
+    ticks(9);
+    world_stop(&w);
+    load(0, 4);
+    assert_int_equal(books_number(&books, "SELECT COUNT(*) FROM step JOIN allocation AS a"
+                                          " USING (allocation_key) WHERE step.begin_ns = a.begin_ns"
+                                          " AND step.end_ns = a.end_ns"), 1);
+    books_close(&books);
+    world_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_job_lasts_as_long_as_it_lasted_whatever_the_clock_is_set_to),
+        cmocka_unit_test(a_step_lies_in_its_job_whenever_their_labels_were_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
