@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <inttypes.h>
+#include <linux/magic.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -20,6 +22,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -37,6 +40,8 @@
 #define WRITE_AGAIN_NS (10 * NS_PER_S)
 /* What can be delivered at the end, within. */
 #define LAST_DELIVERY_NS (5 * NS_PER_S)
+/* What users see of running jobs is no finer (docs/security.md). */
+#define SEEN_S 60
 
 enum { FD_TIMER, FD_SIGNAL, FD_MARKS, FD_COUNT };
 
@@ -302,19 +307,26 @@ static int open_fds(struct daemon *d, struct error *err)
     return 0;
 }
 
-/* What the user of a service may lack, and only others would notice. */
-static void log_rights(const struct daemon *d)
+/* What runs, and only others would notice that it does not do what they expect. */
+static void log_warnings(const struct daemon *d)
 {
+    struct statfs fs;
     struct stat st;
 
+    if (statfs(d->conf.mark_dir, &fs) == 0 && fs.f_type != TMPFS_MAGIC)
+        log_line(LOG_LEVEL_WARNING, "MarkDir %s is not on a tmpfs, so the plugin will leave no mark "
+                 "in it; have it below /run", d->conf.mark_dir);
+    if (d->conf.deliver_s < SEEN_S)
+        log_line(LOG_LEVEL_WARNING, "DeliverSeconds=%" PRIu32 " is for tests: who may read the books "
+                 "sees running jobs finer than a minute; give 60 or more", d->conf.deliver_s);
     if (geteuid() == 0)
         return;
     if (stat(d->conf.mark_dir, &st) == 0 && st.st_uid != 0)
         log_line(LOG_LEVEL_WARNING, "MarkDir %s is not root's, so the plugin will leave no mark in "
                  "it; remove it, and let root make it (install -d -m 700)", d->conf.mark_dir);
     if (access("/proc/1/stat", F_OK) < 0)
-        log_line(LOG_LEVEL_WARNING, "processes of others are hidden here, so every step seems to "
-                 "be over; give this user the group of /proc's mount options hidepid= and gid=");
+        log_line(LOG_LEVEL_WARNING, "processes of others are hidden here, so CPU time is known by "
+                 "cgroups alone; give this user the group of /proc's mount options hidepid= and gid=");
 }
 
 static void log_start(const struct daemon *d)
@@ -531,7 +543,7 @@ int main(int argc, char **argv)
         d.exit_status = EXIT_FAILURE;
     } else {
         log_start(&d);
-        log_rights(&d);
+        log_warnings(&d);
         loop(&d);
         if (d.exit_status == EXIT_SUCCESS)
             finish(&d);

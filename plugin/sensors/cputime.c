@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,18 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
+/*
+ * /proc has nothing of it. Where hidepid= hides it, it is there all the same: held by its number
+ * alone, since its start is not to be seen.
+ */
+static int open_hidden_stepd(struct cputime *cputime)
+{
+    if (kill((pid_t)cputime->stepd_pid, 0) < 0 && errno != EPERM)
+        return -ESRCH;
+    cputime->pidfd = open_pidfd(cputime->stepd_pid);
+    return cputime->pidfd < 0 ? -ESRCH : 0;
+}
+
 /* Hold on to the process, and then check that it is the one. -ESRCH: it is not there any more. */
 static int open_stepd(struct cputime *cputime, uint64_t start_ticks)
 {
@@ -156,7 +169,7 @@ static int open_stepd(struct cputime *cputime, uint64_t start_ticks)
     snprintf(path, sizeof(path), "/proc/%u", cputime->stepd_pid);
     cputime->proc_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (cputime->proc_fd < 0)
-        return errno == ENOENT ? -ESRCH : -errno;
+        return errno == ENOENT ? open_hidden_stepd(cputime) : -errno;
     cputime->pidfd = open_pidfd(cputime->stepd_pid);
     rc = read_stat(cputime->proc_fd, "stat", field);
     if (rc == 0 && field[22] == start_ticks)

@@ -1,6 +1,10 @@
 /* A step's CPU time: from its cgroup, or from the processes below its slurmstepd. */
+#include "config.h" /* unshare() */
+
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -344,6 +349,54 @@ static void test_process_of_the_same_number_but_another_start_is_not_the_step(vo
     cputime_close(cputime);
 }
 
+/* In a child, with a /proc of its own: 0 as it should be, 77 where that cannot be had. */
+static int open_what_is_hidden(struct cputime_node *node, pid_t pid, uint64_t ticks)
+{
+    struct cputime *cputime = NULL;
+    bool lives, lived;
+
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("proc", "/proc", "proc", 0, "hidepid=2") < 0 || setgroups(0, NULL) < 0 ||
+        setgid(65534) < 0 || setuid(65534) < 0)
+        return 77;
+    if (access("/proc/1/stat", F_OK) == 0)
+        return 77;
+    if (cputime_open(node, "", (uint32_t)pid, ticks, &cputime, NULL) < 0)
+        return 1;
+    lives = cputime_alive(cputime);
+    if (raise(SIGSTOP) != 0) /* until it has ended */
+        return 2;
+    lived = cputime_alive(cputime);
+    cputime_close(cputime);
+    if (cputime_open(node, "", (uint32_t)pid, ticks, &cputime, NULL) != -ESRCH)
+        return 3;
+    return lives && !lived ? 0 : 4;
+}
+
+static void test_slurmstepd_that_proc_hides_is_there_all_the_same(void **state)
+{
+    struct fixture *fixture = *state;
+    pid_t pid = start_stepd(), child;
+    uint64_t ticks = start_ticks(pid);
+    int status;
+
+    child = fork();
+    if (child == 0)
+        _exit(open_what_is_hidden(fixture->node, pid, ticks));
+    assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+    end_stepd(pid);
+    if (WIFSTOPPED(status)) {
+        kill(child, SIGCONT);
+        assert_int_equal(waitpid(child, &status, 0), child);
+    }
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        print_message("skipped: no /proc with hidepid= can be mounted here\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void test_cgroup_outlives_slurmstepd_and_says_that_it_is_gone(void **state)
 {
     struct fixture *fixture = *state;
@@ -463,6 +516,7 @@ int main(void)
         TEST(test_cgroup_that_comes_later_is_taken_up),
         TEST(test_two_steps_are_kept_apart),
         TEST(test_process_of_the_same_number_but_another_start_is_not_the_step),
+        TEST(test_slurmstepd_that_proc_hides_is_there_all_the_same),
         TEST(test_cgroup_outlives_slurmstepd_and_says_that_it_is_gone),
         TEST(test_descriptors_are_not_inherited_nor_left_open),
         cmocka_unit_test(test_real_cgroup_counts_orphans_too),
