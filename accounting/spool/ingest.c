@@ -18,6 +18,7 @@
 #define CRC_DIGITS 8
 #define END_LINE_SIZE 13 /* "end 01234567\n" */
 #define NS_PER_MS 1000000
+#define NAMES_MAX 65536 /* more of them are for the next round */
 
 /* What becomes of a file once the group's commit is on the disk. */
 enum fate { FATE_LOADED, FATE_DUPLICATE, FATE_QUARANTINE, FATE_LEAVE };
@@ -34,8 +35,10 @@ struct round {
     struct ingest_report *report;
     int dir_fd, quarantine_fd;
     uid_t dir_uid; /* DeliverDir's owner */
-    struct item *items;
-    size_t n_items;
+    char **names;  /* sorted: those of one stream in order */
+    size_t n_names, names_size;
+    bool more;     /* there are later ones */
+    struct item *items; /* of a group */
     struct error *err;
 };
 
@@ -240,42 +243,32 @@ static int64_t monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS;
 }
 
-/* From items[first] on; *ret_end is the first that is not in the group. */
+/* From names[first] on; *ret_end is the first that is not in the group. */
 static int take_group(const struct round *round, size_t first, size_t *ret_end)
 {
     struct store *store = round->ingest->store;
     int64_t begin_ms = monotonic_ms();
-    size_t end = first;
+    size_t count = 0;
     int rc = store_begin(store, round->err);
 
-    while (rc == 0 && end < round->n_items && end - first < INGEST_GROUP_BATCHES &&
-           !stopped(round->ingest) && (end == first || monotonic_ms() - begin_ms < INGEST_GROUP_MS))
-        rc = take_file(round, &round->items[end++]);
+    while (rc == 0 && first + count < round->n_names && count < INGEST_GROUP_BATCHES &&
+           !stopped(round->ingest) && (count == 0 || monotonic_ms() - begin_ms < INGEST_GROUP_MS)) {
+        struct item *item = &round->items[count];
+
+        *item = (struct item){ .name = round->names[first + count] };
+        rc = take_file(round, item);
+        count++;
+    }
     if (rc == 0)
         rc = store_commit(store, round->err);
     if (rc < 0) {
         store_rollback(store);
         return rc;
     }
-    for (size_t i = first; i < end; i++)
+    for (size_t i = 0; i < count; i++)
         settle(round, &round->items[i]);
-    *ret_end = end;
+    *ret_end = first + count;
     return 0;
-}
-
-/* --- the directory --------------------------------------------------------------------------- */
-
-static int is_batch_name(const struct dirent *entry)
-{
-    size_t len = strlen(entry->d_name);
-
-    return entry->d_name[0] != '.' && len > 6 && strcmp(entry->d_name + len - 6, ".batch") == 0;
-}
-
-/* By bytes: names of one stream differ in the hexadecimal seq only. */
-static int compare_names(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
 }
 
 static bool has_time(const struct ingest *ingest, int64_t begin_ms)
@@ -289,25 +282,88 @@ static int take_all(struct round *round)
     size_t done = 0;
     int rc = 0;
 
-    while (rc == 0 && done < round->n_items && !stopped(round->ingest) &&
+    round->items = malloc(INGEST_GROUP_BATCHES * sizeof(*round->items));
+    if (!round->items)
+        return error_set(round->err, -ENOMEM, "out of memory");
+    while (rc == 0 && done < round->n_names && !stopped(round->ingest) &&
            (done == 0 || has_time(round->ingest, begin_ms)))
         rc = take_group(round, done, &done);
-    round->report->more = done < round->n_items;
+    round->report->more = done < round->n_names || round->more;
+    if (!round->report->more)
+        round->report->after[0] = '\0';
+    else if (done)
+        snprintf(round->report->after, sizeof(round->report->after), "%s",
+                 round->names[done - 1]);
+    free(round->items);
     return rc;
 }
 
-static int take_names(struct round *round, struct dirent **names, size_t count)
-{
-    int rc;
+/* --- the directory --------------------------------------------------------------------------- */
 
-    round->items = calloc(count + 1, sizeof(*round->items));
-    if (!round->items)
+static bool is_batch_name(const char *name)
+{
+    size_t len = strlen(name);
+
+    return name[0] != '.' && len > 6 && strcmp(name + len - 6, ".batch") == 0;
+}
+
+/* By bytes: names of one stream differ in the hexadecimal seq only. */
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Keep the first NAMES_MAX: a directory may hold a million. */
+static void sort_names(struct round *round)
+{
+    qsort(round->names, round->n_names, sizeof(*round->names), compare_names);
+    while (round->n_names > NAMES_MAX) {
+        free(round->names[--round->n_names]);
+        round->more = true;
+    }
+}
+
+static int add_name(struct round *round, const char *name)
+{
+    if (round->n_names == 2 * NAMES_MAX)
+        sort_names(round);
+    if (round->n_names == round->names_size) {
+        size_t size = round->names_size ? 2 * round->names_size : 64;
+        char **names = realloc(round->names, size * sizeof(*names));
+
+        if (!names)
+            return error_set(round->err, -ENOMEM, "out of memory");
+        round->names = names;
+        round->names_size = size;
+    }
+    round->names[round->n_names] = strdup(name);
+    if (!round->names[round->n_names])
         return error_set(round->err, -ENOMEM, "out of memory");
-    round->n_items = count;
-    for (size_t i = 0; i < count; i++)
-        round->items[i].name = names[i]->d_name;
-    rc = take_all(round);
-    free(round->items);
+    round->n_names++;
+    return 0;
+}
+
+static int list_names(struct round *round)
+{
+    const struct dirent *entry;
+    DIR *dir = NULL;
+    int rc = 0, fd = openat(round->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0)
+        dir = fdopendir(fd);
+    if (!dir) {
+        rc = error_set_errno(round->err, -errno, "cannot list %s", round->ingest->deliver_dir);
+        if (fd >= 0)
+            close(fd);
+        return rc;
+    }
+    while (errno = 0, rc == 0 && (entry = readdir(dir)))
+        if (is_batch_name(entry->d_name) && strcmp(entry->d_name, round->report->after) > 0)
+            rc = add_name(round, entry->d_name);
+    if (rc == 0 && errno)
+        rc = error_set_errno(round->err, -errno, "cannot list %s", round->ingest->deliver_dir);
+    closedir(dir);
+    sort_names(round);
     return rc;
 }
 
@@ -361,7 +417,7 @@ int ingest_is_due(const struct ingest *ingest, struct error *err)
         return error_set(err, -ENOMEM, "out of memory");
     }
     while (errno = 0, rc == 0 && (entry = readdir(dir)))
-        rc = is_batch_name(entry);
+        rc = is_batch_name(entry->d_name);
     if (rc == 0 && errno)
         rc = error_set_errno(err, -errno, "cannot list %s", ingest->deliver_dir);
     closedir(dir);
@@ -381,21 +437,21 @@ int ingest_round(const struct ingest *ingest, struct ingest_report *report, stru
 {
     struct round round = { .ingest = ingest, .report = report, .dir_fd = -1, .quarantine_fd = -1,
                            .err = err };
-    struct dirent **names = NULL;
-    int count, rc = open_dirs(&round);
+    int rc = open_dirs(&round);
 
+    if (!report->more)
+        report->after[0] = '\0';
     report->left = 0;
     report->more = false;
     if (rc == 0)
         rc = tidy(&round);
-    if (rc == 0) {
-        count = scandirat(round.dir_fd, ".", &names, is_batch_name, compare_names);
-        rc = count < 0 ? error_set_errno(err, -errno, "cannot list %s", ingest->deliver_dir)
-                       : take_names(&round, names, (size_t)count);
-        for (int i = 0; i < count; i++)
-            free(names[i]);
-        free(names);
-    }
+    if (rc == 0)
+        rc = list_names(&round);
+    if (rc == 0)
+        rc = take_all(&round);
+    while (round.n_names)
+        free(round.names[--round.n_names]);
+    free(round.names);
     if (round.quarantine_fd >= 0)
         close(round.quarantine_fd);
     if (round.dir_fd >= 0)

@@ -314,11 +314,11 @@ static void log_warnings(const struct daemon *d)
     struct stat st;
 
     if (statfs(d->conf.mark_dir, &fs) == 0 && fs.f_type != TMPFS_MAGIC)
-        log_line(LOG_LEVEL_WARNING, "MarkDir %s is not on a tmpfs, so the plugin will leave no mark "
-                 "in it; have it below /run", d->conf.mark_dir);
+        log_line(LOG_LEVEL_WARNING, "MarkDir %s is not on a tmpfs, so the plugin will leave no "
+                 "mark in it; have it below /run", d->conf.mark_dir);
     if (d->conf.deliver_s < SEEN_S)
-        log_line(LOG_LEVEL_WARNING, "DeliverSeconds=%" PRIu32 " is for tests: who may read the books "
-                 "sees running jobs finer than a minute; give 60 or more", d->conf.deliver_s);
+        log_line(LOG_LEVEL_WARNING, "DeliverSeconds=%" PRIu32 " is for tests: who may read the "
+                 "books sees running jobs finer than a minute; give 60 or more", d->conf.deliver_s);
     if (geteuid() == 0)
         return;
     if (stat(d->conf.mark_dir, &st) == 0 && st.st_uid != 0)
@@ -326,7 +326,8 @@ static void log_warnings(const struct daemon *d)
                  "it; remove it, and let root make it (install -d -m 700)", d->conf.mark_dir);
     if (access("/proc/1/stat", F_OK) < 0)
         log_line(LOG_LEVEL_WARNING, "processes of others are hidden here, so CPU time is known by "
-                 "cgroups alone; give this user the group of /proc's mount options hidepid= and gid=");
+                 "cgroups alone; give this user the group of /proc's mount options hidepid= and "
+                 "gid=");
 }
 
 static void log_start(const struct daemon *d)

@@ -34,3 +34,12 @@ tests_property_ingest_faults_SOURCES = tests/property/ingest_faults.c $(books_so
 tests_property_ingest_faults_CPPFLAGS = $(books_cppflags) -I$(top_srcdir)/tests/fake
 tests_property_ingest_faults_CFLAGS = $(books_cflags)
 tests_property_ingest_faults_LDADD = $(books_ldadd)
+
+# a crowd of files where marks and batches are; before a release: tests/property/crowd 1000000
+check_PROGRAMS += tests/property/crowd
+TESTS += tests/property/crowd
+tests_property_crowd_SOURCES = tests/property/crowd.c $(books_sources) \
+	tests/unit/meter_world.c tests/unit/meter_world.h
+tests_property_crowd_CPPFLAGS = $(books_cppflags)
+tests_property_crowd_CFLAGS = $(books_cflags)
+tests_property_crowd_LDADD = libcarbon-spool.la libcarbon-store.la $(meter_unit_ldadd) $(SQLITE_LIBS)
