@@ -456,13 +456,19 @@ static void take_in_found(struct marks *marks)
     struct key_set *found = &marks->found;
     size_t taken = 0;
 
-    while (taken < found->count && make_place(marks, &found->keys[taken]) &&
+    while (taken < found->count && taken < MARKS_HELD_MAX && make_place(marks, &found->keys[taken]) &&
            take_in(marks, &found->keys[taken]))
         taken++;
     found->count -= taken;
     memmove(found->keys, found->keys + taken, found->count * sizeof(*found->keys));
     if (!found->count && marks->cut_ns != UINT64_MAX)
         marks->dirty = true;
+}
+
+/* What the last pass found comes first: the horizon does not pass it. */
+static bool has_found_to_read(const struct marks *marks)
+{
+    return marks->found.count && marks->n_held < MARKS_HELD_MAX;
 }
 
 /* M2 */
@@ -482,9 +488,9 @@ void marks_look(struct marks *marks, uint64_t now)
 {
     bool due = marks->dirty || marks->inotify_fd < 0 || now - marks->pass_ns >= SAFETY_PASS_NS;
 
-    if (!marks->in_pass && due)
+    if (!marks->in_pass && due && !has_found_to_read(marks))
         begin_pass(marks, now);
-    else if (!marks->in_pass)
+    else if (!marks->in_pass && !due)
         marks->known_ns = now; /* nothing was announced since */
     if (marks->in_pass)
         go_on_with_pass(marks);
@@ -502,8 +508,7 @@ uint64_t marks_horizon(const struct marks *marks)
 
 bool marks_behind(const struct marks *marks)
 {
-    return marks->in_pass || marks->dirty ||
-           (marks->found.count && marks->n_held < MARKS_HELD_MAX);
+    return marks->in_pass || marks->dirty || has_found_to_read(marks);
 }
 
 /* --- what was held takes effect -------------------------------------------------------------- */
