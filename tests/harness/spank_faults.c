@@ -89,6 +89,7 @@ static void try_each_call(const int *kinds, size_t count, bool lasting)
             assert_true(++at < CALLS_MAX);
         assert_true(at > 20); /* the faults do meet the plugin's calls */
         assert_in_range(plugin_world_read(), 1, 2);
+        print_message("  %s: %lu calls\n", walk_names[walks[i]], at - 1);
     }
 }
 
