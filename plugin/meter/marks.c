@@ -456,8 +456,8 @@ static void take_in_found(struct marks *marks)
     struct key_set *found = &marks->found;
     size_t taken = 0;
 
-    while (taken < found->count && taken < MARKS_HELD_MAX && make_place(marks, &found->keys[taken]) &&
-           take_in(marks, &found->keys[taken]))
+    while (taken < found->count && taken < MARKS_HELD_MAX &&
+           make_place(marks, &found->keys[taken]) && take_in(marks, &found->keys[taken]))
         taken++;
     found->count -= taken;
     memmove(found->keys, found->keys + taken, found->count * sizeof(*found->keys));
