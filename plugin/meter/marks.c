@@ -413,7 +413,10 @@ static bool is_torn(const char *name, uint64_t now)
 
 static void go_on_with_pass(struct marks *marks)
 {
-    for (int i = 0; i < MARKS_ENTRIES_PER_LOOK; i++) {
+    uint64_t bad_before = marks->counts.bad;
+
+    for (int i = 0; i < MARKS_ENTRIES_PER_LOOK &&
+                    marks->counts.bad - bad_before < MARKS_HELD_MAX; i++) {
         const struct dirent *entry = readdir(marks->dir);
         struct mark_key key;
 
