@@ -134,7 +134,7 @@ static int unbook(const struct stream *stream, const struct hole *hole)
     sqlite3_stmt *row = prepare_lost(stream, hole, SQL_LOST_ROWS);
     struct sums *sums = sums_new();
     int64_t last_s = -1;
-    int rc = row && sums ? 0 : -ENOMEM;
+    int rc = !row ? -EIO : sums ? 0 : -ENOMEM;
 
     while (rc == 0 && (rc = store_step(stream->store, row, stream->err)) > 0) {
         const struct sums_row sum = {
@@ -253,8 +253,10 @@ static int add_row(const struct stream *stream, const struct hole *hole, struct 
 {
     sqlite3_stmt *stmt = prepare_lost(stream, hole, SQL_ADD_LOST_ROW);
 
-    if (!stmt || sums_add_row(sums, sum) < 0)
-        return -ENOMEM;
+    if (!stmt)
+        return -EIO;
+    if (sums_add_row(sums, sum) < 0)
+        return error_set(stream->err, -ENOMEM, "out of memory");
     sqlite3_bind_int64(stmt, 3, sum->hour_s);
     sqlite3_bind_int64(stmt, 4, sum->job_key);
     sqlite3_bind_int64(stmt, 5, sum->step_id);
@@ -295,7 +297,7 @@ static int book(const struct stream *stream, const struct hole *hole)
 {
     sqlite3_stmt *row = prepare(stream, SQL_OWNERS);
     struct sums *sums = sums_new();
-    int rc = row && sums ? 0 : -ENOMEM;
+    int rc = !row ? -EIO : sums ? 0 : -ENOMEM;
 
     if (rc == 0) {
         sqlite3_bind_int64(row, 1, stream->node_key);
