@@ -235,7 +235,7 @@ assert text["file"] == "notes.batch" and text["node"] is None and text["seq"] is
     ingest
     run "$carbonctl" repair loss n1 --reason "disk of n1 died"
     [ "$status" -eq 0 ]
-    says "node n1, stream 0000000000001000, seq 3 to 4: given up (2 batches)"
+    says "cluster c, node n1, stream 0000000000001000, seq 3 to 4: given up (2 batches)"
     run "$carbonctl" audit
     [ "$status" -eq 0 ]
     says "seq 3 to 4: given up by"
