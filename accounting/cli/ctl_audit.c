@@ -42,15 +42,15 @@ static void add_row(struct gathered *g, const struct audit_balance *b)
     const int64_t amounts_mj[] = { b->counted_mj,   b->active_mj, b->idle_mj,
                                    b->remainder_mj, b->system_mj, b->unallocated_mj };
     char month[16], joules[6][32], difference[32];
-    const char *texts[9] = { b->node, month };
+    const char *texts[10] = { b->cluster, b->node, month };
 
     snprintf(month, sizeof(month), "%04u-%02u", b->year, b->month);
     for (size_t i = 0; i < 6; i++) {
         format_j(amounts_mj[i], joules[i], sizeof(joules[i]));
-        texts[2 + i] = joules[i];
+        texts[3 + i] = joules[i];
     }
     snprintf(difference, sizeof(difference), "%" PRId64, b->difference_mj);
-    texts[8] = difference;
+    texts[9] = difference;
     if (!table_add(g->table, texts))
         g->failed = true;
 }
@@ -183,10 +183,10 @@ static int run_audit(const struct conf *conf, struct gathered *g)
 static int gather(const struct conf *conf, bool verbose, bool json)
 {
     static const struct table_column columns[] = {
-        { "NODE", false },        { "MONTH", false },        { "COUNTED J", true },
-        { "JOBS ACTIVE J", true }, { "JOBS IDLE J", true },  { "REMAINDER J", true },
-        { "SYSTEM J", true },     { "UNALLOCATED J", true }, { "DIFFERENCE mJ", true },
-        { NULL, false },
+        { "CLUSTER", false },     { "NODE", false },         { "MONTH", false },
+        { "COUNTED J", true },    { "JOBS ACTIVE J", true }, { "JOBS IDLE J", true },
+        { "REMAINDER J", true },  { "SYSTEM J", true },      { "UNALLOCATED J", true },
+        { "DIFFERENCE mJ", true }, { NULL, false },
     };
     struct gathered g = { .verbose = verbose, .table = table_new(columns) };
     int status = EXIT_ERROR;

@@ -286,6 +286,9 @@ static int drop_one(const struct quarantine *quarantine, const char *name, const
                             "stream and seq",
         [DROPPED_NO_NODE] = "removed; the books have no batch of its node yet, so its loss is "
                             "written off by `carbonctl repair loss` once they have",
+        [DROPPED_UNCLEAR] = "removed; clusters have nodes of one name, and the stream does not "
+                            "tell which it is of, so once audit names its loss it is written off "
+                            "by `carbonctl repair loss`",
         [DROPPED_NO_BATCH] = "removed; its name is no batch's, so nobody can say what is lost",
     };
     enum quarantine_dropped dropped;

@@ -73,14 +73,15 @@ static void print_span(void *arg, const struct loss_span *span)
     int64_t count = span->last_seq - span->first_seq + 1;
 
     *batches += count;
-    printf("node %s, stream %s, seq %" PRId64, span->node, span->stream, span->first_seq);
+    printf("cluster %s, node %s, stream %s, seq %" PRId64, span->cluster, span->node, span->stream,
+           span->first_seq);
     if (count > 1)
         printf(" to %" PRId64, span->last_seq);
     printf(": given up (%" PRId64 " batch%s)\n", count, count == 1 ? "" : "es");
 }
 
 /* "n1" or "n1:0123456789abcdef"; the colon is overwritten. */
-static int accept_loss(char *operand, const char *reason)
+static int accept_loss(const char *cluster, char *operand, const char *reason)
 {
     struct loss_note note = { .reason = reason, .made_by = own_user_name() };
     int64_t batches = 0;
@@ -93,11 +94,12 @@ static int accept_loss(char *operand, const char *reason)
         *stream++ = '\0';
     rc = open_books("carbonctl repair loss", &store, &err);
     if (rc == 0)
-        rc = loss_accept(store, operand, stream, &note, print_span, &batches, &err);
+        rc = loss_accept(store, cluster, operand, stream, &note, print_span, &batches, &err);
     rc = close_books(store, rc, &err);
     if (rc == EXIT_FINE && batches == 0)
-        printf("nothing is missing of node %s%s%s, or all of it is given up already\n", operand,
-               stream ? ", stream " : "", stream ? stream : "");
+        printf("nothing is missing of node %s%s%s%s%s, or all of it is given up already\n", operand,
+               cluster ? " of cluster " : "", cluster ? cluster : "", stream ? ", stream " : "",
+               stream ? stream : "");
     else if (rc == EXIT_FINE)
         printf("audit and coverage state it; a batch that comes after all is counted\n");
     return rc;
@@ -107,17 +109,21 @@ static int loss_exec(const struct command *command, int argc, char **argv)
 {
     static const struct option options[] = {
         { "reason", required_argument, NULL, 'r' },
+        { "cluster", required_argument, NULL, 'm' },
         WRITER_OPTIONS,
         { NULL, 0, NULL, 0 },
     };
-    const char *reason = NULL;
+    const char *reason = NULL, *cluster = NULL;
     char *operand;
     int option;
 
     while ((option = next_option(command, argc, argv, options)) != -1) {
-        if (option != 'r')
+        if (option == 'r')
+            reason = optarg;
+        else if (option == 'm')
+            cluster = optarg;
+        else
             return option == OPTION_HELP ? EXIT_FINE : EXIT_ERROR;
-        reason = optarg;
     }
     if (optind >= argc) {
         complain("%s: say which node's; see carbonctl %s --help", command->name, command->name);
@@ -126,16 +132,17 @@ static int loss_exec(const struct command *command, int argc, char **argv)
     operand = argv[optind++];
     if (refuse_operands(command, argc, argv) || check_reason(command->name, reason))
         return EXIT_ERROR;
-    return accept_loss(operand, reason);
+    return accept_loss(cluster, operand, reason);
 }
 
 static const struct command command_repair_loss = {
     .name = "repair loss",
-    .usage = "NODE[:STREAM] --reason TEXT [OPTIONS]",
+    .usage = "NODE[:STREAM] [--cluster NAME] --reason TEXT [OPTIONS]",
     .summary = "write off batches of a node that are lost for good (audit's A2)",
     .help = "All that is missing now of the node, or of one stream of it, is given up: audit goes\n"
             "on stating it, and fails for it no more; the coverage of its time falls. What is\n"
             "missing later is a failure again.\n\n"
+            "  --cluster NAME     the node of this cluster, where several have one of its name\n"
             "  --reason TEXT      why, for whoever reads the audit\n"
             WAIT_HELP,
     .exec = loss_exec,

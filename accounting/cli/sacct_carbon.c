@@ -285,10 +285,14 @@ static int compare_runs(const void *a, const void *b)
     return order ? order : x->job_key < y->job_key ? -1 : x->job_key > y->job_key;
 }
 
+static bool same_cluster(const struct query_job *x, const struct query_job *y)
+{
+    return strcmp(x->cluster ? x->cluster : "", y->cluster ? y->cluster : "") == 0;
+}
+
 static bool same_id(const struct query_job *x, const struct query_job *y)
 {
-    return x->job_id == y->job_id &&
-           strcmp(x->cluster ? x->cluster : "", y->cluster ? y->cluster : "") == 0;
+    return x->job_id == y->job_id && same_cluster(x, y);
 }
 
 static bool is_newest(const struct query_job *job, void *data)
@@ -553,6 +557,28 @@ static int find_jobs(struct run *run, struct error *err)
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
+/* Jobs of two clusters may have one number, user and account: then whoever reads must be told. */
+static bool has_several_clusters(const struct run *run)
+{
+    for (size_t i = 1; i < run->result.n_jobs; i++)
+        if (!same_cluster(&run->result.jobs[0], &run->result.jobs[i]))
+            return true;
+    return false;
+}
+
+/* Programs, and whoever names fields, get those that they count on. */
+static int tell_clusters(struct run *run, struct error *err)
+{
+    const char *format = getenv("SACCT_CARBON_FORMAT");
+
+    if (run->options.output != SACCT_TABLE || run->options.format.len > 0 || (format && *format) ||
+        !has_several_clusters(run))
+        return 0;
+    columns_clear(&run->choices);
+    return columns_choose(run->options.by ? "Cluster," COLUMNS_BY : "Cluster," COLUMNS_DEFAULT,
+                          &run->choices, err);
+}
+
 /* Is this step (NULL: the job's own row) asked for? */
 static bool is_asked(const struct run *run, const struct query_job *job,
                      const struct query_step *step)
@@ -689,6 +715,7 @@ static bool wants_card(const struct run *run)
 /* Every job that was found, with a blank line between. */
 static int write_explained(struct run *run, struct buf *out, struct error *err)
 {
+    bool several_clusters = has_several_clusters(run);
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < run->result.n_jobs; i++) {
@@ -696,6 +723,11 @@ static int write_explained(struct run *run, struct buf *out, struct error *err)
                                 &run->method, &run->style);
 
         buf_printf(out, "%s", i > 0 ? "\n" : "");
+        if (several_clusters) {
+            buf_printf(out, "Cluster ");
+            format_text(out, run->result.jobs[i].cluster, run->style.utf8, NULL);
+            buf_printf(out, "\n");
+        }
         rc = explain_write(&row, run->options.by, out, err);
     }
     return rc;
@@ -769,6 +801,8 @@ static int answer(struct run *run)
         rc = choose_window(run, &err);
     if (rc == 0)
         rc = find_jobs(run, &err);
+    if (rc == 0)
+        rc = tell_clusters(run, &err);
     if (rc == 0)
         rc = build_rows(run, &err);
     if (rc < 0) {

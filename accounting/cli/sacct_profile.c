@@ -89,7 +89,8 @@ int sacct_profile_read(struct store *store, const struct query_result *result,
         return 0;
     if (result->n_jobs > 1)
         return error_set(err, -EINVAL, "--profile shows one job, and these are %zu: name one of "
-                         "them, such as 123_4 of an array or 123+1", result->n_jobs);
+                         "them, such as 123_4 of an array or 123+1, or its cluster by -M",
+                         result->n_jobs);
     ret->row = *row;
     ret->view = (struct profile_view){ .row = &ret->row, .nodes = &options->nodes,
                                        .profile = &ret->profile };

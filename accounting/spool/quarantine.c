@@ -354,6 +354,7 @@ int quarantine_drop(const struct quarantine *quarantine, const char *name,
             return rc;
         *ret_dropped = outcome == LOSS_NONE           ? DROPPED_NO_LOSS
                        : outcome == LOSS_NODE_UNKNOWN ? DROPPED_NO_NODE
+                       : outcome == LOSS_NODE_UNCLEAR ? DROPPED_UNCLEAR
                                                       : DROPPED_GIVEN_UP;
     }
     if (unlinkat(quarantine->fd, name, 0) < 0 || fsync(quarantine->fd) < 0)

@@ -65,6 +65,7 @@ enum quarantine_dropped {
     DROPPED_GIVEN_UP, /* the books state the loss */
     DROPPED_NO_LOSS,  /* the books have a batch of this node, stream and seq */
     DROPPED_NO_NODE,  /* … or none of this node, so that they cannot state it */
+    DROPPED_UNCLEAR,  /* … or several such nodes, and cannot tell of which to state it */
     DROPPED_NO_BATCH, /* its name is no batch's */
 };
 

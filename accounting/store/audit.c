@@ -60,13 +60,25 @@ void audit_report(const struct audit *audit, const char *rule, bool fails, int64
 }
 
 static const char SQL_BATCHES_OF_HOUR[] =
-    "SELECT batch.stream, MIN(seq), MAX(seq) FROM batch JOIN node ON node.node_key = batch.node_key"
-    " WHERE node.name = ?1 AND end_wall_ns > ?2 AND begin_wall_ns < ?2 + 3600000000000"
-    " GROUP BY batch.node_key, batch.stream ORDER BY MIN(begin_wall_ns)";
+    "SELECT stream, MIN(seq), MAX(seq) FROM batch WHERE node_key = ?1 AND end_wall_ns > ?2"
+    " AND begin_wall_ns < ?2 + 3600000000000 GROUP BY stream ORDER BY MIN(begin_wall_ns)";
+
+/* An hour of a node: what a row of hours begins with. */
+struct place {
+    int64_t node_key;
+    const char *node; /* as AUDIT_NODE says it */
+    int64_t hour_s;
+};
+
+static struct place place_of(sqlite3_stmt *row)
+{
+    return (struct place){ sqlite3_column_int64(row, 0), audit_text(row, 1),
+                           sqlite3_column_int64(row, 2) };
+}
 
 /* "seq 3 to 9 of stream 0123456789abcdef, …"; what cannot be read is left out. */
-static void name_batches(const struct audit *audit, const char *node, int64_t hour_s,
-                         char *text, size_t size)
+static void name_batches(const struct audit *audit, const struct place *place, char *text,
+                         size_t size)
 {
     sqlite3_stmt *row = audit->deep ? store_statement(audit->store, SQL_BATCHES_OF_HOUR, NULL)
                                     : NULL;
@@ -75,8 +87,8 @@ static void name_batches(const struct audit *audit, const char *node, int64_t ho
     if (!row)
         return;
     buf_init_fixed(&buf, text, size);
-    sqlite3_bind_text(row, 1, node, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(row, 2, hour_s * (int64_t)NS_PER_S);
+    sqlite3_bind_int64(row, 1, place->node_key);
+    sqlite3_bind_int64(row, 2, place->hour_s * (int64_t)NS_PER_S);
     while (store_step(audit->store, row, NULL) > 0) {
         int64_t first = sqlite3_column_int64(row, 1), last = sqlite3_column_int64(row, 2);
 
@@ -88,8 +100,8 @@ static void name_batches(const struct audit *audit, const char *node, int64_t ho
 }
 
 /* As audit_report(), of one hour of a node: with its batches. */
-static void __attribute__((format(printf, 6, 7)))
-report_hour(const struct audit *audit, const char *rule, const char *node, int64_t hour_s,
+static void __attribute__((format(printf, 5, 6)))
+report_hour(const struct audit *audit, const char *rule, const struct place *place,
             int64_t missing_mj, const char *fmt, ...)
 {
     struct audit_finding finding = new_finding(rule, true, missing_mj);
@@ -97,12 +109,12 @@ report_hour(const struct audit *audit, const char *rule, const char *node, int64
     va_list ap;
     int len;
 
-    clock_format_utc(hour_s, hour);
-    len = snprintf(finding.text, sizeof(finding.text), "node %s, hour %s, ", node, hour);
+    clock_format_utc(place->hour_s, hour);
+    len = snprintf(finding.text, sizeof(finding.text), "%.160s, hour %s, ", place->node, hour);
     va_start(ap, fmt);
     vsnprintf(finding.text + len, sizeof(finding.text) - (size_t)len, fmt, ap);
     va_end(ap);
-    name_batches(audit, node, hour_s, finding.batches, sizeof(finding.batches));
+    name_batches(audit, place, finding.batches, sizeof(finding.batches));
     hand_out(audit, &finding);
 }
 
@@ -129,8 +141,8 @@ int audit_for_each(const struct audit *audit, const char *sql, void *state,
 /* --- A1 and the balance: one pass over all hours --------------------------------------------- */
 
 static const char SQL_HOURS[] =
-    "SELECT node.cluster, node.name, parts.hour_s, parts.component, SUM(counted), SUM(active),"
-    " SUM(idle), SUM(remainder), SUM(system), SUM(unallocated) FROM ("
+    "SELECT parts.node_key, " AUDIT_NODE ", parts.hour_s, parts.component, node.cluster, node.name,"
+    " SUM(counted), SUM(active), SUM(idle), SUM(remainder), SUM(system), SUM(unallocated) FROM ("
     "SELECT node_key, hour_s, component, counted_mj AS counted, 0 AS active, 0 AS idle,"
     " 0 AS remainder, 0 AS system, 0 AS unallocated FROM node_total"
     " UNION ALL SELECT node_key, hour_s, component, 0,"
@@ -187,15 +199,15 @@ static void take_hour(const struct audit *audit, sqlite3_stmt *row, void *state)
 {
     struct month *month = state;
     struct audit_balance *b = &month->balance;
-    const char *node = audit_text(row, 1), *component = audit_text(row, 3);
-    int64_t hour_s = sqlite3_column_int64(row, 2), counted_mj = sqlite3_column_int64(row, 4);
+    const struct place place = place_of(row);
+    int64_t counted_mj = sqlite3_column_int64(row, 6);
     int64_t parts_mj[5], difference_mj = counted_mj;
 
     for (int i = 0; i < 5; i++) {
-        parts_mj[i] = sqlite3_column_int64(row, 5 + i);
+        parts_mj[i] = sqlite3_column_int64(row, 7 + i);
         difference_mj -= parts_mj[i];
     }
-    month_begin(audit, month, audit_text(row, 0), node, hour_s);
+    month_begin(audit, month, audit_text(row, 4), audit_text(row, 5), place.hour_s);
     b->counted_mj += counted_mj;
     b->active_mj += parts_mj[0];
     b->idle_mj += parts_mj[1];
@@ -205,8 +217,8 @@ static void take_hour(const struct audit *audit, sqlite3_stmt *row, void *state)
     b->difference_mj += difference_mj;
     if (difference_mj == 0)
         return;
-    report_hour(audit, "A1", node, hour_s, difference_mj, "%s: counted %" PRId64
-                " mJ, its rows hold %" PRId64 " mJ: %" PRId64 " mJ %s", component, counted_mj,
+    report_hour(audit, "A1", &place, difference_mj, "%s: counted %" PRId64 " mJ, its rows hold %"
+                PRId64 " mJ: %" PRId64 " mJ %s", audit_text(row, 3), counted_mj,
                 counted_mj - difference_mj, difference_mj > 0 ? difference_mj : -difference_mj,
                 difference_mj > 0 ? "missing" : "too much");
 }
@@ -225,7 +237,7 @@ static int check_hours(const struct audit *audit)
 
 /* What is given up comes in the place of its last batch, and has no component. */
 static const char SQL_CHAIN[] =
-    "SELECT node.name, chain.* FROM ("
+    "SELECT node.cluster, node.name, chain.* FROM ("
     "SELECT batch.node_key AS node_key, batch.stream AS stream, batch.seq AS seq,"
     " c.component AS component, batch.batches_dropped, c.begin_uj, c.end_uj, 0 AS given_up,"
     " NULL AS reason, NULL AS made_by, 0 AS made_s, batch.begin_wall_ns, batch.end_wall_ns"
@@ -236,12 +248,13 @@ static const char SQL_CHAIN[] =
     " made_by, made_s, 0, 0 FROM loss"
     ") AS chain JOIN node ON node.node_key = chain.node_key"
     " ORDER BY chain.node_key, chain.stream, chain.seq, chain.component";
-enum { COLUMN_NODE, COLUMN_NODE_KEY, COLUMN_STREAM, COLUMN_SEQ, COLUMN_COMPONENT, COLUMN_DROPPED,
-       COLUMN_BEGIN, COLUMN_END, COLUMN_GIVEN_UP, COLUMN_REASON, COLUMN_MADE_BY, COLUMN_MADE,
-       COLUMN_BEGIN_NS, COLUMN_END_NS };
+enum { COLUMN_CLUSTER, COLUMN_NODE, COLUMN_NODE_KEY, COLUMN_STREAM, COLUMN_SEQ, COLUMN_COMPONENT,
+       COLUMN_DROPPED, COLUMN_BEGIN, COLUMN_END, COLUMN_GIVEN_UP, COLUMN_REASON, COLUMN_MADE_BY,
+       COLUMN_MADE, COLUMN_BEGIN_NS, COLUMN_END_NS };
 
 struct chain {
-    char node[NODE_NAME_SIZE], stream[17];
+    int64_t node_key;
+    char cluster[CLUSTER_NAME_SIZE], node[NODE_NAME_SIZE], stream[17];
     int64_t seq;      /* of the batch in hand */
     int64_t missing;  /* batches before it … */
     int64_t given_up; /* … of which so many are given up */
@@ -263,9 +276,9 @@ static void write_remedy(const struct chain *chain, struct audit_finding *findin
 {
     if (finding->fails && chain->missing > 0)
         snprintf(finding->remedy, sizeof(finding->remedy), "look for the batch%s by `carbonctl "
-                 "quarantine list` and on the node; if lost, `carbonctl repair loss %s:%s --reason "
-                 "TEXT` writes the loss off", chain->missing == 1 ? "" : "es", chain->node,
-                 chain->stream);
+                 "quarantine list` and on the node; if lost, `carbonctl repair loss %s:%s "
+                 "--cluster %s --reason TEXT` writes the loss off", chain->missing == 1 ? "" : "es",
+                 chain->node, chain->stream, chain->cluster);
 }
 
 static void __attribute__((format(printf, 5, 6)))
@@ -274,8 +287,8 @@ report_link(const struct audit *audit, const struct chain *chain, bool fails, in
 {
     struct audit_finding finding = new_finding("A2", fails, missing_mj);
     va_list ap;
-    int len = snprintf(finding.text, sizeof(finding.text), "node %s, stream %s", chain->node,
-                       chain->stream);
+    int len = snprintf(finding.text, sizeof(finding.text), "cluster %s, node %s, stream %s",
+                       chain->cluster, chain->node, chain->stream);
 
     va_start(ap, fmt);
     vsnprintf(finding.text + len, sizeof(finding.text) - (size_t)len, fmt, ap);
@@ -352,13 +365,15 @@ static void take_component(const struct audit *audit, struct chain *chain, int i
 static void take_link(const struct audit *audit, sqlite3_stmt *row, void *state)
 {
     struct chain *chain = state;
-    const char *node = audit_text(row, COLUMN_NODE), *stream = audit_text(row, COLUMN_STREAM);
+    const char *stream = audit_text(row, COLUMN_STREAM);
     int64_t seq = sqlite3_column_int64(row, COLUMN_SEQ);
+    int64_t node_key = sqlite3_column_int64(row, COLUMN_NODE_KEY);
     int index;
 
-    if (strcmp(chain->stream, stream) != 0 || strcmp(chain->node, node) != 0) {
-        *chain = (struct chain){ .seq = 0 };
-        snprintf(chain->node, sizeof(chain->node), "%s", node);
+    if (chain->node_key != node_key || strcmp(chain->stream, stream) != 0) {
+        *chain = (struct chain){ .node_key = node_key };
+        snprintf(chain->cluster, sizeof(chain->cluster), "%s", audit_text(row, COLUMN_CLUSTER));
+        snprintf(chain->node, sizeof(chain->node), "%s", audit_text(row, COLUMN_NODE));
         snprintf(chain->stream, sizeof(chain->stream), "%s", stream);
     }
     if (sqlite3_column_int64(row, COLUMN_GIVEN_UP) > 0) {
@@ -383,7 +398,7 @@ static int check_chains(const struct audit *audit)
 /* --- A3 to A5 -------------------------------------------------------------------------------- */
 
 static const char SQL_STREAMS_AND_HOURS[] =
-    "SELECT node.name, parts.component, SUM(streams), SUM(hours) FROM ("
+    "SELECT " AUDIT_NODE ", parts.component, SUM(streams), SUM(hours) FROM ("
     "SELECT node_key, component, end_uj / 1000 - begin_uj / 1000 AS streams, 0 AS hours"
     " FROM batch_component"
     " UNION ALL SELECT node_key, component, 0, counted_mj FROM node_total"
@@ -395,14 +410,14 @@ static void take_sum(const struct audit *audit, sqlite3_stmt *row, void *state)
     int64_t streams_mj = sqlite3_column_int64(row, 2), hours_mj = sqlite3_column_int64(row, 3);
 
     (void)state;
-    audit_report(audit, "A3", true, streams_mj - hours_mj, "node %s, %s: its batches counted %"
-                 PRId64 " mJ, its hours hold %" PRId64 " mJ", audit_text(row, 0),
-                 audit_text(row, 1), streams_mj, hours_mj);
+    audit_report(audit, "A3", true, streams_mj - hours_mj, "%s, %s: its batches counted %" PRId64
+                 " mJ, its hours hold %" PRId64 " mJ", audit_text(row, 0), audit_text(row, 1),
+                 streams_mj, hours_mj);
 }
 
 static const char SQL_ORPHANS[] =
-    "SELECT node.name, energy.hour_s, energy.component, energy.job_key, energy.step_id"
-    " FROM energy LEFT JOIN node ON node.node_key = energy.node_key"
+    "SELECT energy.node_key, " AUDIT_NODE ", energy.hour_s, energy.component, energy.job_key,"
+    " energy.step_id FROM energy LEFT JOIN node ON node.node_key = energy.node_key"
     " WHERE node.node_key IS NULL"
     " OR (energy.job_key = 0 AND energy.step_id NOT IN (-1, -2))"
     " OR (energy.job_key <> 0 AND (energy.step_id < -1 OR NOT EXISTS"
@@ -413,33 +428,34 @@ static const char SQL_ORPHANS[] =
 
 static void take_orphan(const struct audit *audit, sqlite3_stmt *row, void *state)
 {
+    const struct place place = place_of(row);
+
     (void)state;
-    report_hour(audit, "A4", audit_text(row, 0), sqlite3_column_int64(row, 1), 0,
-                "%s: a row belongs to job_key %" PRId64 ", step_id %" PRId64 ", which is not there",
-                audit_text(row, 2), (int64_t)sqlite3_column_int64(row, 3),
-                (int64_t)sqlite3_column_int64(row, 4));
+    report_hour(audit, "A4", &place, 0, "%s: a row belongs to job_key %" PRId64 ", step_id %" PRId64
+                ", which is not there", audit_text(row, 3), (int64_t)sqlite3_column_int64(row, 4),
+                (int64_t)sqlite3_column_int64(row, 5));
 }
 
 static const char SQL_BAD_ENERGY[] =
-    "SELECT node.name, energy.hour_s, energy.component,"
+    "SELECT " AUDIT_NODE ", energy.hour_s, energy.component,"
     " 'an energy row of job_key ' || energy.job_key || ', step_id ' || energy.step_id"
     " FROM energy LEFT JOIN node ON node.node_key = energy.node_key"
     " WHERE active_mj < 0 OR idle_mj < 0 OR metered_ms < 0 OR metered_ms > elapsed_ms"
     " OR CAST(active_mj AS BIGINT) <> active_mj OR CAST(idle_mj AS BIGINT) <> idle_mj";
 
 static const char SQL_BAD_TOTAL[] =
-    "SELECT node.name, hour_s, component, 'its total' FROM node_total"
+    "SELECT " AUDIT_NODE ", hour_s, component, 'its total' FROM node_total"
     " LEFT JOIN node ON node.node_key = node_total.node_key"
     " WHERE counted_mj < 0 OR CAST(counted_mj AS BIGINT) <> counted_mj";
 
 static const char SQL_BAD_POWER[] =
-    "SELECT node.name, minute_s, 'power', 'power of job_key ' || power.job_key FROM power"
+    "SELECT " AUDIT_NODE ", minute_s, 'power', 'power of job_key ' || power.job_key FROM power"
     " LEFT JOIN node ON node.node_key = power.node_key"
     " WHERE energy_mj < 0 OR span_ms < 0 OR CAST(energy_mj AS BIGINT) <> energy_mj"
     " OR component NOT IN ('cpu', 'memory', 'gpu', 'other', 'all')";
 
 static const char SQL_BAD_COMPONENT[] =
-    "SELECT node.name, batch.end_wall_ns / 1000000000, component,"
+    "SELECT " AUDIT_NODE ", batch.end_wall_ns / 1000000000, component,"
     " 'stream ' || c.stream || ', seq ' || c.seq FROM batch_component AS c"
     " JOIN node ON node.node_key = c.node_key JOIN batch ON batch.node_key = c.node_key"
     " AND batch.stream = c.stream AND batch.seq = c.seq WHERE begin_uj < 0 OR end_uj < begin_uj";
@@ -450,9 +466,9 @@ static void take_bad(const struct audit *audit, sqlite3_stmt *row, void *state)
 
     (void)state;
     clock_format_utc(sqlite3_column_int64(row, 1), hour);
-    audit_report(audit, "A5", true, 0, "node %s, %s, %s: %s is negative, no integer, of no "
-                 "component, or covers more than its time", audit_text(row, 0), hour,
-                 audit_text(row, 2), audit_text(row, 3));
+    audit_report(audit, "A5", true, 0, "%s, %s, %s: %s is negative, no integer, of no component, "
+                 "or covers more than its time", audit_text(row, 0), hour, audit_text(row, 2),
+                 audit_text(row, 3));
 }
 
 static int check_amounts(const struct audit *audit)

@@ -33,7 +33,7 @@ struct audit_finding {
     const char *rule;   /* "A1" */
     bool fails;         /* energy is missing or wrong; else worth knowing */
     int64_t missing_mj; /* counted by a meter and in no row (A1, A2, A3); may be negative */
-    char text[400];     /* which node, hour, component, and by how much */
+    char text[480];     /* which cluster, node, hour, component, and by how much */
     char batches[400];  /* deep, of what is of one hour: which batches hold rows of it; else "" */
     char remedy[320];   /* what to do, in words; "" where nothing is to be done */
 };

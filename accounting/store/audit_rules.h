@@ -7,6 +7,9 @@
 #include "store/audit.h"
 #include "store/store_sqlite.h"
 
+/* SQL: the node that a finding is about. Clusters in one database may have nodes of one name. */
+#define AUDIT_NODE "COALESCE('cluster ' || node.cluster || ', node ' || node.name, 'node ?')"
+
 struct audit {
     struct store *store;
     const struct audit_sink *sink;

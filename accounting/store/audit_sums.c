@@ -35,7 +35,7 @@ static const char SQL_JOB_HOURS[] =
     ") AS parts GROUP BY hour_s, job_key" DIFFERS;
 
 static const char SQL_NODE_HOURS[] =
-    "SELECT 'node_hour', 'node ' || COALESCE(MAX(node.name), '?')," FOUND " FROM ("
+    "SELECT 'node_hour', MAX(" AUDIT_NODE ")," FOUND " FROM ("
     "SELECT hour_s, node_key, 1 AS booked, 0 AS summed, 0 AS counted,"
     " CASE WHEN job_key > 0 THEN active_mj ELSE 0 END AS active,"
     " CASE WHEN job_key > 0 THEN idle_mj ELSE 0 END AS idle,"

@@ -134,7 +134,7 @@ static int unbook(const struct stream *stream, const struct hole *hole)
     sqlite3_stmt *row = prepare_lost(stream, hole, SQL_LOST_ROWS);
     struct sums *sums = sums_new();
     int64_t last_s = -1;
-    int rc = row && sums ? 0 : -ENOMEM;
+    int rc = !row ? -EIO : sums ? 0 : -ENOMEM;
 
     while (rc == 0 && (rc = store_step(stream->store, row, stream->err)) > 0) {
         const struct sums_row sum = {
@@ -253,8 +253,10 @@ static int add_row(const struct stream *stream, const struct hole *hole, struct 
 {
     sqlite3_stmt *stmt = prepare_lost(stream, hole, SQL_ADD_LOST_ROW);
 
-    if (!stmt || sums_add_row(sums, sum) < 0)
-        return -ENOMEM;
+    if (!stmt)
+        return -EIO;
+    if (sums_add_row(sums, sum) < 0)
+        return error_set(stream->err, -ENOMEM, "out of memory");
     sqlite3_bind_int64(stmt, 3, sum->hour_s);
     sqlite3_bind_int64(stmt, 4, sum->job_key);
     sqlite3_bind_int64(stmt, 5, sum->step_id);
@@ -295,7 +297,7 @@ static int book(const struct stream *stream, const struct hole *hole)
 {
     sqlite3_stmt *row = prepare(stream, SQL_OWNERS);
     struct sums *sums = sums_new();
-    int rc = row && sums ? 0 : -ENOMEM;
+    int rc = !row ? -EIO : sums ? 0 : -ENOMEM;
 
     if (rc == 0) {
         sqlite3_bind_int64(row, 1, stream->node_key);
@@ -410,36 +412,52 @@ static int add_loss(const struct stream *stream, int64_t first_seq, int64_t last
     return rc == 0 ? settle_before(stream, first_seq) : rc;
 }
 
-/* Of nodes of one name in several clusters, the one that has the stream. */
+/* Nodes of one name in several clusters: first those that have the stream. */
 static const char SQL_FIND_NODE[] =
-    "SELECT node_key, cluster FROM node WHERE name = ?1 ORDER BY EXISTS (SELECT 1 FROM batch"
-    " WHERE batch.node_key = node.node_key AND batch.stream = ?2) DESC, node_key LIMIT 1";
+    "SELECT node_key, cluster, EXISTS (SELECT 1 FROM batch"
+    " WHERE batch.node_key = node.node_key AND batch.stream = ?2) AS has_stream"
+    " FROM node WHERE name = ?1 ORDER BY has_stream DESC LIMIT 2";
 static const char SQL_IS_BOOKED[] =
     "SELECT 1 FROM batch WHERE node_key = ?1 AND stream = ?2 AND seq = ?3";
 static const char SQL_IS_GIVEN_UP[] =
     "SELECT 1 FROM loss WHERE node_key = ?1 AND stream = ?2 AND ?3 BETWEEN first_seq AND last_seq";
 
-int loss_give_up(struct store *store, const char *node, const char *stream_name, int64_t seq,
-                 const struct loss_note *note, enum loss_outcome *ret_outcome, struct error *err)
+/* Whose stream it is: LOSS_BOOKED when that is clear, and then node_key and `cluster` are set. */
+static int find_node(struct stream *stream, const char *node, char cluster[CLUSTER_NAME_SIZE],
+                     enum loss_outcome *ret_outcome)
 {
-    struct stream stream = { .store = store, .name = stream_name, .err = err };
-    sqlite3_stmt *row = store_statement(store, SQL_FIND_NODE, err);
-    char cluster[CLUSTER_NAME_SIZE];
-    int64_t is_booked = 0, is_given_up = 0;
-    int rc;
+    sqlite3_stmt *row = prepare(stream, SQL_FIND_NODE);
+    int has_stream, rc;
 
     if (!row)
         return -EIO;
     sqlite3_bind_text(row, 1, node, -1, SQLITE_STATIC);
-    sqlite3_bind_text(row, 2, stream_name, -1, SQLITE_STATIC);
-    rc = store_step(store, row, err);
+    sqlite3_bind_text(row, 2, stream->name, -1, SQLITE_STATIC);
+    rc = store_step(stream->store, row, stream->err);
     *ret_outcome = LOSS_NODE_UNKNOWN;
     if (rc <= 0)
         return rc;
-    stream.node_key = sqlite3_column_int64(row, 0);
-    snprintf(cluster, sizeof(cluster), "%s", (const char *)sqlite3_column_text(row, 1));
-    stream.cluster = cluster;
+    stream->node_key = sqlite3_column_int64(row, 0);
+    snprintf(cluster, CLUSTER_NAME_SIZE, "%s", (const char *)sqlite3_column_text(row, 1));
+    stream->cluster = cluster;
+    has_stream = sqlite3_column_int(row, 2);
+    rc = store_step(stream->store, row, stream->err);
+    *ret_outcome = rc > 0 && sqlite3_column_int(row, 2) == has_stream ? LOSS_NODE_UNCLEAR
+                                                                      : LOSS_BOOKED;
     sqlite3_reset(row);
+    return rc < 0 ? rc : 0;
+}
+
+int loss_give_up(struct store *store, const char *node, const char *stream_name, int64_t seq,
+                 const struct loss_note *note, enum loss_outcome *ret_outcome, struct error *err)
+{
+    struct stream stream = { .store = store, .name = stream_name, .err = err };
+    char cluster[CLUSTER_NAME_SIZE];
+    int64_t is_booked = 0, is_given_up = 0;
+    int rc = find_node(&stream, node, cluster, ret_outcome);
+
+    if (rc < 0 || *ret_outcome != LOSS_BOOKED)
+        return rc;
     rc = integer_of(&stream, SQL_IS_BOOKED, seq, &is_booked);
     if (rc == 0)
         rc = integer_of(&stream, SQL_IS_GIVEN_UP, seq, &is_given_up);
@@ -458,6 +476,7 @@ static const char SQL_KNOWN[] =
     "  FROM batch UNION ALL SELECT node_key, stream, first_seq, last_seq, 0 FROM loss) AS known"
     " JOIN node ON node.node_key = known.node_key"
     " WHERE node.name = ?1 AND (?2 IS NULL OR known.stream = ?2)"
+    " AND (?3 IS NULL OR node.cluster = ?3)"
     " ORDER BY node.node_key, known.stream, known.first_seq";
 
 struct missing {
@@ -506,38 +525,64 @@ static int take_known(struct holes *holes, sqlite3_stmt *row)
     return rc;
 }
 
-static int find_holes(struct store *store, const char *node, const char *stream,
-                      struct holes *holes, struct error *err)
+/* What was asked for; NULL: any cluster, all streams. */
+struct asked {
+    const char *cluster, *node, *stream;
+};
+
+/* Whoever does not know of the other cluster means one node, and would give up two. */
+static int check_one_node(const struct asked *asked, const struct missing *at, sqlite3_stmt *row,
+                          struct error *err)
+{
+    if (at->node_key == 0 || at->node_key == sqlite3_column_int64(row, 0))
+        return 0;
+    return error_set(err, -ENOTUNIQ, "a node %s is of cluster %s and of cluster %s; say which by "
+                     "--cluster", asked->node, at->cluster,
+                     (const char *)sqlite3_column_text(row, 1));
+}
+
+static int no_batch(const struct asked *asked, struct error *err)
+{
+    const char *cluster = asked->cluster, *stream = asked->stream;
+
+    return error_set(err, -ENOENT, "no batch of node %s%s%s%s%s is in the books; `carbonctl "
+                     "status` lists the nodes, `carbonctl audit` the streams", asked->node,
+                     cluster ? " of cluster " : "", cluster ? cluster : "",
+                     stream ? ", stream " : "", stream ? stream : "");
+}
+
+static int find_holes(struct store *store, const struct asked *asked, struct holes *holes,
+                      struct error *err)
 {
     sqlite3_stmt *row = store_statement(store, SQL_KNOWN, err);
     int rc;
 
     if (!row)
         return -EIO;
-    sqlite3_bind_text(row, 1, node, -1, SQLITE_STATIC);
-    sqlite3_bind_text(row, 2, stream, -1, SQLITE_STATIC);
+    sqlite3_bind_text(row, 1, asked->node, -1, SQLITE_STATIC);
+    sqlite3_bind_text(row, 2, asked->stream, -1, SQLITE_STATIC);
+    sqlite3_bind_text(row, 3, asked->cluster, -1, SQLITE_STATIC);
     while ((rc = store_step(store, row, err)) > 0) {
-        rc = take_known(holes, row);
+        rc = check_one_node(asked, &holes->at, row, err);
+        if (rc == 0)
+            rc = take_known(holes, row);
         if (rc < 0)
             break;
     }
     sqlite3_reset(row);
     if (rc == -ENOMEM)
         return error_set(err, rc, "out of memory");
-    if (rc == 0 && holes->at.node_key == 0)
-        return error_set(err, -ENOENT, "no batch of node %s%s%s is in the books; `carbonctl "
-                         "status` lists the nodes, `carbonctl audit` the streams", node,
-                         stream ? ", stream " : "", stream ? stream : "");
-    return rc;
+    return rc == 0 && holes->at.node_key == 0 ? no_batch(asked, err) : rc;
 }
 
-int loss_accept(struct store *store, const char *node, const char *stream_name,
-                const struct loss_note *note,
+int loss_accept(struct store *store, const char *cluster, const char *node,
+                const char *stream_name, const struct loss_note *note,
                 void (*take)(void *arg, const struct loss_span *span), void *arg,
                 struct error *err)
 {
+    const struct asked asked = { cluster, node, stream_name };
     struct holes holes = { .items = NULL };
-    int rc = find_holes(store, node, stream_name, &holes, err);
+    int rc = find_holes(store, &asked, &holes, err);
 
     for (size_t i = 0; i < holes.certain && rc == 0; i++) {
         const struct missing *hole = &holes.items[i];

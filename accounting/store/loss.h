@@ -29,11 +29,12 @@ struct loss_span {
 
 /*
  * Give up, inside the open transaction, every batch that a node's streams miss (before the newest
- * that is in the books of each), or those of one stream; `take` is told each hole. -ENOENT: no such
- * node, or stream of it. Holes there may be none.
+ * that is in the books of each), or those of one stream; `take` is told each hole. `cluster` NULL:
+ * the one that has such a node, with that stream. -ENOENT: no such node, or stream of it.
+ * -ENOTUNIQ: several clusters have one, and nothing is given up. Holes there may be none.
  */
-MUST_CHECK int loss_accept(struct store *store, const char *node, const char *stream,
-                           const struct loss_note *note,
+MUST_CHECK int loss_accept(struct store *store, const char *cluster, const char *node,
+                           const char *stream, const struct loss_note *note,
                            void (*take)(void *arg, const struct loss_span *span), void *arg,
                            struct error *err);
 
@@ -42,9 +43,13 @@ enum loss_outcome {
     LOSS_THERE_ALREADY, /* given up before */
     LOSS_NONE,          /* the batch of this seq is in the books */
     LOSS_NODE_UNKNOWN,  /* no batch of the node is in the books: nothing to state it of */
+    LOSS_NODE_UNCLEAR,  /* several clusters have such a node, and the stream is not of just one */
 };
 
-/* Give up one batch, inside the open transaction. */
+/*
+ * Give up one batch, inside the open transaction. A file's name tells no cluster: of nodes of one
+ * name it is the one that has the stream.
+ */
 MUST_CHECK int loss_give_up(struct store *store, const char *node, const char *stream, int64_t seq,
                             const struct loss_note *note, enum loss_outcome *ret_outcome,
                             struct error *err);

@@ -379,9 +379,9 @@ hold_writer() { # as a writer does that takes long, on descriptor 9
     "$carbonctl" ingest
     run "$carbonctl" audit --verbose
     [ "$status" -eq 0 ]
-    grep -qE '^NODE +MONTH +COUNTED J' <<<"$output"
-    grep -qE '^n1 +2026-09 .* 0$' <<<"$output"
-    grep -qE '^n2 +2026-09 .* 0$' <<<"$output"
+    grep -qE '^CLUSTER +NODE +MONTH +COUNTED J' <<<"$output"
+    grep -qE '^c +n1 +2026-09 .* 0$' <<<"$output"
+    grep -qE '^c +n2 +2026-09 .* 0$' <<<"$output"
     says "the books balance"
 }
 
@@ -399,7 +399,7 @@ hold_writer() { # as a writer does that takes long, on descriptor 9
            WHERE active_mj > 0 AND component = 'gpu' AND node_key = 2)"
     run "$carbonctl" audit
     [ "$status" -eq 1 ]
-    grep -qE '^A1 fails: node n2, hour 2026-09-21T1[45]:00:00Z, gpu: .*: 1 mJ missing$' <<<"$output"
+    grep -qE '^A1 fails: cluster c, node n2, hour 2026-09-21T1[45]:00:00Z, gpu: .*: 1 mJ missing$' <<<"$output"
     says "the books do not balance"
 }
 
@@ -409,8 +409,8 @@ hold_writer() { # as a writer does that takes long, on descriptor 9
     "$carbonctl" ingest
     run "$carbonctl" audit
     [ "$status" -eq 1 ]
-    says "A2 notes: node n1, stream 0000000000001000: 1 batch missing before seq 4"
-    grep -qE '^A2 fails: node n1, stream 0000000000001000, seq 4, .* mJ missing$' <<<"$output"
+    says "A2 notes: cluster c, node n1, stream 0000000000001000: 1 batch missing before seq 4"
+    grep -qE '^A2 fails: cluster c, node n1, stream 0000000000001000, seq 4, .* mJ missing$' <<<"$output"
 }
 
 @test "audit --json is JSON with units in its keys" {

@@ -31,5 +31,5 @@ TESTS += tests/cli/sensors.bats
 EXTRA_DIST += tests/cli/sensors.bats
 TESTS += tests/cli/rights.bats
 EXTRA_DIST += tests/cli/rights.bats
-TESTS += tests/cli/repair.bats
-EXTRA_DIST += tests/cli/repair.bats
+TESTS += tests/cli/repair.bats tests/cli/clusters.bats
+EXTRA_DIST += tests/cli/repair.bats tests/cli/clusters.bats

@@ -139,7 +139,7 @@ assert text["file"] == "notes.batch" and text["node"] is None and text["seq"] is
     [ "$(ls "$aside")" = "" ]
     run "$carbonctl" audit
     [ "$status" -eq 0 ]
-    says "A2 notes: node n1, stream 0000000000001000, seq 3: given up by $(id -un) at 20"
+    says "A2 notes: cluster c, node n1, stream 0000000000001000, seq 3: given up by $(id -un) at 20"
     says ": torn by the share, ticket 12"
     grep -qE "^given up, and so in no figure: [0-9]+\.[0-9]{3} J$" <<<"$output"
     says "the books balance, but for that"
@@ -235,7 +235,7 @@ assert text["file"] == "notes.batch" and text["node"] is None and text["seq"] is
     ingest
     run "$carbonctl" repair loss n1 --reason "disk of n1 died"
     [ "$status" -eq 0 ]
-    says "node n1, stream 0000000000001000, seq 3 to 4: given up (2 batches)"
+    says "cluster c, node n1, stream 0000000000001000, seq 3 to 4: given up (2 batches)"
     run "$carbonctl" audit
     [ "$status" -eq 0 ]
     says "seq 3 to 4: given up by"
@@ -285,7 +285,7 @@ assert text["file"] == "notes.batch" and text["node"] is None and text["seq"] is
         AND rowid = (SELECT rowid FROM energy WHERE node_key = 2 ORDER BY hour_s LIMIT 1)"
     run "$carbonctl" audit --verbose
     [ "$status" -eq 1 ]
-    grep -qE '^A1 fails: node n2, hour 2026-09-21T14:00:00Z, [a-z]+: .*: 1 mJ too much$' <<<"$output"
+    grep -qE '^A1 fails: cluster c, node n2, hour 2026-09-21T14:00:00Z, [a-z]+: .*: 1 mJ too much$' <<<"$output"
     grep -qE '^    batches of that hour: seq 1 to 8 of stream 0000000000001001$' <<<"$output"
     says "    what to do: its rows were changed or lost after they were loaded: restore a backup"
     run "$carbonctl" audit --json

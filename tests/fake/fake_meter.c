@@ -30,6 +30,7 @@ static void *push(void *array, size_t *count, size_t size, const void *item)
 void fake_meter_init(struct fake_meter *meter, const char *node, uint64_t stream, int64_t wall_s)
 {
     *meter = (struct fake_meter){ .stream = stream, .seq = 1, .wall_s = wall_s };
+    snprintf(meter->cluster, sizeof(meter->cluster), "c");
     snprintf(meter->node, sizeof(meter->node), "%s", node);
     snprintf(meter->boot_id, sizeof(meter->boot_id), "boot-1");
 }
@@ -44,7 +45,7 @@ void fake_meter_begin(const struct fake_meter *meter, int64_t seconds, struct ba
     };
 
     head.end_boottime_ns = head.begin_boottime_ns + (uint64_t)seconds * NS_PER_S;
-    snprintf(head.cluster, sizeof(head.cluster), "c");
+    snprintf(head.cluster, sizeof(head.cluster), "%s", meter->cluster);
     snprintf(head.node, sizeof(head.node), "%s", meter->node);
     snprintf(head.boot_id, sizeof(head.boot_id), "%s", meter->boot_id);
     snprintf(head.version, sizeof(head.version), "0.1.0");

@@ -12,6 +12,7 @@
 #define FAKE_BEGIN_S INT64_C(1790000000) /* when a fake meter starts: 2026-09-21T14:13:20Z */
 
 struct fake_meter {
+    char cluster[CLUSTER_NAME_SIZE]; /* "c", unless the caller changes it */
     char node[NODE_NAME_SIZE], boot_id[BOOT_ID_SIZE];
     uint64_t stream, seq; /* of the next batch */
     int64_t wall_s;       /* the next batch begins here */

@@ -82,7 +82,7 @@ static unsigned accept(struct site *site, const char *stream)
     unsigned holes = 0;
 
     assert_int_equal(store_begin(site->books.store, NULL), 0);
-    if (loss_accept(site->books.store, "n1", stream, &note, ignore_span, &holes, &err) < 0)
+    if (loss_accept(site->books.store, NULL, "n1", stream, &note, ignore_span, &holes, &err) < 0)
         fail_msg("%s", err.text);
     assert_int_equal(store_commit(site->books.store, NULL), 0);
     return holes;
@@ -231,13 +231,97 @@ static void whom_nobody_knows_is_refused(void **state)
     unsigned holes = 0;
 
     load(site, 1, 3);
-    assert_int_equal(loss_accept(site->books.store, "n2", NULL, &note, ignore_span, &holes, &err),
-                     -ENOENT);
+    assert_int_equal(loss_accept(site->books.store, NULL, "n2", NULL, &note, ignore_span, &holes,
+                                 &err), -ENOENT);
     assert_non_null(strstr(err.text, "no batch of node n2 is in the books"));
-    assert_int_equal(loss_accept(site->books.store, "n1", "ffffffffffffffff", &note, ignore_span,
-                                 &holes, &err), -ENOENT);
+    assert_int_equal(loss_accept(site->books.store, NULL, "n1", "ffffffffffffffff", &note,
+                                 ignore_span, &holes, &err), -ENOENT);
+    assert_int_equal(loss_accept(site->books.store, "d", "n1", NULL, &note, ignore_span, &holes,
+                                 &err), -ENOENT);
+    assert_non_null(strstr(err.text, "no batch of node n1 of cluster d is in the books"));
     assert_int_equal(loss_give_up(site->books.store, "n2", STREAM, 4, &note, &outcome, NULL), 0);
     assert_int_equal(outcome, LOSS_NODE_UNKNOWN);
+}
+
+/* Batches 1, 2 and 5 of the node n1 of another cluster, "d"; stream 1 is that of "c" too. */
+static void load_namesake(struct site *site, uint64_t stream)
+{
+    struct fake_meter meter;
+
+    fake_meter_init(&meter, "n1", stream, BEGIN_S);
+    snprintf(meter.cluster, sizeof(meter.cluster), "d");
+    for (int seq = 1; seq <= 5; seq++) {
+        struct batch batch;
+
+        fake_meter_begin(&meter, 60, &batch);
+        fake_meter_energy(&batch, OWNER_SYSTEM, 0, 0, COMPONENT_CPU, 5000000, 0);
+        fake_meter_seal(&meter, &batch);
+        if (seq < 3 || seq == 5)
+            assert_int_equal(books_load(&site->books, &batch, NULL), STORE_LOADED);
+        batch_clear(&batch);
+    }
+}
+
+static void of_two_nodes_of_one_name_only_the_named_one_gives_up(void **state)
+{
+    struct site *site = *state;
+    struct error err = { "" };
+    unsigned holes = 0;
+
+    load(site, 1, 3);
+    load(site, 6, 12);
+    load_namesake(site, 1);
+    assert_int_equal(failures(site), 2);
+    for (int with_stream = 0; with_stream < 2; with_stream++) {
+        assert_int_equal(loss_accept(site->books.store, NULL, "n1", with_stream ? STREAM : NULL,
+                                     &note, ignore_span, &holes, &err), -ENOTUNIQ);
+        assert_non_null(strstr(err.text, "a node n1 is of cluster c and of cluster d"));
+    }
+    assert_int_equal(books_number(&site->books, "SELECT COUNT(*) FROM loss"), 0);
+    assert_int_equal(loss_accept(site->books.store, "d", "n1", NULL, &note, ignore_span, &holes,
+                                 NULL), 0);
+    assert_int_equal(holes, 1);
+    assert_int_equal(books_number(&site->books, "SELECT COUNT(*) FROM loss WHERE node_key = 2"), 1);
+    assert_int_equal(failures(site), 1);
+    assert_int_equal(books_number(&site->books, ELAPSED_MS " WHERE sensor LIKE 'lost %%'"
+                                  " AND node_key = 1"), 0);
+    assert_int_equal(loss_accept(site->books.store, "c", "n1", STREAM, &note, ignore_span, &holes,
+                                 NULL), 0);
+    assert_int_equal(holes, 2);
+    assert_int_equal(failures(site), 0);
+}
+
+/* A stream that one of them has is no riddle. */
+static void of_two_nodes_of_one_name_that_of_the_stream_gives_up(void **state)
+{
+    struct site *site = *state;
+
+    load_namesake(site, 2);
+    load(site, 1, 3);
+    load(site, 5, 12);
+    assert_int_equal(failures(site), 2);
+    assert_int_equal(give_up(site, 4), LOSS_BOOKED);
+    assert_int_equal(books_number(&site->books, "SELECT COUNT(*) FROM loss JOIN node ON"
+                                  " node.node_key = loss.node_key WHERE cluster = 'c'"), 1);
+    assert_int_equal(failures(site), 1);
+    assert_int_equal(accept(site, "0000000000000002"), 1);
+    assert_int_equal(failures(site), 0);
+}
+
+/* It would be stated of the wrong one every other time. */
+static void a_loss_that_may_be_of_two_nodes_is_stated_of_none(void **state)
+{
+    struct site *site = *state;
+    enum loss_outcome outcome;
+
+    load(site, 1, 3);
+    load_namesake(site, 2);
+    assert_int_equal(loss_give_up(site->books.store, "n1", "ffffffffffffffff", 1, &note, &outcome,
+                                  NULL), 0);
+    assert_int_equal(outcome, LOSS_NODE_UNCLEAR);
+    load_namesake(site, 1);
+    assert_int_equal(give_up(site, 4), LOSS_NODE_UNCLEAR);
+    assert_int_equal(books_number(&site->books, "SELECT COUNT(*) FROM loss"), 0);
 }
 
 /* Loaded and given up in any order: the sums hold at every instant, and once all is there, nothing
@@ -288,6 +372,9 @@ int main(void)
         LOSS_TEST(a_job_that_ends_in_the_hole_is_covered_by_none_of_it),
         LOSS_TEST(a_batch_that_comes_after_all_is_counted),
         LOSS_TEST(whom_nobody_knows_is_refused),
+        LOSS_TEST(of_two_nodes_of_one_name_only_the_named_one_gives_up),
+        LOSS_TEST(of_two_nodes_of_one_name_that_of_the_stream_gives_up),
+        LOSS_TEST(a_loss_that_may_be_of_two_nodes_is_stated_of_none),
         LOSS_TEST(any_order_of_loading_and_giving_up_comes_to_the_same),
     };
 
