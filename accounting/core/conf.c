@@ -127,7 +127,7 @@ static void cut_trailing_blanks(char *text)
 {
     size_t len = strlen(text);
 
-    while (len > 0 && isspace((unsigned char)text[len - 1]))
+    while (len > 0 && strchr(" \t\r", text[len - 1]))
         text[--len] = '\0';
 }
 
@@ -158,6 +158,10 @@ static int split_value(char *p, struct line *line, struct error *err)
 
 static int check_value_text(const struct line *line, struct error *err)
 {
+    for (const char *p = line->value; *p; p++)
+        if (iscntrl((unsigned char)*p) && *p != '\t')
+            return error_set(err, -EINVAL, "%s: a control character (0x%02x) in the value; take it "
+                             "out", line->key, (unsigned char)*p);
     if (strchr(line->value, '\\') || strstr(line->value, "${"))
         return error_set(err, -EINVAL, "%s: backslashes and ${…} have no meaning here; write the "
                          "value itself", line->key);

@@ -45,6 +45,14 @@ static bool expand(const struct key *key, const char *value, const char *node, c
     return true;
 }
 
+static bool has_control_character(const char *value)
+{
+    for (; *value; value++)
+        if (((unsigned char)*value < ' ' && *value != '\t') || *value == 0x7f)
+            return true;
+    return false;
+}
+
 /* What the tools refuse (core/conf.c) leaves the setting as it is. */
 static void set_path(const struct key *key, const char *value, const char *node,
                      struct settings *settings)
@@ -52,7 +60,7 @@ static void set_path(const struct key *key, const char *value, const char *node,
     char path[PATH_MAX];
 
     if (*value != '/' || strchr(value, '\\') || strstr(value, "${") ||
-        !expand(key, value, node, path))
+        has_control_character(value) || !expand(key, value, node, path))
         return;
     memcpy((char *)settings + key->offset, path, strlen(path) + 1);
 }

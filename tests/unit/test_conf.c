@@ -137,6 +137,7 @@ static void every_mistake_names_file_line_key_and_remedy(void **state)
         { "Zone=\"FR'\n", "the quote \" is not closed" },
         { "Zone=FR'\n", "holds blanks or quotes" },
         { "Zone='FR' PUE=1\n", "Zone: 'PUE=1' after the closing quote; give one value a line" },
+        { "ClusterName='a\033[31m'\n", "ClusterName: a control character (0x1b) in the value" },
         { "Zone=FR PUE=1\n", "Zone: 'FR PUE=1' holds blanks or quotes; put one value a line" },
         { "Zone=${ZONE}\n", "backslashes and ${…} have no meaning here" },
         { "Zone=a\\nb\n", "backslashes and ${…} have no meaning here" },
