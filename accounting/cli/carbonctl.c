@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/plainf.h"
 #include "core/buf.h"
 #include "core/parse.h"
 #include "report/format.h"
@@ -22,6 +23,7 @@ const struct command *const commands[] = {
     &command_backup,  &command_help,     NULL,
 };
 
+#define COMPLAINT_SIZE 1024 /* more than an error, and the name of its file */
 #define REASON_SIZE 201 /* what a finding of the audit has room for */
 #define WAIT_S 30 /* longer than ingest's turns, and no longer than somebody looks on */
 #define WAIT_MAX_S 86400
@@ -31,13 +33,17 @@ static uint32_t wait_s = WAIT_S; /* --wait */
 
 void complain(const char *fmt, ...)
 {
+    char text[COMPLAINT_SIZE];
+    struct buf plain;
     va_list ap;
 
-    fprintf(stderr, "carbonctl: ");
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    fputc('\n', stderr);
+    buf_init(&plain);
+    format_text(&plain, text, true, NULL); /* newlines too: each complaint is one line of a log */
+    fplainf(stderr, "carbonctl: %s\n", buf_failed(&plain) ? "out of memory" : plain.data);
+    buf_free(&plain);
 }
 
 const char *own_node_name(void)
@@ -119,16 +125,16 @@ struct store_turn writer_turn(const char *who)
 static void print_parts(const struct command *command)
 {
     for (size_t i = 0; command->parts && command->parts[i]; i++)
-        printf("  carbonctl %-18s %s\n", command->parts[i]->name, command->parts[i]->summary);
+        plainf("  carbonctl %-18s %s\n", command->parts[i]->name, command->parts[i]->summary);
     if (command->parts)
         putchar('\n');
 }
 
 static void print_command_help(const struct command *command)
 {
-    printf("Usage: carbonctl %s %s\n\n%s\n\n", command->name, command->usage, command->summary);
+    plainf("Usage: carbonctl %s %s\n\n%s\n\n", command->name, command->usage, command->summary);
     print_parts(command);
-    printf("%s"
+    plainf("%s"
            "  -c, --config FILE  read FILE instead of carbon.conf beside slurm.conf\n"
            "  -h, --help         print this\n",
            command->help);
@@ -162,7 +168,7 @@ static int take_wait(const struct command *command)
 {
     if (parse_u32(optarg, 0, WAIT_MAX_S, &wait_s) == 0)
         return 0;
-    complain("%s: --wait %s is no number of seconds; give 0 to %d", command->name, optarg,
+    complain("%s: --wait %.60s is no number of seconds; give 0 to %d", command->name, optarg,
              WAIT_MAX_S);
     return -EINVAL;
 }
@@ -188,10 +194,10 @@ int next_option(const struct command *command, int argc, char **argv, const stru
         if (option == OPTION_HELP)
             print_command_help(command);
         if (option == ':')
-            complain("%s: %s needs an argument; see carbonctl %s --help", command->name, text,
+            complain("%s: %.60s needs an argument; see carbonctl %s --help", command->name, text,
                      command->name);
         if (option == '?')
-            complain("%s: option %s is not known; see carbonctl %s --help", command->name, text,
+            complain("%s: option %.60s is not known; see carbonctl %s --help", command->name, text,
                      command->name);
         return option == ':' ? '?' : option;
     }
@@ -201,7 +207,7 @@ int refuse_operands(const struct command *command, int argc, char **argv)
 {
     if (optind >= argc)
         return 0;
-    complain("%s: nothing is known to do with '%s'; see carbonctl %s --help", command->name,
+    complain("%s: nothing is known to do with '%.60s'; see carbonctl %s --help", command->name,
              argv[optind], command->name);
     return EXIT_ERROR;
 }
@@ -249,7 +255,7 @@ int run_part(const struct command *command, int argc, char **argv)
     }
     part = find_part(command, argv[optind]);
     if (!part) {
-        complain("%s: '%s' is not known; carbonctl %s --help lists what is", command->name,
+        complain("%s: '%.60s' is not known; carbonctl %s --help lists what is", command->name,
                  argv[optind], command->name);
         return EXIT_ERROR;
     }
@@ -272,7 +278,7 @@ int print_help_of(char *const *words, int count)
     const struct command *command = find_command(words[0]);
 
     if (!command) {
-        complain("help: '%s' is not a command; carbonctl --help lists them", words[0]);
+        complain("help: '%.60s' is not a command; carbonctl --help lists them", words[0]);
         return EXIT_ERROR;
     }
     if (count > 1 && command->parts && find_part(command, words[1])) {
@@ -280,7 +286,7 @@ int print_help_of(char *const *words, int count)
         words++, count--;
     }
     if (count > 1) {
-        complain("help: '%s' is no part of carbonctl %s; see carbonctl %s --help", words[1],
+        complain("help: '%.60s' is no part of carbonctl %s; see carbonctl %s --help", words[1],
                  command->name, command->name);
         return EXIT_ERROR;
     }
@@ -295,7 +301,7 @@ static int run_command(int argc, char **argv)
     const struct command *command = find_command(argv[0]);
 
     if (!command) {
-        complain("'%s' is not a command; carbonctl --help lists them", argv[0]);
+        complain("'%.60s' is not a command; carbonctl --help lists them", argv[0]);
         return EXIT_ERROR;
     }
     optind = 0; /* the command's own options begin anew; 0 has glibc forget the first pass */
@@ -326,13 +332,13 @@ int main(int argc, char **argv)
     opterr = 0;
     while ((option = getopt_long(argc, argv, "+:c:hV", options, NULL)) != -1) {
         if (option == 'V') {
-            printf("carbonctl %s\n", PACKAGE_VERSION);
+            plainf("carbonctl %s\n", PACKAGE_VERSION);
             return finish(EXIT_FINE);
         }
         if (option == OPTION_HELP)
             return finish(run_command(1, (char **)help));
         if (option != OPTION_CONFIG) {
-            complain("option %s %s; see carbonctl --help", argv[at],
+            complain("option %.60s %s; see carbonctl --help", argv[at],
                      option == ':' ? "needs an argument" : "is not known");
             return EXIT_ERROR;
         }

@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 
+#include "cli/plainf.h"
 #include "core/conf.h"
 #include "store/store.h"
 

@@ -1,12 +1,12 @@
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/carbonctl.h"
 #include "cli/table.h"
+#include "report/json_doc.h"
 #include "store/audit.h"
 
 #define FINDINGS_SHOWN 20 /* of each rule, without --verbose */
@@ -24,6 +24,7 @@ struct gathered {
         unsigned count;
     } shown[8];
     struct table *table;
+    struct json_doc doc;
     json_t *balances, *list; /* of --json; else NULL */
     bool failed;             /* out of memory */
 };
@@ -57,6 +58,15 @@ static void add_row(struct gathered *g, const struct audit_balance *b)
 
 static void take_balance(void *arg, const struct audit_balance *b)
 {
+    const struct {
+        const char *key;
+        int64_t mj;
+    } amounts[] = {
+        { "counted_mj", b->counted_mj },     { "jobs_active_mj", b->active_mj },
+        { "jobs_idle_mj", b->idle_mj },      { "remainder_mj", b->remainder_mj },
+        { "system_mj", b->system_mj },       { "unallocated_mj", b->unallocated_mj },
+        { "difference_mj", b->difference_mj },
+    };
     struct gathered *g = arg;
     char month[16];
     json_t *item;
@@ -66,14 +76,13 @@ static void take_balance(void *arg, const struct audit_balance *b)
         return;
     }
     snprintf(month, sizeof(month), "%04u-%02u", b->year, b->month);
-    item = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "cluster", b->cluster,
-                     "node", b->node, "month", month, "counted_mj", (json_int_t)b->counted_mj,
-                     "jobs_active_mj", (json_int_t)b->active_mj, "jobs_idle_mj",
-                     (json_int_t)b->idle_mj, "remainder_mj", (json_int_t)b->remainder_mj,
-                     "system_mj", (json_int_t)b->system_mj, "unallocated_mj",
-                     (json_int_t)b->unallocated_mj, "difference_mj", (json_int_t)b->difference_mj);
-    if (!item || json_array_append_new(g->balances, item) < 0)
-        g->failed = true;
+    item = json_object();
+    json_put_text(&g->doc, item, "cluster", b->cluster);
+    json_put_text(&g->doc, item, "node", b->node);
+    json_put_text(&g->doc, item, "month", month);
+    for (size_t i = 0; i < sizeof(amounts) / sizeof(amounts[0]); i++)
+        json_put(&g->doc, item, amounts[i].key, json_integer(amounts[i].mj));
+    json_add(&g->doc, g->balances, item);
 }
 
 /* How many findings of this rule there were before. */
@@ -91,11 +100,11 @@ static unsigned count_rule(struct gathered *g, const char *rule)
 /* A remedy that is that of the finding before is not said again. */
 static void print_finding(struct gathered *g, const struct audit_finding *finding)
 {
-    printf("%s %s: %s\n", finding->rule, finding->fails ? "fails" : "notes", finding->text);
+    plainf("%s %s: %s\n", finding->rule, finding->fails ? "fails" : "notes", finding->text);
     if (g->verbose && finding->batches[0])
-        printf("    batches of that hour: %s\n", finding->batches);
+        plainf("    batches of that hour: %s\n", finding->batches);
     if (g->verbose && finding->remedy[0] && strcmp(finding->remedy, g->advice) != 0) {
-        printf("    what to do: %s\n", finding->remedy);
+        plainf("    what to do: %s\n", finding->remedy);
         snprintf(g->advice, sizeof(g->advice), "%s", finding->remedy);
     }
 }
@@ -114,14 +123,17 @@ static void take_finding(void *arg, const struct audit_finding *finding)
         if (g->verbose || before < FINDINGS_SHOWN)
             print_finding(g, finding);
         else if (before == FINDINGS_SHOWN)
-            printf("%s: more of these; --verbose prints all\n", finding->rule);
+            plainf("%s: more of these; --verbose prints all\n", finding->rule);
         return;
     }
-    item = json_pack("{s:s, s:b, s:I, s:s, s:s, s:s}", "rule", finding->rule, "fails",
-                     finding->fails, "missing_mj", (json_int_t)finding->missing_mj, "text",
-                     finding->text, "batches", finding->batches, "remedy", finding->remedy);
-    if (!item || json_array_append_new(g->list, item) < 0)
-        g->failed = true;
+    item = json_object();
+    json_put_text(&g->doc, item, "rule", finding->rule);
+    json_put(&g->doc, item, "fails", json_boolean(finding->fails));
+    json_put(&g->doc, item, "missing_mj", json_integer(finding->missing_mj));
+    json_put_text(&g->doc, item, "text", finding->text);
+    json_put_text(&g->doc, item, "batches", finding->batches);
+    json_put_text(&g->doc, item, "remedy", finding->remedy);
+    json_add(&g->doc, g->list, item);
 }
 
 static void print_verdict(const struct gathered *g)
@@ -129,31 +141,38 @@ static void print_verdict(const struct gathered *g)
     char given_up[32];
 
     if (table_is_empty(g->table))
-        printf("the books are empty\n");
+        plainf("the books are empty\n");
     else
         table_print(g->table);
     if (g->given_up_mj) {
         format_j(g->given_up_mj, given_up, sizeof(given_up));
-        printf("given up, and so in no figure: %s J\n", given_up);
+        plainf("given up, and so in no figure: %s J\n", given_up);
     }
     if (g->failures)
-        printf("the books do not balance: %u of %u findings are failures%s\n", g->failures,
+        plainf("the books do not balance: %u of %u findings are failures%s\n", g->failures,
                g->findings, g->has_advice && !g->verbose ? "; --verbose says what to do about each"
                                                          : "");
     else
-        printf("the books balance%s\n", g->given_up_mj ? ", but for that" : "");
+        plainf("the books balance%s\n", g->given_up_mj ? ", but for that" : "");
 }
 
 static int print_json(struct gathered *g)
 {
-    json_t *all = json_pack("{s:b, s:i, s:I, s:O, s:O}", "balanced", g->failures == 0, "failures",
-                            (int)g->failures, "given_up_mj", (json_int_t)g->given_up_mj, "balances",
-                            g->balances, "findings", g->list);
-    int rc = all ? json_dumpf(all, stdout, JSON_INDENT(2)) : -1;
+    json_t *all = json_object();
+    struct buf buf;
 
-    json_decref(all);
-    putchar('\n');
-    return rc;
+    json_put(&g->doc, all, "balanced", json_boolean(g->failures == 0));
+    json_put_integer(&g->doc, all, "failures", g->failures);
+    json_put(&g->doc, all, "given_up_mj", json_integer(g->given_up_mj));
+    json_put(&g->doc, all, "balances", json_incref(g->balances));
+    json_put(&g->doc, all, "findings", json_incref(g->list));
+    buf_init(&buf);
+    json_doc_write(&g->doc, all, &buf);
+    if (!buf_failed(&buf) && !g->doc.failed)
+        fwrite(buf.data, 1, buf.len, stdout);
+    g->failed |= buf_failed(&buf) || g->doc.failed;
+    buf_free(&buf);
+    return g->failed ? -1 : 0;
 }
 
 static int run_audit(const struct conf *conf, struct gathered *g)

@@ -10,16 +10,16 @@ static void print_facts(const char *path, const struct backup_facts *facts)
     char last[CLOCK_TEXT_SIZE] = "";
 
     clock_format_utc(facts->last_s, last);
-    printf("%s: sound, schema %" PRId64 ", %" PRId64 " batch%s of %" PRId64 " node%s%s%s\n", path,
+    plainf("%s: sound, schema %" PRId64 ", %" PRId64 " batch%s of %" PRId64 " node%s%s%s\n", path,
            facts->schema, facts->batches, facts->batches == 1 ? "" : "es", facts->nodes,
            facts->nodes == 1 ? "" : "s", facts->batches ? ", up to " : "",
            facts->batches ? last : "");
     if (!facts->audited)
-        printf("its schema is older: audit its books when `carbonctl init` has upgraded it\n");
+        plainf("its schema is older: audit its books when `carbonctl init` has upgraded it\n");
     else if (facts->failures == 0)
-        printf("the books in it balance\n");
+        plainf("the books in it balance\n");
     else
-        printf("the books in it do not balance: %u failures; `carbonctl audit` shows those of the "
+        plainf("the books in it do not balance: %u failures; `carbonctl audit` shows those of the "
                "database in use\n", facts->failures);
 }
 

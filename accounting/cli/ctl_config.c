@@ -5,23 +5,23 @@
 static void print_origin(const struct conf_origin *origin, size_t index)
 {
     if (origin->line[index])
-        printf("%s:%u", origin->file, origin->line[index]);
+        plainf("%s:%u", origin->file, origin->line[index]);
     else if (index == 0 && origin->slurm_conf[0])
-        printf("%s", origin->slurm_conf);
+        plainf("%s", origin->slurm_conf);
     else
-        printf("default");
+        plainf("default");
 }
 
 static void print_conf(const struct conf *conf, const struct conf_origin *origin)
 {
-    printf("# %s\n", origin->file[0] ? origin->file : "no carbon.conf was found: all is default");
+    plainf("# %s\n", origin->file[0] ? origin->file : "no carbon.conf was found: all is default");
     for (size_t i = 0; conf_options[i].key; i++) {
         char text[PATH_MAX];
         int width;
 
         conf_format(conf, &conf_options[i], text, sizeof(text));
-        width = printf("%s=%s", conf_options[i].key, text);
-        printf("%*s  # ", width < 52 ? 52 - width : 0, "");
+        width = plainf("%s=%s", conf_options[i].key, text);
+        plainf("%*s  # ", width < 52 ? 52 - width : 0, "");
         print_origin(origin, i);
         putchar('\n');
     }

@@ -248,8 +248,8 @@ static void print_line(const char *title, const struct scale *scale, uint64_t ti
 
     buf_init_fixed(&room, text, sizeof(text));
     scale_write(&room, scale, ticks, true);
-    printf("  %-14s%11s ", title, text);
-    printf(*words ? "%-3s   %s\n" : "%s%s\n", scale->unit->name, words);
+    plainf("  %-14s%11s ", title, text);
+    plainf(*words ? "%-3s   %s\n" : "%s%s\n", scale->unit->name, words);
 }
 
 static void print_parts(const struct estimate_run *run, bool mass, const struct scale *scale,
@@ -289,7 +289,7 @@ static void print_energy(const struct estimate_run *run)
     for (int part = 0; part < PART_COUNT; part++)
         amounts[part] = run->result.energy_kwh[part] * MJ_PER_KWH_D;
     all = share_ticks(&scale, amounts, sum, ticks);
-    printf("Energy\n");
+    plainf("Energy\n");
     print_parts(run, false, &scale, ticks, 0, PART_OVERHEAD + 1);
     print_line("total", &scale, all, "");
 }
@@ -314,7 +314,7 @@ static void print_embodied(const struct estimate_run *run, const struct scale *s
     struct buf words;
 
     if (!run->result.has_embodied) {
-        printf("  embodied          unknown       write --node-kg or --device-kg\n");
+        plainf("  embodied          unknown       write --node-kg or --device-kg\n");
         return;
     }
     print_parts(run, true, scale, ticks, PART_EMBODIED_NODES, PART_COUNT);
@@ -332,7 +332,7 @@ static void print_total(const struct estimate_run *run, const struct scale *scal
     struct buf words;
 
     if (!estimate->has_operational || !estimate->has_embodied) {
-        printf("  total             unknown       more than what is known of it\n");
+        plainf("  total             unknown       more than what is known of it\n");
         return;
     }
     buf_init(&words);
@@ -351,7 +351,7 @@ static void print_mass(const struct estimate_run *run)
     for (int part = 0; part < PART_COUNT; part++)
         amounts[part] = estimate->mass_kg[part].central * UG_PER_KG;
     all = share_ticks(&scale, amounts, sum, ticks);
-    printf("\nCarbon (%s)  estimated%s\n", format_locale_is_utf8() ? "CO\u2082e" : "CO2e",
+    plainf("\nCarbon (%s)  estimated%s\n", format_locale_is_utf8() ? "CO\u2082e" : "CO2e",
            estimate->has_embodied ? ", embodied in planned mode" : "");
     print_parts(run, true, &scale, ticks, 0, PART_OVERHEAD + 1);
     for (int part = 0; part <= PART_OVERHEAD; part++)
@@ -359,7 +359,7 @@ static void print_mass(const struct estimate_run *run)
     if (estimate->has_operational)
         print_line("operational", &scale, operational, "all of running it: the lines above");
     else
-        printf("  operational       unknown       write --zone (such as FR) or --gco2\n");
+        plainf("  operational       unknown       write --zone (such as FR) or --gco2\n");
     print_embodied(run, &scale, ticks);
     print_total(run, &scale, all);
 }
@@ -369,19 +369,19 @@ static void print_method(const struct estimate_run *run)
     const struct estimate_input *input = &run->input;
 
     if (run->has_zone)
-        printf("  grid      zone %s (%s), %.10g g/kWh, annual value of %u, %s\n  source    %s\n",
+        plainf("  grid      zone %s (%s), %.10g g/kWh, annual value of %u, %s\n  source    %s\n",
                run->intensity.zone, run->intensity.name, input->intensity_g_per_kwh,
                run->intensity.year, run->intensity.basis, run->intensity.source);
     else if (input->has_intensity)
-        printf("  grid      %.10g g/kWh, as given\n", input->intensity_g_per_kwh);
+        plainf("  grid      %.10g g/kWh, as given\n", input->intensity_g_per_kwh);
     if (run->result.has_embodied)
-        printf("  hardware  kg x hours used / (%.10g years of 8760 h x %.10g expected "
+        plainf("  hardware  kg x hours used / (%.10g years of 8760 h x %.10g expected "
                "utilisation)\n", input->lifetime_years, input->utilisation);
     if (run->node_source[0])
-        printf("            %s\n", run->node_source);
+        plainf("            %s\n", run->node_source);
     if (run->device_source[0])
-        printf("            %s\n", run->device_source);
-    printf("\nQuality     an estimate: nothing was measured here\n");
+        plainf("            %s\n", run->device_source);
+    plainf("\nQuality     an estimate: nothing was measured here\n");
 }
 
 static void print_card(const struct estimate_run *run)

@@ -79,9 +79,9 @@ static int report_update(struct store *store, const struct factors_update *updat
         rc = factors_document(store, newest.number, FACTORS_INVENTORY, &inventory, err);
     if (rc < 0)
         return rc;
-    printf("nothing differs from factor set %" PRId64 "\n", newest.number);
+    plainf("nothing differs from factor set %" PRId64 "\n", newest.number);
     if (!inventory)
-        printf("%s is not there: embodied emissions are unknown without it\n",
+        plainf("%s is not there: embodied emissions are unknown without it\n",
                update->conf->inventory);
     free(inventory);
     return 0;
@@ -173,12 +173,12 @@ static int list_exec(const struct command *command, int argc, char **argv)
 
 static void show_settings(const char *text)
 {
-    printf("\nSettings\n");
+    plainf("\nSettings\n");
     for (size_t i = 0; basis_setting_keys[i]; i++) {
         char value[160];
 
         basis_setting(text, basis_setting_keys[i], value, sizeof(value));
-        printf("  %-20s %s\n", basis_setting_keys[i], value[0] ? value : "not set");
+        plainf("  %-20s %s\n", basis_setting_keys[i], value[0] ? value : "not set");
     }
 }
 
@@ -190,10 +190,10 @@ static void show_series(void *arg, const struct grid_series_summary *summary)
 
     clock_format_utc(summary->begin_s, begin);
     clock_format_utc(summary->end_s, end);
-    printf("  %s, %s, %s: %s to %s\n", series->zone, series->basis, series->scope, begin, end);
-    printf("    %zu intervals, %zu estimated, %.4g h in between without a figure\n",
+    plainf("  %s, %s, %s: %s to %s\n", series->zone, series->basis, series->scope, begin, end);
+    plainf("    %zu intervals, %zu estimated, %.4g h in between without a figure\n",
            summary->intervals, summary->estimated, (double)summary->missing_s / 3600);
-    printf("    source: %s\n", series->source);
+    plainf("    source: %s\n", series->source);
     *any = true;
 }
 
@@ -210,12 +210,12 @@ static int show_documents(struct store *store, int64_t set, struct error *err)
             return rc;
         if (i == 0) {
             show_settings(text);
-            printf("\nDocuments, each printed by carbonctl factors show --set %" PRId64 " NAME\n",
+            plainf("\nDocuments, each printed by carbonctl factors show --set %" PRId64 " NAME\n",
                    set);
         } else if (text) {
-            printf("  %-20s %zu lines\n", name, linediff_lines(text));
+            plainf("  %-20s %zu lines\n", name, linediff_lines(text));
         } else {
-            printf("  %-20s none\n", name);
+            plainf("  %-20s none\n", name);
         }
         free(text);
     }
@@ -229,14 +229,14 @@ static int show_set(struct store *store, const struct factor_set *set, struct er
     int rc;
 
     clock_format_utc(set->made_s, made);
-    printf("Factor set %" PRId64 ", made %s by %s\n", set->number, made, set->made_by);
+    plainf("Factor set %" PRId64 ", made %s by %s\n", set->number, made, set->made_by);
     rc = show_documents(store, set->number, err);
     if (rc < 0)
         return rc;
-    printf("\nGrid intensity over time\n");
+    plainf("\nGrid intensity over time\n");
     rc = factors_series(store, set->number, show_series, &any, err);
     if (rc == 0 && !any)
-        printf("  none imported: the yearly figures of %s serve\n", FACTORS_GRID);
+        plainf("  none imported: the yearly figures of %s serve\n", FACTORS_GRID);
     return rc;
 }
 
@@ -341,7 +341,7 @@ static int answer_diff(struct store *store, struct ask *ask)
     if (rc == 0 && out.len > 0)
         fputs(out.data, stdout);
     else if (rc == 0)
-        printf("factor sets %" PRId64 " and %" PRId64 " do not differ\n", ask->set, ask->other);
+        plainf("factor sets %" PRId64 " and %" PRId64 " do not differ\n", ask->set, ask->other);
     buf_free(&out);
     return rc;
 }

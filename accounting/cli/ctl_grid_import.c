@@ -9,6 +9,7 @@
 
 #include "carbon/grid_import.h"
 #include "cli/ctl_grid.h"
+#include "cli/plainf.h"
 #include "cli/table.h"
 #include "core/clock.h"
 #include "core/file.h"
@@ -234,11 +235,11 @@ static void print_use(const struct conf *conf, const struct grid_import_series *
     buf_init_fixed(&why, room, sizeof(room));
     grid_unused(conf, series->zone, series->basis, series->scope,
                 grid_has_consumption(summaries, series->zone, series->basis), &why);
-    printf("%s %s, %s: %s%s\n", series->zone, series->basis, series->scope,
+    plainf("%s %s, %s: %s%s\n", series->zone, series->basis, series->scope,
            why.len ? "not used in reports while " : "used in reports", why.len ? room : "");
-    printf("  source: %s\n", series->source);
+    plainf("  source: %s\n", series->source);
     if (series->missing_s)
-        printf("  the hours that are missing take the annual value of %s, and are flagged\n",
+        plainf("  the hours that are missing take the annual value of %s, and are flagged\n",
                series->zone);
 }
 
@@ -247,15 +248,15 @@ static void print_outcome(const struct arguments *arguments, const struct result
     const struct factors_import *sums = &result->sums;
 
     if (result->set == 0) {
-        printf("Nothing new: factor set %" PRId64 " has all of it already.\n", result->newest);
+        plainf("Nothing new: factor set %" PRId64 " has all of it already.\n", result->newest);
         return;
     }
     if (arguments->dry_run)
-        printf("Nothing was written (--dry-run). It would be factor set %" PRId64 ": ",
+        plainf("Nothing was written (--dry-run). It would be factor set %" PRId64 ": ",
                result->set);
     else
-        printf("Factor set %" PRId64 " is in force: ", result->set);
-    printf("%zu interval%s new, %zu there already, %zu replaced.\n", sums->added,
+        plainf("Factor set %" PRId64 " is in force: ", result->set);
+    plainf("%zu interval%s new, %zu there already, %zu replaced.\n", sums->added,
            sums->added == 1 ? "" : "s", sums->same, sums->replaced);
 }
 
@@ -265,12 +266,12 @@ static void print_formats(const struct arguments *arguments, unsigned formats)
     const char *separator = " as ";
 
     if (arguments->n_files == 1)
-        printf("Read %s", arguments->files[0]);
+        plainf("Read %s", arguments->files[0]);
     else
-        printf("Read %zu files", arguments->n_files);
+        plainf("Read %zu files", arguments->n_files);
     for (int format = GRID_CSV; format < GRID_FORMATS; format++) {
         if (formats & 1u << format) {
-            printf("%s%s", separator, grid_format_name((enum grid_format)format));
+            plainf("%s%s", separator, grid_format_name((enum grid_format)format));
             separator = ", ";
         }
     }
@@ -304,7 +305,7 @@ static int store_import(const struct conf *conf, const struct arguments *argumen
     int status = EXIT_ERROR;
 
     if (rc == 0 && store_backup(store))
-        printf("%s upgraded to schema %d; %s is the database as it was\n", conf->database,
+        plainf("%s upgraded to schema %d; %s is the database as it was\n", conf->database,
                STORE_SCHEMA_VERSION, store_backup(store));
     if (rc == 0)
         rc = write_import(store, arguments, import, &result, &err);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "cli/ctl_grid.h"
+#include "cli/plainf.h"
 #include "cli/table.h"
 #include "core/clock.h"
 #include "core/parse.h"
@@ -73,7 +74,7 @@ static void begin_sheet(struct sheet *sheet, enum output output, const struct ta
     *sheet = (struct sheet){ .table = output == OUTPUT_TABLE ? table_new(columns) : NULL };
     sheet->failed = output == OUTPUT_TABLE && !sheet->table;
     if (output == OUTPUT_PARSABLE)
-        printf("%s\n", names);
+        plainf("%s\n", names);
 }
 
 static void add_line(struct sheet *sheet, const struct cells *cells)
@@ -84,7 +85,7 @@ static void add_line(struct sheet *sheet, const struct cells *cells)
         return;
     }
     for (size_t i = 0; i < cells->count; i++)
-        printf("%s%s", i ? "|" : "", cells->texts[i]);
+        plainf("%s%s", i ? "|" : "", cells->texts[i]);
     putchar('\n');
 }
 
@@ -223,16 +224,16 @@ static void print_none(struct store *store, const struct view *view)
     struct buf buf;
 
     if (zone[0] == '\0') {
-        printf("Zone is not set in carbon.conf: reports have no grams.\n");
+        plainf("Zone is not set in carbon.conf: reports have no grams.\n");
         return;
     }
     if (grid_annual(store, view->set.number, zone, basis, &annual, NULL) < 0) {
-        printf("Nothing is known of Zone=%s: reports have no grams.\n", zone);
+        plainf("Nothing is known of Zone=%s: reports have no grams.\n", zone);
         return;
     }
     buf_init_fixed(&buf, grams, sizeof(grams));
     grid_write_grams(&buf, annual.ug_per_kwh, false);
-    printf("No series of %s, %s: reports use its annual value, %s g/kWh (%" PRIu32 ", %s).\n", zone,
+    plainf("No series of %s, %s: reports use its annual value, %s g/kWh (%" PRIu32 ", %s).\n", zone,
            basis, grams, annual.year, annual.basis);
 }
 
@@ -259,7 +260,7 @@ static int list_sheet(struct store *store, const struct view *view,
 
     clock_format_utc(view->set.made_s, made);
     if (view->output == OUTPUT_TABLE)
-        printf("Factor set %" PRId64 ", %s, %s\n", view->set.number, made, view->set.made_by);
+        plainf("Factor set %" PRId64 ", %s, %s\n", view->set.number, made, view->set.made_by);
     begin_sheet(&sheet, view->output, columns, "Zone|Basis|Scope|From|To|Intervals|Estimated|"
                 "MissingSeconds|AnnualGramsPerKWh|AnnualYear|AnnualBasis|Used|Source");
     for (size_t i = 0; i < all->count; i++)
@@ -350,7 +351,7 @@ static int show_sheet(const struct view *view, const struct found *found, struct
     struct sheet sheet;
 
     if (view->output == OUTPUT_TABLE)
-        printf("%s %s, %s: %s; factor set %" PRId64 "\n", found->series.zone,
+        plainf("%s %s, %s: %s; factor set %" PRId64 "\n", found->series.zone,
                found->series.basis, found->series.scope, found->series.source, view->set.number);
     begin_sheet(&sheet, view->output, columns, "From|To|GramsPerKWh|Note");
     for (size_t i = 0; i < found->count; i++) {

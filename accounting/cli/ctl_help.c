@@ -11,14 +11,14 @@ static int help_exec(const struct command *command, int argc, char **argv)
         return option == OPTION_HELP ? EXIT_FINE : EXIT_ERROR;
     if (optind < argc)
         return print_help_of(argv + optind, argc - optind);
-    printf("Usage: carbonctl [--config FILE] COMMAND [OPTIONS]\n"
+    plainf("Usage: carbonctl [--config FILE] COMMAND [OPTIONS]\n"
            "\n"
            "The administrator's side of slurm-carbon.\n"
            "\n"
            "Commands:\n");
     for (size_t i = 0; commands[i]; i++)
-        printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    printf("\n"
+        plainf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    plainf("\n"
            "Options:\n"
            "  -c, --config FILE  read FILE instead of carbon.conf beside slurm.conf\n"
            "  -h, --help         print this; carbonctl help COMMAND tells more\n"

@@ -59,7 +59,7 @@ static void say(const char *text)
 
 static void print_report(const struct ingest_report *report)
 {
-    printf("loaded %" PRIu64 ", duplicates %" PRIu64 ", quarantined %" PRIu64 ", left %" PRIu64
+    plainf("loaded %" PRIu64 ", duplicates %" PRIu64 ", quarantined %" PRIu64 ", left %" PRIu64
            "\n", report->loaded, report->duplicates, report->quarantined, report->left);
     fflush(stdout);
 }

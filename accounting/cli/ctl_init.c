@@ -7,10 +7,10 @@
 static void print_created(const struct store *store, const char *database, bool created)
 {
     if (store_backup(store))
-        printf("%s upgraded to schema %d; %s is the database as it was\n", database,
+        plainf("%s upgraded to schema %d; %s is the database as it was\n", database,
                STORE_SCHEMA_VERSION, store_backup(store));
     else
-        printf("%s %s\n", database, created ? "created" : "is there already, and as it should be");
+        plainf("%s %s\n", database, created ? "created" : "is there already, and as it should be");
 }
 
 static int init_exec(const struct command *command, int argc, char **argv)

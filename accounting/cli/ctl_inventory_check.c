@@ -13,6 +13,7 @@
 
 #include "carbon/inventory.h"
 #include "cli/ctl_inventory.h"
+#include "cli/plainf.h"
 #include "core/buf.h"
 #include "core/clock.h"
 #include "core/hostlist.h"
@@ -338,14 +339,14 @@ static void print_summary(const struct check *check)
 {
     const struct inventory *inventory = &check->inventory;
 
-    printf("%s: %zu node type%s with %zu nodes, %zu shared asset%s\n", check->conf->inventory,
+    plainf("%s: %zu node type%s with %zu nodes, %zu shared asset%s\n", check->conf->inventory,
            inventory->n_types, plural((uint32_t)inventory->n_types), inventory->n_nodes,
            inventory->n_shared, plural((uint32_t)inventory->n_shared));
     if (check->has_database)
-        printf("%s: %zu nodes of cluster %s ever reported\n", check->conf->database,
+        plainf("%s: %zu nodes of cluster %s ever reported\n", check->conf->database,
                check->n_reported, check->conf->cluster_name);
     else
-        printf("%s: not on this machine; only the file was checked\n", check->conf->database);
+        plainf("%s: not on this machine; only the file was checked\n", check->conf->database);
 }
 
 static bool print_finding(const struct check *check, struct finding *f)
@@ -357,10 +358,10 @@ static bool print_finding(const struct check *check, struct finding *f)
     buf_init(&nodes);
     hostlist_fold(f->nodes, f->n_nodes, &nodes);
     describe(check, f, text);
-    printf("%s: ", f->missing ? "missing" : "note");
+    plainf("%s: ", f->missing ? "missing" : "note");
     if (f->n_nodes > 0)
-        printf("%s%s", nodes.data, f->rule == unknown_node ? ", with " : ": ");
-    printf("%s\n", text);
+        plainf("%s%s", nodes.data, f->rule == unknown_node ? ", with " : ": ");
+    plainf("%s\n", text);
     failed = buf_failed(&nodes);
     buf_free(&nodes);
     return !failed;
@@ -375,10 +376,10 @@ static bool print_text(const struct check *check)
     for (size_t i = 0; i < check->n_findings; i++)
         fine &= print_finding(check, &check->findings[i]);
     if (missing > 0)
-        printf("the inventory is not complete: %zu of %zu findings are something missing\n",
+        plainf("the inventory is not complete: %zu of %zu findings are something missing\n",
                missing, check->n_findings);
     else
-        printf("the inventory is complete\n");
+        plainf("the inventory is complete\n");
     return fine;
 }
 

@@ -31,11 +31,11 @@ static void print_result(const struct prune *sweep, uint32_t days, bool dry_run)
     char before[CLOCK_TEXT_SIZE];
 
     clock_format_utc(sweep->before_s, before);
-    printf("power per minute before %s (KeepPowerDays=%" PRIu32 "): ", before, days);
+    plainf("power per minute before %s (KeepPowerDays=%" PRIu32 "): ", before, days);
     if (sweep->rows == 0)
-        printf("there is none%s\n", dry_run ? "" : " left");
+        plainf("there is none%s\n", dry_run ? "" : " left");
     else
-        printf("%" PRIu64 " record%s of %" PRIu64 " job%s %s\n", sweep->rows,
+        plainf("%" PRIu64 " record%s of %" PRIu64 " job%s %s\n", sweep->rows,
                sweep->rows == 1 ? "" : "s", sweep->jobs, sweep->jobs == 1 ? "" : "s",
                dry_run ? "would be deleted" : "deleted");
 }

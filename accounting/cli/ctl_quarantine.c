@@ -7,7 +7,6 @@
 #include "cli/carbonctl.h"
 #include "cli/table.h"
 #include "core/clock.h"
-#include "report/format.h"
 #include "report/json_doc.h"
 #include "spool/quarantine.h"
 
@@ -21,30 +20,17 @@ struct list {
     bool failed;   /* out of memory */
 };
 
-/* What is foreign, fit for a terminal; free() it. NULL without memory. */
-static char *safe_text(const char *text)
-{
-    struct buf buf;
-
-    buf_init(&buf);
-    format_text(&buf, text, format_locale_is_utf8(), NULL);
-    return buf.failed ? NULL : buf.data ? buf.data : strdup("");
-}
-
 static void add_row(struct list *list, const struct quarantine_file *file)
 {
     char since[CLOCK_TEXT_SIZE], seq[24] = "-";
-    char *name = safe_text(file->name), *reason = safe_text(file->reason);
-    const char *texts[] = { name, file->is_batch ? file->id.node : "-",
-                            file->is_batch ? file->id.stream : "-", seq, since, reason };
+    const char *texts[] = { file->name, file->is_batch ? file->id.node : "-",
+                            file->is_batch ? file->id.stream : "-", seq, since, file->reason };
 
     if (file->is_batch)
         snprintf(seq, sizeof(seq), "%" PRId64, file->id.seq);
     clock_format_utc(file->since_s, since);
-    if (!name || !reason || !table_add(list->table, texts))
+    if (!table_add(list->table, texts))
         list->failed = true;
-    free(name);
-    free(reason);
 }
 
 static void take_file(void *arg, const struct quarantine_file *file)
@@ -72,7 +58,7 @@ static int print_list(struct list *list)
 
     if (!list->files) {
         if (table_is_empty(list->table))
-            printf("nothing is in quarantine\n");
+            plainf("nothing is in quarantine\n");
         else
             table_print(list->table);
         return list->failed ? -ENOMEM : 0;
@@ -197,7 +183,7 @@ static int work_on_all(const struct quarantine *quarantine, const struct work *w
     if (rc == 0 && names.failed)
         rc = error_set(err, -ENOMEM, "out of memory");
     if (rc == 0 && names.count == 0)
-        printf("nothing is in quarantine\n");
+        plainf("nothing is in quarantine\n");
     if (rc == 0)
         rc = work_on(quarantine, work, names.items, names.count, err);
     for (size_t i = 0; i < names.count; i++)
@@ -240,7 +226,7 @@ static int retry_one(const struct quarantine *quarantine, const char *name,
 
     (void)work;
     if (rc == 0)
-        printf("%s: back in DeliverDir, for the next round of `carbonctl ingest`\n", name);
+        plainf("%s: back in DeliverDir, for the next round of `carbonctl ingest`\n", name);
     return rc;
 }
 
@@ -295,7 +281,7 @@ static int drop_one(const struct quarantine *quarantine, const char *name, const
     int rc = quarantine_drop(quarantine, name, &work->note, &dropped, err);
 
     if (rc == 0)
-        printf("%s: %s\n", name, outcomes[dropped]);
+        plainf("%s: %s\n", name, outcomes[dropped]);
     return rc;
 }
 

@@ -52,7 +52,7 @@ static int sums_exec(const struct command *command, int argc, char **argv)
         rc = store_make_sums(store, &err);
     rc = close_books(store, rc, &err);
     if (rc == EXIT_FINE)
-        printf("the sums of hours and months are made anew from their rows\n");
+        plainf("the sums of hours and months are made anew from their rows\n");
     return rc;
 }
 
@@ -73,11 +73,11 @@ static void print_span(void *arg, const struct loss_span *span)
     int64_t count = span->last_seq - span->first_seq + 1;
 
     *batches += count;
-    printf("cluster %s, node %s, stream %s, seq %" PRId64, span->cluster, span->node, span->stream,
+    plainf("cluster %s, node %s, stream %s, seq %" PRId64, span->cluster, span->node, span->stream,
            span->first_seq);
     if (count > 1)
-        printf(" to %" PRId64, span->last_seq);
-    printf(": given up (%" PRId64 " batch%s)\n", count, count == 1 ? "" : "es");
+        plainf(" to %" PRId64, span->last_seq);
+    plainf(": given up (%" PRId64 " batch%s)\n", count, count == 1 ? "" : "es");
 }
 
 /* "n1" or "n1:0123456789abcdef"; the colon is overwritten. */
@@ -97,11 +97,11 @@ static int accept_loss(const char *cluster, char *operand, const char *reason)
         rc = loss_accept(store, cluster, operand, stream, &note, print_span, &batches, &err);
     rc = close_books(store, rc, &err);
     if (rc == EXIT_FINE && batches == 0)
-        printf("nothing is missing of node %s%s%s%s%s, or all of it is given up already\n", operand,
+        plainf("nothing is missing of node %s%s%s%s%s, or all of it is given up already\n", operand,
                cluster ? " of cluster " : "", cluster ? cluster : "", stream ? ", stream " : "",
                stream ? stream : "");
     else if (rc == EXIT_FINE)
-        printf("audit and coverage state it; a batch that comes after all is counted\n");
+        plainf("audit and coverage state it; a batch that comes after all is counted\n");
     return rc;
 }
 

@@ -222,7 +222,7 @@ static void tell_captured(const char *file, const struct capture *capture, const
 {
     size_t unreadable = capture_count_unreadable(capture);
 
-    fprintf(stderr, "%s: %zu files, %zu KiB of text. It holds no serial numbers, names of hosts or "
+    fplainf(stderr, "%s: %zu files, %zu KiB of text. It holds no serial numbers, names of hosts or "
             "users, or processes;\nread it before you send it to somebody.\n",
             strcmp(file, "-") == 0 ? "capture" : file, capture->n_records,
             (text->len + 1023) / 1024);

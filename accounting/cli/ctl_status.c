@@ -24,12 +24,12 @@ static void print_meter_lines(int spool_fd)
     char *line, *rest = text;
 
     if (meter_read_status(spool_fd, text) < 0) {
-        printf("  it has left no status yet\n");
+        plainf("  it has left no status yet\n");
         return;
     }
     while ((line = strsep(&rest, "\n")) != NULL)
         if (line[0])
-            printf("  %s\n", line);
+            plainf("  %s\n", line);
 }
 
 static void print_meter(const struct conf *conf)
@@ -37,12 +37,12 @@ static void print_meter(const struct conf *conf)
     int alive, spool_fd = open(conf->spool_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (spool_fd < 0) {
-        printf("Meter of %s: %s: %s\n", own_node_name(), conf->spool_dir,
+        plainf("Meter of %s: %s: %s\n", own_node_name(), conf->spool_dir,
                errno == ENOENT ? "not there; this machine is not metered" : strerror(errno));
         return;
     }
     alive = meter_is_alive(spool_fd);
-    printf("Meter of %s: %s\n", own_node_name(),
+    plainf("Meter of %s: %s\n", own_node_name(),
            alive > 0    ? "running"
            : alive == 0 ? "not running; what follows is its last word"
                         : "its lock cannot be read");
@@ -110,10 +110,10 @@ static int print_nodes(struct store *store, uint32_t days, struct error *err)
     if (rc == 0 && nodes.failed)
         rc = error_set(err, -ENOMEM, "out of memory");
     if (rc == 0) {
-        printf("\nDatabase %s, batches of the last %" PRIu32 " days, %" PRId64
+        plainf("\nDatabase %s, batches of the last %" PRIu32 " days, %" PRId64
                " files in quarantine\n", store_path(store), days, quarantined);
         if (table_is_empty(nodes.table))
-            printf("  no node has delivered yet\n");
+            plainf("  no node has delivered yet\n");
         else
             table_print(nodes.table);
     }
@@ -129,7 +129,7 @@ static int print_database(const struct conf *conf, uint32_t days)
     int rc = store_open(conf->database, STORE_READ, NULL, &store, &err);
 
     if (rc == -ENOENT) {
-        printf("\nDatabase %s: not on this machine\n", conf->database);
+        plainf("\nDatabase %s: not on this machine\n", conf->database);
         return EXIT_FINE;
     }
     if (rc == 0) {

@@ -10,6 +10,7 @@
 
 #include "carbon/intensity.h"
 #include "cli/linediff.h"
+#include "cli/plainf.h"
 #include "core/file.h"
 #include "report/basis.h"
 #include "store/factors.h"
@@ -292,7 +293,7 @@ int factors_update_print(struct store *store, const struct factors_update *updat
     buf_init(&changes);
     rc = factors_update(store, update, ret_set, &changes, err);
     if (rc == 0 && *ret_set > 0)
-        printf("%sfactor set %" PRId64 " %s\n", changes.data ? changes.data : "", *ret_set,
+        plainf("%sfactor set %" PRId64 " %s\n", changes.data ? changes.data : "", *ret_set,
                update->dry_run ? "would be made" : "made");
     buf_free(&changes);
     return rc;

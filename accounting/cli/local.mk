@@ -38,6 +38,7 @@ libcarbon_cli_la_SOURCES = \
 	accounting/cli/jobid.c accounting/cli/jobid.h \
 	accounting/cli/options.c accounting/cli/options.h \
 	accounting/cli/output.c accounting/cli/output.h \
+	accounting/cli/plainf.c accounting/cli/plainf.h \
 	accounting/cli/sacct_options.c accounting/cli/sacct_options.h
 libcarbon_cli_la_CFLAGS = $(AM_CFLAGS)
 

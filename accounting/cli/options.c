@@ -104,3 +104,13 @@ void cli_options_usage(const char *program, const struct cli_option *table, cons
     cli_wrap(buf, words.data ? words.data : "", strlen("Usage:  ") + strlen(program));
     buf_free(&words);
 }
+
+int cli_check_delimiter(const char *text, struct error *err)
+{
+    if (*text == '\0')
+        return error_set(err, -EINVAL, "--delimiter: write one character or more");
+    if (strpbrk(text, "\\xuU0123456789abcdefABCDEF"))
+        return error_set(err, -EINVAL, "--delimiter \"%.20s\": names are escaped as \\x1b and "
+                         "\\u202e: write none of these characters", text);
+    return 0;
+}

@@ -39,4 +39,10 @@ void cli_options_help(const struct cli_option *table, struct buf *buf);
 void cli_options_usage(const char *program, const struct cli_option *table, const char *operands,
                        struct buf *buf);
 
+/*
+ * Whether fields can be told apart by this text of --delimiter: -EINVAL for none, and for one with
+ * what escapes in names are written with, as names could add fields then.
+ */
+MUST_CHECK int cli_check_delimiter(const char *text, struct error *err);
+
 #endif

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "cli/jobid.h"
+#include "cli/plainf.h"
 #include "cli/sacct_options.h"
 #include "cli/sacct_profile.h"
 #include "cli/sacct_rows.h"
@@ -55,6 +56,7 @@ struct run {
     bool *newest;     /* of each found job */
     struct row *rows;
     size_t n_rows;
+    char time_format[256]; /* SLURM_TIME_FORMAT, without what moves a terminal */
     struct sacct_profile profile;
     struct sacct_rows embodied; /* and parts, of each job */
 };
@@ -69,7 +71,7 @@ static void say(const struct run *run, const char *fmt, ...)
         return;
     fputs("sacct-carbon: ", stderr);
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    vfplainf(stderr, fmt, ap);
     va_end(ap);
     fputc('\n', stderr);
 }
@@ -82,7 +84,8 @@ static int read_conf(struct run *run, struct error *err)
 
     conf_find(run->options.config, run->conf_path);
     rc = conf_load(run->conf_path, "", &run->conf, NULL, err);
-    say(run, "settings: %s", run->conf_path[0] ? run->conf_path : "defaults, as there is no file");
+    say(run, "settings: %.200s",
+        run->conf_path[0] ? run->conf_path : "defaults, as there is no file");
     return rc;
 }
 
@@ -114,6 +117,17 @@ static int choose_columns(struct run *run, struct error *err)
     return columns_choose(run->options.by ? COLUMNS_BY : COLUMNS_DEFAULT, &run->choices, err);
 }
 
+/* As the environment has it, or none where that is too long to be one. */
+static const char *time_format(struct run *run)
+{
+    const char *named = getenv("SLURM_TIME_FORMAT");
+    struct buf buf;
+
+    buf_init_fixed(&buf, run->time_format, sizeof(run->time_format));
+    format_text(&buf, named, true, NULL);
+    return named && !buf_failed(&buf) ? run->time_format : NULL;
+}
+
 static void choose_style(struct run *run)
 {
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -122,7 +136,7 @@ static void choose_style(struct run *run)
         .utf8 = format_locale_is_utf8(),
         .colour = isatty(STDOUT_FILENO) && !(no_color && *no_color) && term &&
                   strcmp(term, "dumb") != 0,
-        .time_format = getenv("SLURM_TIME_FORMAT"),
+        .time_format = time_format(run),
         .now_s = clock_wall_ns() / (int64_t)NS_PER_S,
         .energy_unit = run->options.energy_unit,
         .base_units = run->options.base_units,
@@ -395,7 +409,7 @@ static int suppose(struct run *run, struct error *err)
     run->method.what_if = run->what_if;
     if (options->no_header || options->output == SACCT_PARSABLE ||
         options->output == SACCT_PARSABLE_BARE || options->format.len > 0)
-        fprintf(stderr, "sacct-carbon: WHAT IF %s: not what was emitted\n", run->what_if);
+        fplainf(stderr, "sacct-carbon: WHAT IF %s: not what was emitted\n", run->what_if);
     return rc;
 }
 
@@ -694,7 +708,7 @@ static bool report_unknown(const struct run *run)
         unknown++;
         buf_init(&text);
         format_text(&text, jobs->ids[i].text, run->style.utf8, NULL);
-        fprintf(stderr, "sacct-carbon: job %s is unknown: none of its energy has been delivered to "
+        fplainf(stderr, "sacct-carbon: job %s is unknown: none of its energy has been delivered to "
                 "this database\n", text.data ? text.data : "");
         buf_free(&text);
     }
@@ -763,7 +777,7 @@ static int write_report(struct run *run, struct buf *out, struct error *err)
 static int flush_out(const struct buf *out)
 {
     if (buf_failed(out)) {
-        fprintf(stderr, "sacct-carbon: no memory\n");
+        fplainf(stderr, "sacct-carbon: no memory\n");
         return EXIT_ERROR;
     }
     if (out->len > 0 && fwrite(out->data, 1, out->len, stdout) == out->len && fflush(stdout) == 0)
@@ -771,7 +785,7 @@ static int flush_out(const struct buf *out)
     if (out->len == 0)
         return EXIT_FINE;
     if (errno != EPIPE)
-        fprintf(stderr, "sacct-carbon: writing the report: %s\n", strerror(errno));
+        fplainf(stderr, "sacct-carbon: writing the report: %s\n", strerror(errno));
     return EXIT_ERROR;
 }
 
@@ -806,7 +820,7 @@ static int answer(struct run *run)
     if (rc == 0)
         rc = build_rows(run, &err);
     if (rc < 0) {
-        fprintf(stderr, "sacct-carbon: error: %s\n", err.text);
+        fplainf(stderr, "sacct-carbon: error: %s\n", err.text);
         return EXIT_ERROR;
     }
     check_named_steps(run);
@@ -816,7 +830,7 @@ static int answer(struct run *run)
     buf_init(&out);
     rc = write_report(run, &out, &err);
     if (rc < 0)
-        fprintf(stderr, "sacct-carbon: error: %s\n", err.text);
+        fplainf(stderr, "sacct-carbon: error: %s\n", err.text);
     status = rc < 0 ? EXIT_ERROR : flush_out(&out);
     buf_free(&out);
     return status != EXIT_FINE ? status : exit_status(run, all_unknown);
@@ -864,7 +878,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     setlocale(LC_CTYPE, "");
     if (sacct_options_parse(argc, argv, &run.options, &err) < 0) {
-        fprintf(stderr, "sacct-carbon: error: %s\n", err.text);
+        fplainf(stderr, "sacct-carbon: error: %s\n", err.text);
         status = EXIT_ERROR;
     } else if (run.options.action != SACCT_QUERY) {
         status = explain(run.options.action);

@@ -182,10 +182,8 @@ static int set_unit(struct sacct_options *options, const char *name, struct erro
 
 static int set_delimiter(struct sacct_options *options, const char *text, struct error *err)
 {
-    if (*text == '\0')
-        return error_set(err, -EINVAL, "--delimiter: write one character or more");
     options->delimiter = text;
-    return 0;
+    return cli_check_delimiter(text, err);
 }
 
 static int set_factor_set(struct sacct_options *options, const char *text, struct error *err)

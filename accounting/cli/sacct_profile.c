@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cli/plainf.h"
 #include "core/clock.h"
 #include "core/parse.h"
 #include "store/prune.h"
@@ -114,7 +115,7 @@ static void say_nothing_to_show(const struct sacct_profile *profile)
     struct error why = { "" };
 
     (void)!profile_nothing(&profile->view, &why);
-    fprintf(stderr, "sacct-carbon: %s\n", why.text);
+    fplainf(stderr, "sacct-carbon: %s\n", why.text);
 }
 
 /* COLUMNS, else the terminal's, else 80. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/meter_status.h"
+#include "cli/plainf.h"
 #include "cli/table.h"
 #include "core/apportion.h"
 #include "core/clock.h"
@@ -158,7 +159,7 @@ static int print_used(const struct sensors_shown *shown, struct error *err)
         fine = add_counter(table, &facts);
     }
     if (fine) {
-        printf("Counters in use on %s: %zu\n\n", shown->node, count);
+        plainf("Counters in use on %s: %zu\n\n", shown->node, count);
         table_print(table);
     }
     table_free(table);
@@ -169,7 +170,7 @@ static void print_failures(const struct sensors_shown *shown)
 {
     for (size_t i = 0; i < sensors_count(shown->sensors); i++)
         if (shown->watched[i].code < 0)
-            printf("%s could not be read: %s\n", sensors_counter(shown->sensors, i)->source,
+            plainf("%s could not be read: %s\n", sensors_counter(shown->sensors, i)->source,
                    sensors_error_text(shown->watched[i].code));
 }
 
@@ -177,17 +178,17 @@ static void print_legend(const struct sensors_shown *shown)
 {
     uint64_t tenths = shown->span_ns / (NS_PER_S / 10);
 
-    printf("\n");
+    plainf("\n");
     print_failures(shown);
     if (shown->is_captured_once)
-        printf("The capture has one instant: it tells no power.\n");
+        plainf("The capture has one instant: it tells no power.\n");
     else
-        printf("POWER: mean of %" PRIu64 ".%" PRIu64 " s. ", tenths / 10, tenths % 10);
+        plainf("POWER: mean of %" PRIu64 ".%" PRIu64 " s. ", tenths / 10, tenths % 10);
     if (shown->is_capture)
-        printf("REFRESH, READ and power of a model cannot be told from a capture.\n");
+        plainf("REFRESH, READ and power of a model cannot be told from a capture.\n");
     else
-        printf("REFRESH: how often the counter was seen to change. READ: time of one reading.\n");
-    printf("WRAPS IN: seconds until it begins anew at this power; AT LEAST: at the highest power "
+        plainf("REFRESH: how often the counter was seen to change. READ: time of one reading.\n");
+    plainf("WRAPS IN: seconds until it begins anew at this power; AT LEAST: at the highest power "
            "believed.\n\"-\": not seen, or does not happen.\n");
 }
 
@@ -197,18 +198,18 @@ static void print_floor_note(const struct sensors_shown *shown)
     case METER_NOT_ASKED:
         return;
     case METER_RUNS:
-        printf("IDLE FLOOR: as carbon-meterd, which runs here, has it now; \"-\" while it still "
+        plainf("IDLE FLOOR: as carbon-meterd, which runs here, has it now; \"-\" while it still "
                "learns.\n");
         return;
     case METER_STOPPED:
-        printf("IDLE FLOOR: the last word of carbon-meterd, which does not run here now.\n");
+        plainf("IDLE FLOOR: the last word of carbon-meterd, which does not run here now.\n");
         return;
     case METER_ABSENT:
-        printf("IDLE FLOOR: learned ones come from carbon-meterd, which does not run here (nothing "
+        plainf("IDLE FLOOR: learned ones come from carbon-meterd, which does not run here (nothing "
                "in SpoolDir %s).\n", shown->spool_dir);
         return;
     case METER_UNREADABLE:
-        printf("IDLE FLOOR: learned ones are in carbon-meterd's status in SpoolDir %s, which you "
+        plainf("IDLE FLOOR: learned ones are in carbon-meterd's status in SpoolDir %s, which you "
                "may not read: run as root.\n", shown->spool_dir);
         return;
     }
@@ -229,7 +230,7 @@ static int print_left_out(const struct sensors_shown *shown, struct error *err)
         fine = table_add(table, texts);
     }
     if (fine && count > 0) {
-        printf("\n");
+        plainf("\n");
         table_print(table);
     }
     table_free(table);

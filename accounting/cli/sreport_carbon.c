@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "cli/output.h"
+#include "cli/plainf.h"
 #include "cli/sreport_options.h"
 #include "core/clock.h"
 #include "core/conf.h"
@@ -61,7 +62,7 @@ static void say(const struct run *run, const char *fmt, ...)
         return;
     fputs("sreport-carbon: ", stderr);
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    vfplainf(stderr, fmt, ap);
     va_end(ap);
     fputc('\n', stderr);
 }
@@ -163,7 +164,7 @@ static int check_cluster(struct run *run, struct store *store, struct error *err
     if (run->options.cluster)
         return error_set(err, -ENOENT, "cluster \"%.60s\" is unknown: none of its energy has been "
                          "delivered to this database", run->cluster);
-    fprintf(stderr, "sreport-carbon: none of the energy of cluster \"%.60s\" has been delivered to "
+    fplainf(stderr, "sreport-carbon: none of the energy of cluster \"%.60s\" has been delivered to "
             "this database (ClusterName of carbon.conf; -M names another)\n", run->cluster);
     return 0;
 }
@@ -181,7 +182,7 @@ static int load_basis(struct run *run, struct store *store, struct error *err)
     say(run, "factor set: %lld", (long long)run->basis.set.number);
     if (run->options.factor_set == 0 &&
         basis_differs(&run->basis, &run->conf, text, sizeof(text)))
-        fprintf(stderr, "sreport-carbon: %s: carbonctl factors update takes it in\n", text);
+        fplainf(stderr, "sreport-carbon: %s: carbonctl factors update takes it in\n", text);
     return 0;
 }
 
@@ -348,7 +349,7 @@ static int write_report(const struct run *run, struct buf *out, struct error *er
 static int flush_out(const struct buf *out)
 {
     if (buf_failed(out)) {
-        fprintf(stderr, "sreport-carbon: no memory\n");
+        fplainf(stderr, "sreport-carbon: no memory\n");
         return EXIT_ERROR;
     }
     if (out->len == 0)
@@ -356,7 +357,7 @@ static int flush_out(const struct buf *out)
     if (fwrite(out->data, 1, out->len, stdout) == out->len && fflush(stdout) == 0)
         return EXIT_FINE;
     if (errno != EPIPE)
-        fprintf(stderr, "sreport-carbon: writing the report: %s\n", strerror(errno));
+        fplainf(stderr, "sreport-carbon: writing the report: %s\n", strerror(errno));
     return EXIT_ERROR;
 }
 
@@ -381,7 +382,7 @@ static int say_nothing(const struct run *run)
     char from[CLOCK_TEXT_SIZE];
 
     clock_format_utc(run->from_s, from);
-    fprintf(stderr, "sreport-carbon: nothing to report yet: no full hour since %s has been "
+    fplainf(stderr, "sreport-carbon: nothing to report yet: no full hour since %s has been "
             "delivered\n", from);
     return EXIT_NOTHING;
 }
@@ -392,7 +393,8 @@ static int make_report(struct run *run, struct error *err)
 
     run->now_s = clock_wall_ns() / (int64_t)NS_PER_S;
     conf_find(run->options.config, run->conf_path);
-    say(run, "settings: %s", run->conf_path[0] ? run->conf_path : "defaults, as there is no file");
+    say(run, "settings: %.200s",
+        run->conf_path[0] ? run->conf_path : "defaults, as there is no file");
     rc = conf_load(run->conf_path, "", &run->conf, NULL, err);
     if (rc == 0)
         rc = choose_period(run, err);
@@ -415,7 +417,7 @@ static int answer(struct run *run)
     if (rc == 0 && run->options.html_file)
         rc = write_page(run, &err);
     if (rc < 0)
-        fprintf(stderr, "sreport-carbon: error: %s\n", err.text);
+        fplainf(stderr, "sreport-carbon: error: %s\n", err.text);
     else
         status = flush_out(&out);
     buf_free(&out);
@@ -449,7 +451,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     setlocale(LC_CTYPE, "");
     if (sreport_options_parse(argc, argv, &run.options, &err) < 0) {
-        fprintf(stderr, "sreport-carbon: error: %s\n", err.text);
+        fplainf(stderr, "sreport-carbon: error: %s\n", err.text);
         return EXIT_ERROR;
     }
     if (run.options.action != SREPORT_REPORT)

@@ -145,7 +145,7 @@ static int take_text(struct sreport_options *options, int code, const char *text
         return rc;
     case OPT_DELIMITER:
         options->delimiter = text;
-        return *text ? 0 : error_set(err, -EINVAL, "--delimiter: write one character or more");
+        return cli_check_delimiter(text, err);
     case OPT_HTML:
         if (strcmp(text, "-") == 0)
             return set_output(options, SREPORT_HTML, err);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "report/format.h"
+
 struct table {
     struct libscols_table *scols;
     size_t n_columns, n_lines;
@@ -18,6 +20,7 @@ struct table *table_new(const struct table_column *columns)
     table->scols = scols_new_table();
     if (!table->scols)
         return table_free(table);
+    scols_table_enable_noencoding(table->scols, 1); /* table_add() makes texts safe */
     for (; columns[table->n_columns].heading; table->n_columns++) {
         const struct table_column *column = &columns[table->n_columns];
 
@@ -36,12 +39,26 @@ struct table *table_free(struct table *table)
     return NULL;
 }
 
+/* The line's next text, fit for a terminal. */
+static bool set_text(struct libscols_line *line, size_t column, const char *text)
+{
+    struct buf plain;
+    bool done;
+
+    buf_init(&plain);
+    format_text(&plain, text, format_locale_is_utf8(), NULL);
+    done = !buf_failed(&plain) &&
+           scols_line_set_data(line, column, plain.data ? plain.data : "") == 0;
+    buf_free(&plain);
+    return done;
+}
+
 bool table_add(struct table *table, const char *const *texts)
 {
     struct libscols_line *line = scols_table_new_line(table->scols, NULL);
 
     for (size_t i = 0; line && i < table->n_columns; i++)
-        if (scols_line_set_data(line, i, texts[i]) != 0)
+        if (!set_text(line, i, texts[i]))
             return false;
     table->n_lines += line != NULL;
     return line != NULL;

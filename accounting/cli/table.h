@@ -18,7 +18,10 @@ struct table_column {
 struct table *table_new(const struct table_column *columns);
 struct table *table_free(struct table *table); /* takes NULL, returns NULL */
 
-/* A line of as many texts as there are columns. False without memory. */
+/*
+ * A line of as many texts as there are columns, anybody's: what would move a terminal is escaped
+ * (report/format.h). False without memory.
+ */
 bool table_add(struct table *table, const char *const *texts);
 
 bool table_is_empty(const struct table *table);

@@ -4,11 +4,27 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/utf8.h"
+
+/* In place: what was cut in the middle of a character, by a full buffer, is none either. */
 static void make_plain(char *text)
 {
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = '?';
+    char *to = text;
+
+    while (*text != '\0') {
+        uint32_t code = 0;
+        size_t len = utf8_decode(text, &code);
+
+        if (len == 0 || utf8_is_unsafe(code)) {
+            *to++ = '?';
+            text += len > 0 ? len : 1;
+            continue;
+        }
+        memmove(to, text, len);
+        to += len;
+        text += len;
+    }
+    *to = '\0';
 }
 
 int error_set(struct error *err, int code, const char *fmt, ...)
@@ -56,5 +72,6 @@ int error_prefix(struct error *err, int code, const char *fmt, ...)
     make_plain(before);
     room = (int)(sizeof(err->text) - strlen(before) - sizeof(": "));
     snprintf(err->text, sizeof(err->text), "%s: %.*s", before, room, old.text);
+    make_plain(err->text);
     return code;
 }

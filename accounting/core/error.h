@@ -22,8 +22,9 @@ struct error {
 /*
  * Set the text and return `code` unchanged, so that a failure is one statement:
  *     return error_set(err, -EINVAL, "%s:%d: ...", file, line);
- * A text that does not fit is cut, never overrun. Control bytes, which a file that is quoted may
- * hold, become '?': a text is one line wherever it is shown, and moves no terminal.
+ * A text that does not fit is cut, never overrun. Control characters, marks that turn the direction
+ * of writing, and bytes that are no UTF-8, all of which a file that is quoted may hold, become '?':
+ * a text is one line wherever it is shown, and moves no terminal.
  */
 int error_set(struct error *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

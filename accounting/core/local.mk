@@ -9,7 +9,8 @@ core_plugin_sources = \
 	accounting/core/idset.c accounting/core/idset.h \
 	accounting/core/mark.c accounting/core/mark.h \
 	accounting/core/parse.c accounting/core/parse.h \
-	accounting/core/record.c accounting/core/record.h
+	accounting/core/record.c accounting/core/record.h \
+	accounting/core/utf8.c accounting/core/utf8.h
 libcarbon_core_la_SOURCES = $(core_plugin_sources) \
 	accounting/core/apportion.c accounting/core/apportion.h \
 	accounting/core/batch.c accounting/core/batch.h \

@@ -174,6 +174,18 @@ static const struct record_field *find_field(const struct record_desc *desc, con
     return NULL;
 }
 
+static int bad_value(const struct record_desc *desc, const struct record_field *field,
+                     const char *value, size_t len, int rc, struct error *err)
+{
+    int shown = (int)(len < 60 ? len : 60);
+
+    if (rc == -ERANGE && field->type == RECORD_TEXT)
+        return error_set(err, -EBADMSG, "%s record: %s=%.*s is longer than %zu bytes", desc->type,
+                         field->key, shown, value, field->size - 1);
+    return error_set(err, -EBADMSG, "%s record: %s=%.*s is %s", desc->type, field->key, shown,
+                     value, rc == -ERANGE ? "out of range" : "malformed");
+}
+
 /* One "key=value" of `len` bytes. */
 static int read_field(const char *field_text, size_t len, const struct record_desc *desc,
                       void *object, uint64_t *seen, struct error *err)
@@ -195,9 +207,7 @@ static int read_field(const char *field_text, size_t len, const struct record_de
     *seen |= UINT64_C(1) << index;
     rc = read_value(field, equals + 1, len - key_len - 1, object);
     if (rc < 0)
-        return error_set(err, -EBADMSG, "%s record: %s=%.*s is %s", desc->type, field->key,
-                         (int)(len - key_len - 1 < 60 ? len - key_len - 1 : 60), equals + 1,
-                         rc == -ERANGE ? "out of range" : "malformed");
+        return bad_value(desc, field, equals + 1, len - key_len - 1, rc, err);
     if (field->has)
         *(uint32_t *)((char *)object + desc->has_offset) |= field->has;
     return 0;

@@ -8,6 +8,8 @@
 #include <strings.h>
 #include <wchar.h>
 
+#include "core/utf8.h"
+
 /* From joules to watt-hours at 10 Wh: below it a user thinks of a laptop, above of a bill. */
 const struct unit energy_units[] = {
     { "J", 1e3, 1e3 },      { "kJ", 1e6, 36 },        { "MJ", 1e9, 0 },    { "Wh", 3.6e6, 1e3 },
@@ -185,34 +187,6 @@ void format_duration(struct buf *buf, uint64_t ms)
 
 /* --- text ------------------------------------------------------------------------------------- */
 
-size_t format_decode(const char *text, uint32_t *ret_code)
-{
-    const unsigned char *byte = (const unsigned char *)text;
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t len = byte[0] < 0x80 ? 1 : byte[0] < 0xc2 ? 0 : byte[0] < 0xe0 ? 2
-               : byte[0] < 0xf0 ? 3 : byte[0] < 0xf5 ? 4 : 0;
-    uint32_t code = len < 2 ? byte[0] : byte[0] & (0x7fu >> len);
-
-    for (size_t i = 1; i < len; i++) {
-        if ((byte[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (byte[i] & 0x3fu);
-    }
-    if (len == 0 || code < least[len] || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff)
-        return 0;
-    *ret_code = code;
-    return len;
-}
-
-bool format_is_unsafe(uint32_t code)
-{
-    if (code < 0x20 || (code >= 0x7f && code < 0xa0))
-        return true;
-    /* zero width, direction of writing, line and paragraph separators, byte order mark */
-    return (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-           (code >= 0x2060 && code <= 0x206f) || code == 0x061c || code == 0xfeff;
-}
-
 static void escape(struct buf *buf, uint32_t code)
 {
     if (code < 0x100)
@@ -225,12 +199,12 @@ void format_text(struct buf *buf, const char *text, bool utf8, const char *also)
 {
     while (text && *text != '\0') {
         uint32_t code;
-        size_t len = format_decode(text, &code);
+        size_t len = utf8_decode(text, &code);
 
         if (len == 0) {
             buf_printf(buf, "\\x%02x", (unsigned char)*text);
             len = 1;
-        } else if (format_is_unsafe(code) || (!utf8 && code > 0x7e) ||
+        } else if (utf8_is_unsafe(code) || (!utf8 && code > 0x7e) ||
                    (also && len == 1 && strchr(also, *text))) {
             escape(buf, code);
         } else {
@@ -253,7 +227,7 @@ size_t format_width(const char *text)
 
     while (*text != '\0') {
         uint32_t code = '?';
-        size_t len = format_decode(text, &code);
+        size_t len = utf8_decode(text, &code);
 
         width += char_width(code);
         text += len > 0 ? len : 1;
@@ -267,7 +241,7 @@ size_t format_fit(const char *text, size_t width)
 
     while (*at != '\0') {
         uint32_t code = '?';
-        size_t len = format_decode(at, &code);
+        size_t len = utf8_decode(at, &code);
 
         if (char_width(code) > width)
             break;

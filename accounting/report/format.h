@@ -74,10 +74,6 @@ void format_duration(struct buf *buf, uint64_t ms);
  * come as \x1b or \u202e; all that is not ASCII does where utf8 is false. NULL text: nothing.
  */
 void format_text(struct buf *buf, const char *text, bool utf8, const char *also);
-/* One character of UTF-8 (RFC 3629: no overlong forms, no surrogates): its bytes, or 0 for none. */
-size_t format_decode(const char *text, uint32_t *ret_code);
-/* A control character, a mark of zero width, or one that turns the direction of writing. */
-bool format_is_unsafe(uint32_t code);
 /* Columns of a terminal that a text of format_text() takes. */
 size_t format_width(const char *text);
 /* Bytes of the text that take at most `width` columns. */

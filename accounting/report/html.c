@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "core/utf8.h"
+
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
 /* The escape of a character that markup is made of; NULL: it stands for itself. */
@@ -23,11 +25,11 @@ void html_text(struct buf *buf, const char *text)
 {
     while (text && *text != '\0') {
         uint32_t code;
-        size_t len = format_decode(text, &code);
+        size_t len = utf8_decode(text, &code);
 
         if (len == 0 || (code & 0xfffe) == 0xfffe)
             buf_printf(buf, REPLACEMENT);
-        else if (format_is_unsafe(code))
+        else if (utf8_is_unsafe(code))
             buf_printf(buf, code < 0x100 ? "\\x%02x" : "\\u%04x", code);
         else if (entity_of(code))
             buf_printf(buf, "%s", entity_of(code));

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,13 +106,14 @@ static void put_embodied(struct json_doc *doc, json_t *object, const struct row 
 
 static json_t *sensors_of(struct json_doc *doc, const char *sensors)
 {
+    char name[SENSOR_NAME_SIZE];
     json_t *array = json_array();
 
     while (*sensors != '\0') {
         size_t len = strcspn(sensors, ",");
 
-        if (json_array_append_new(array, json_stringn(sensors, len)) != 0)
-            doc->failed = true;
+        snprintf(name, sizeof(name), "%.*s", (int)len, sensors);
+        json_add_text(doc, array, name);
         sensors += len;
         sensors += strspn(sensors, ", ");
     }

@@ -1,9 +1,12 @@
 #include "report/json_doc.h"
 
+#include <string.h>
+
 #include "core/clock.h"
 #include "report/format.h"
 
 /* 15 digits: what a double surely holds. */
+#define DEL 0x7f
 #define FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(15) | JSON_ENSURE_ASCII)
 
 void json_put(struct json_doc *doc, json_t *object, const char *key, json_t *content)
@@ -22,18 +25,30 @@ void json_put_maybe(struct json_doc *doc, json_t *object, const char *key, struc
     json_put(doc, object, key, number.has ? json_integer(number.value) : json_null());
 }
 
-void json_put_text(struct json_doc *doc, json_t *object, const char *key, const char *text)
+/* NULL, as all of jansson's failures, without memory */
+static json_t *string_of(const char *text)
 {
     json_t *string = text ? json_string(text) : json_null();
     struct buf clean;
 
-    if (!string) {
-        buf_init(&clean);
-        format_text(&clean, text, true, NULL);
-        string = buf_failed(&clean) ? NULL : json_string(clean.data ? clean.data : "");
-        buf_free(&clean);
-    }
-    json_put(doc, object, key, string);
+    if (string)
+        return string;
+    buf_init(&clean);
+    format_text(&clean, text, true, NULL);
+    if (!buf_failed(&clean))
+        string = json_string(clean.data ? clean.data : "");
+    buf_free(&clean);
+    return string;
+}
+
+void json_put_text(struct json_doc *doc, json_t *object, const char *key, const char *text)
+{
+    json_put(doc, object, key, string_of(text));
+}
+
+void json_add_text(struct json_doc *doc, json_t *array, const char *text)
+{
+    json_add(doc, array, string_of(text));
 }
 
 void json_put_instant(struct json_doc *doc, json_t *object, const char *key, int64_t instant_s)
@@ -46,8 +61,7 @@ void json_put_instant(struct json_doc *doc, json_t *object, const char *key, int
 
 void json_put_buf(struct json_doc *doc, json_t *object, const char *key, struct buf *text)
 {
-    json_put(doc, object, key,
-             buf_failed(text) ? NULL : json_string(text->data ? text->data : ""));
+    json_put(doc, object, key, buf_failed(text) ? NULL : string_of(text->data ? text->data : ""));
     buf_free(text);
 }
 
@@ -57,8 +71,15 @@ void json_add(struct json_doc *doc, json_t *array, json_t *item)
         doc->failed = true;
 }
 
+/* JSON lets DEL stand, and so does jansson; a terminal may take it for a key. */
 static int append(const char *bytes, size_t len, void *data)
 {
+    for (const char *del; (del = memchr(bytes, DEL, len)); len -= 1) {
+        buf_add(data, bytes, (size_t)(del - bytes));
+        buf_printf(data, "\\u%04x", DEL);
+        len -= (size_t)(del - bytes);
+        bytes = del + 1;
+    }
     buf_add(data, bytes, len);
     return 0;
 }

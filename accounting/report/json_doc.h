@@ -30,6 +30,8 @@ void json_put_instant(struct json_doc *doc, json_t *object, const char *key, int
 void json_put_buf(struct json_doc *doc, json_t *object, const char *key, struct buf *text);
 /* Take an item for an array. */
 void json_add(struct json_doc *doc, json_t *array, json_t *item);
+/* A text, as json_put_text() has it. */
+void json_add_text(struct json_doc *doc, json_t *array, const char *text);
 
 /*
  * Append the document with a newline at its end, and free it. ASCII: no character that turns a

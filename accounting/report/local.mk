@@ -8,6 +8,7 @@ libcarbon_report_la_SOURCES = \
 	accounting/report/columns.c accounting/report/columns.h \
 	accounting/report/format.c accounting/report/format.h \
 	accounting/report/html.c accounting/report/html.h \
+	accounting/report/csv.c accounting/report/csv.h \
 	accounting/report/explain.c accounting/report/explain.h \
 	accounting/report/job_carbon.c accounting/report/job_carbon.h \
 	accounting/report/json.c accounting/report/json.h \

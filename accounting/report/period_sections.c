@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "report/csv.h"
 #include "report/format.h"
 #include "report/month.h"
 #include "report/period_fields.h"
@@ -30,7 +31,7 @@ struct sheet {
  */
 static void quote(struct sheet *sheet, const char *text)
 {
-    const char *formula = *text != '\0' && strchr("=+-@", *text) ? "'" : "";
+    const char *formula = csv_is_formula(text) ? "'" : "";
 
     if (!strpbrk(text, ",\"\r\n")) {
         buf_printf(sheet->buf, "%s%s", formula, text);

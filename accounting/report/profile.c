@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "core/timespec.h"
+#include "report/csv.h"
 
 int profile_nothing(const struct profile_view *view, struct error *err)
 {
@@ -73,7 +74,7 @@ void profile_csv_row(struct buf *buf, const struct profile_row *row)
     char minute[CLOCK_TEXT_SIZE];
 
     clock_format_utc(row->minute_s, minute);
-    buf_printf(buf, "%s,", minute);
+    buf_printf(buf, "%s,%s", minute, csv_is_formula(row->node) ? "'" : "");
     put_node(buf, row->node);
     buf_printf(buf, ",%s,", profile_component_names[row->component]);
     put_thousandths(buf, profile_mw(row->energy_mj, row->span_ms));

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/utf8.h"
 #include "report/format.h"
 #include "report/html.h"
 
@@ -83,12 +84,12 @@ static double width_at(const char *text, size_t *ret_len)
 {
     uint32_t code;
 
-    *ret_len = format_decode(text, &code);
+    *ret_len = utf8_decode(text, &code);
     if (*ret_len == 0) {
         *ret_len = 1;
         return 1.05;
     }
-    return format_is_unsafe(code) ? (code < 0x100 ? 2.4 : 3.8) : char_em(code);
+    return utf8_is_unsafe(code) ? (code < 0x100 ? 2.4 : 3.8) : char_em(code);
 }
 
 double svg_text_width(const char *text, double size)

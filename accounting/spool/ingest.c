@@ -19,6 +19,7 @@
 #define END_LINE_SIZE 13 /* "end 01234567\n" */
 #define NS_PER_MS 1000000
 #define NAMES_MAX 65536 /* more of them are for the next round */
+#define ASIDE_MAX 224 /* of a name: ".NAME.10000.reason.tmp" is one too; batches have less */
 
 /* What becomes of a file once the group's commit is on the disk. */
 enum fate { FATE_LOADED, FATE_DUPLICATE, FATE_QUARANTINE, FATE_LEAVE };
@@ -132,14 +133,13 @@ static int read_batch(const struct round *round, struct item *item, struct batch
     return rc;
 }
 
-/* A name that is free in quarantine: "x.batch", "x.batch.2", … */
+/* A name that is free in quarantine: "x.batch", "x.batch.2", …; cut where it is no batch's. */
 static int choose_aside(const struct round *round, struct item *item)
 {
-    snprintf(item->aside, sizeof(item->aside), "%s", item->name);
+    snprintf(item->aside, sizeof(item->aside), "%.*s", ASIDE_MAX, item->name);
     for (unsigned n = 2; file_is_there(round->quarantine_fd, item->aside); n++) {
-        int len = snprintf(item->aside, sizeof(item->aside), "%s.%u", item->name, n);
-
-        if (n > 10000 || (size_t)len >= sizeof(item->aside))
+        snprintf(item->aside, sizeof(item->aside), "%.*s.%u", ASIDE_MAX, item->name, n);
+        if (n > 10000)
             return error_set(round->err, -ENAMETOOLONG, "%s/%s: no free name for %s; clear it",
                              round->ingest->deliver_dir, QUARANTINE_DIR, item->name);
     }

@@ -77,10 +77,26 @@ static void bind_optional_text(sqlite3_stmt *stmt, int index, bool known, const 
 
 /* --- what it holds must fit ------------------------------------------------------------------ */
 
+/*
+ * A node and a cluster are named by those who run them, without control characters. Users choose
+ * what else is text here, and no energy is refused for what they chose.
+ */
+static bool is_name(const char *text)
+{
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            return false;
+    return *text != '\0';
+}
+
 static int check_head(const struct load *load)
 {
     const struct batch_head *head = &load->batch->head;
 
+    if (!is_name(head->node))
+        return refuse(load, "its node has no name, or one with control characters");
+    if (!is_name(head->cluster))
+        return refuse(load, "its cluster has no name, or one with control characters");
     if (head->seq == 0 || head->seq > INT64_MAX)
         return refuse(load, "its seq is not one of 1, 2, …");
     if (head->begin_boottime_ns > INT64_MAX || head->end_boottime_ns > INT64_MAX ||

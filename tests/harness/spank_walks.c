@@ -180,6 +180,135 @@ static void a_jobs_name_stays_one_field_of_its_mark(void **state)
     assert_false(world.found[0].mark.has & MARK_HAS_ACCOUNT); /* half a name is another's */
 }
 
+/* What a prolog or epilog is told as text, and where its mark keeps it. */
+static const struct told {
+    const char *name;
+    size_t offset, size;
+    uint32_t has;
+} told[] = {
+#define TOLD(name, member, bit) \
+    { name, offsetof(struct mark, member), sizeof(((struct mark *)0)->member), bit }
+    TOLD("SLURM_CLUSTER_NAME", cluster, MARK_HAS_CLUSTER),
+    TOLD("SLURM_JOB_USER", user, MARK_HAS_USER),
+    TOLD("SLURM_JOB_ACCOUNT", account, MARK_HAS_ACCOUNT),
+    TOLD("SLURM_JOB_PARTITION", partition, MARK_HAS_PARTITION),
+    TOLD("SLURM_JOB_QOS", qos, MARK_HAS_QOS),
+    TOLD("SLURM_JOB_NAME", job_name, MARK_HAS_JOB_NAME),
+    TOLD("SLURM_JOB_SLUID", sluid, MARK_HAS_SLUID),
+};
+
+/* None of the texts below is one of these; but an empty list of GPUs is a list. */
+static const char *const told_numbers[] = {
+    "SLURM_JOB_UID", "SLURM_JOB_GID", "SLURM_JOB_RESTART_COUNT", "SLURM_JOB_NUM_NODES",
+    "SLURM_CPUS_ON_NODE", "SLURM_JOB_CPUS_PER_NODE", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID",
+    "SLURM_HET_JOB_ID", "SLURM_JOB_GPUS", "SLURM_JOB_EXIT_CODE",
+};
+#define HAS_NUMBERS \
+    (MARK_HAS_UID | MARK_HAS_RESTARTS | MARK_HAS_NODES | MARK_HAS_CPUS | MARK_HAS_ARRAY | \
+     MARK_HAS_HET | MARK_HAS_JOB_GPUS | MARK_HAS_EXIT)
+
+static char long_text[LONG_VALUE_SIZE], text_that_fits[LABEL_SIZE], text_too_long[LABEL_SIZE + 1];
+static const char *const texts[] = {
+    long_text, text_that_fits, text_too_long, "", " ", "\x1b[31mred\x1b[0m", "a\nend\nb\r\n\tc",
+    "\x01\x02\x07\x08\x0b\x0c\x7f", "\xc2\x9b" "31m", "\xff\xfe\xc3", "\xe2\x80\xae" "txt",
+    "\"a\",'b',c;d|e\\", "</title><script>alert(1)</script>", "=1+1", "%s%n%00%zz", "../../etc",
+};
+static const char *text_in_hand;
+
+static void tell_text_for_text(void)
+{
+    for (size_t i = 0; i < LENGTH(told); i++)
+        setenv(told[i].name, text_in_hand, 1);
+}
+
+static void tell_text_for_numbers(void)
+{
+    for (size_t i = 0; i < LENGTH(told_numbers); i++)
+        setenv(told_numbers[i], text_in_hand, 1);
+}
+
+static void tell_text_for_job_id(void) { setenv("SLURM_JOB_ID", text_in_hand, 1); }
+static void tell_text_for_node(void) { setenv("SLURMD_NODENAME", text_in_hand, 1); }
+
+static void make_texts(void)
+{
+    memset(long_text, 'x', sizeof(long_text) - 1);
+    memset(text_too_long, 'x', sizeof(text_too_long) - 1);
+    memset(text_that_fits, '\x1b', sizeof(text_that_fits) - 1);
+}
+
+/* One mark, or none and a line about it that moves no terminal. */
+static void walk_on(size_t row, enum walk which, void (*before)(void), size_t marks)
+{
+    struct walk_report report;
+
+    empty_marks();
+    report = walk(which, before);
+    ROW_HOLDS(row, report.status == 0 && !*report.wrong);
+    ROW_HOLDS(row, plugin_world_read() == marks);
+    ROW_HOLDS(row, report.lines == (marks == 0));
+    for (const char *c = report.last_line; *c; c++)
+        ROW_HOLDS(row, (unsigned char)*c >= ' ' && *c != 0x7f);
+}
+
+/* Whole and byte for byte where there is room for it, else not at all: never a part of it. */
+static bool is_kept_or_absent(const struct mark *mark, const struct told *field, const char *text)
+{
+    const char *kept = (const char *)mark + field->offset;
+
+    if (*text == '\0' || strlen(text) >= field->size)
+        return !(mark->has & field->has) && *kept == '\0';
+    return mark->has & field->has && strcmp(kept, text) == 0;
+}
+
+static void whatever_a_text_of_a_job_holds_its_mark_has_all_of_it_or_none(void **state)
+{
+    static const enum walk walks[] = { WALK_PROLOG, WALK_EPILOG };
+
+    (void)state;
+    make_texts();
+    for (size_t i = 0; i < LENGTH(texts) * LENGTH(walks); i++) {
+        text_in_hand = texts[i / LENGTH(walks)];
+        walk_on(i, walks[i % LENGTH(walks)], tell_text_for_text, 1);
+        for (size_t k = 0; k < LENGTH(told); k++)
+            ROW_HOLDS(i, is_kept_or_absent(&world.found[0].mark, &told[k], text_in_hand));
+        ROW_HOLDS(i, world.found[0].mark.job_id == 7 && world.found[0].mark.uid == 1000);
+    }
+}
+
+static void what_is_no_number_is_no_field_of_a_mark(void **state)
+{
+    (void)state;
+    make_texts();
+    for (size_t i = 0; i < LENGTH(texts); i++) {
+        text_in_hand = texts[i];
+        walk_on(i, WALK_EPILOG, tell_text_for_numbers, 1);
+        ROW_HOLDS(i, (world.found[0].mark.has & HAS_NUMBERS) ==
+                         (*texts[i] ? 0 : MARK_HAS_JOB_GPUS));
+        walk_on(i, WALK_PROLOG, tell_text_for_job_id, 0);
+    }
+}
+
+/* A name that no node can have: the host's own takes its place, or the mark says it as it is. */
+static void whatever_a_node_is_called_its_mark_is_whole_and_where_it_belongs(void **state)
+{
+    (void)state;
+    make_texts();
+    for (size_t i = 0; i < LENGTH(texts); i++) {
+        bool usable = *texts[i] && strlen(texts[i]) < NODE_NAME_SIZE;
+
+        text_in_hand = texts[i];
+        walk_on(i, WALK_PROLOG, tell_text_for_node, 1);
+        ROW_HOLDS(i, usable == (strcmp(world.found[0].mark.node, texts[i]) == 0));
+        walk_on(i, WALK_STEP, tell_text_for_node, 2);
+    }
+    tree_write(&world.tree, "carbon.conf", "MarkDir=%s/%%n\n", world.tree.path);
+    for (size_t i = 0; i < LENGTH(texts); i++) {
+        text_in_hand = texts[i];
+        walk_on(i, WALK_PROLOG, tell_text_for_node, 0);
+    }
+}
+
 /* --- MarkDir --------------------------------------------------------------------------------- */
 
 static const char *const edges[] = { "step-begin", "step-end" };
@@ -345,6 +474,9 @@ int main(void)
         TEST(a_step_whose_hooks_are_contained_has_its_tasks_exit_status),
         TEST(a_jobs_environment_changes_nothing_in_its_marks),
         TEST(a_jobs_name_stays_one_field_of_its_mark),
+        TEST(whatever_a_text_of_a_job_holds_its_mark_has_all_of_it_or_none),
+        TEST(what_is_no_number_is_no_field_of_a_mark),
+        TEST(whatever_a_node_is_called_its_mark_is_whole_and_where_it_belongs),
         TEST(what_lies_at_a_marks_name_is_never_written_through),
         TEST(a_mark_costs_as_many_calls_among_60000_files_as_alone),
         TEST(a_mark_directory_that_never_answers_holds_no_hook_up),

@@ -38,6 +38,8 @@ static void what_is_quoted_stays_in_one_line(void **state)
     (void)state;
     error_set(&err, -1, "'%s' is no key", "a\nb\x1b[2J\x7f\xc3\xa9\t");
     assert_string_equal(err.text, "'a?b?[2J?\xc3\xa9?' is no key");
+    error_set(&err, -1, "%s", "\xc2\x9b" "1m \x9b \xff\xc3 \xe2\x80\xae" "txt \xe2\x82\xac");
+    assert_string_equal(err.text, "?1m ? ?? ?txt \xe2\x82\xac");
     error_set_errno(&err, -ENOENT, "%s", "a\nb");
     assert_string_equal(err.text, "a?b: No such file or directory");
     error_prefix(&err, -1, "%s", "c\rd");
@@ -50,8 +52,12 @@ static void a_long_text_is_cut_and_never_overruns(void **state)
     struct error err;
 
     (void)state;
-    memset(longer, 'a', sizeof(longer));
+    for (size_t i = 0; i < sizeof(longer); i++)
+        longer[i] = "\xe2\x82\xac"[i % 3]; /* none is cut in its middle */
     longer[sizeof(longer) - 1] = '\0';
+    error_set(&err, -1, "%s", longer);
+    assert_string_equal(err.text + ERROR_TEXT_SIZE - 5, "\xe2\x82\xac?");
+    memset(longer, 'a', sizeof(longer) - 1);
     error_set(&err, -1, "%s", longer);
     assert_int_equal(strlen(err.text), ERROR_TEXT_SIZE - 1);
     error_set_errno(&err, -ENOENT, "%s", longer);

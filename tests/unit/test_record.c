@@ -133,7 +133,7 @@ static void lines_are_read_or_refused_with_the_reason(void **state)
         { "sample later=1 later=2 " REQUIRED, NULL },
         { "sample " REQUIRED " note=", NULL },
         { "sample " REQUIRED " note=1234567", NULL },
-        { "sample " REQUIRED " note=12345678", "note=12345678 is out of range" },
+        { "sample " REQUIRED " note=12345678", "note=12345678 is longer than 7 bytes" },
         { "sample " REQUIRED " note=%", "malformed" },
         { "sample " REQUIRED " note=%4", "malformed" },
         { "sample " REQUIRED " note=%4g", "malformed" },
