@@ -173,13 +173,13 @@ sreport() {
     sqlite3 holes.db 'UPDATE batch_component SET seq = 3; UPDATE batch SET seq = 3;
                       UPDATE node_total SET counted_mj = counted_mj + 1'
     bounded carbonctl --config "$PWD/holes.conf" audit --verbose
-    grep -q '^A2 notes: node -n\\x9b31m\\u202e\\xff, stream ' out
+    grep -q '^A2 notes: cluster .*, node -n\\x9b31m\\u202e\\xff, stream ' out
     bounded carbonctl --config "$PWD/holes.conf" audit --json
     jq -e '.balanced | not' out
     bounded carbonctl --config "$PWD/holes.conf" repair loss --reason gone $'-n\xc2\x9b31m\xe2\x80\xae\xff'
     bounded carbonctl --config "$PWD/holes.conf" repair loss --reason gone -- \
         $'-n\xc2\x9b31m\xe2\x80\xae\xff'
-    grep -q '^node -n\\x9b31m\\u202e\\xff, stream ' out
+    grep -q '^cluster .*, node -n\\x9b31m\\u202e\\xff, stream ' out
 }
 
 # --- what no book may take -----------------------------------------------------------------------
