@@ -33,3 +33,5 @@ TESTS += tests/cli/rights.bats
 EXTRA_DIST += tests/cli/rights.bats
 TESTS += tests/cli/repair.bats tests/cli/clusters.bats
 EXTRA_DIST += tests/cli/repair.bats tests/cli/clusters.bats
+TESTS += tests/cli/manual.bats
+EXTRA_DIST += tests/cli/manual.bats tests/cli/complete.zsh
