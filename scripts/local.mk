@@ -25,3 +25,21 @@ endif
 $(units): %: %.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
 	$(SED) -e 's,[@]sbindir@,$(sbindir),' -e 's,[@]docdir@,$(docdir),' $< >$@
+
+# completions: bash finds them by the name of the command, so one file has four names
+bashcompletiondir = $(datadir)/bash-completion/completions
+zshcompletiondir = $(datadir)/zsh/site-functions
+fishcompletiondir = $(datadir)/fish/vendor_completions.d
+dist_bashcompletion_DATA = scripts/completion/bash/sacct-carbon
+dist_zshcompletion_DATA = scripts/completion/zsh/_sacct-carbon \
+	scripts/completion/zsh/_sreport-carbon scripts/completion/zsh/_carbonctl \
+	scripts/completion/zsh/_carbon-meterd
+dist_fishcompletion_DATA = scripts/completion/fish/sacct-carbon.fish \
+	scripts/completion/fish/sreport-carbon.fish scripts/completion/fish/carbonctl.fish \
+	scripts/completion/fish/carbon-meterd.fish
+bash_links = sreport-carbon carbonctl carbon-meterd
+install-data-hook:
+	cd $(DESTDIR)$(bashcompletiondir) && for name in $(bash_links); do \
+		rm -f $$name && $(LN_S) sacct-carbon $$name || exit 1; done
+uninstall-hook:
+	cd $(DESTDIR)$(bashcompletiondir) 2>/dev/null && rm -f $(bash_links) || :

@@ -35,3 +35,5 @@ TESTS += tests/cli/repair.bats tests/cli/clusters.bats
 EXTRA_DIST += tests/cli/repair.bats tests/cli/clusters.bats
 TESTS += tests/cli/hostile_names.bats
 EXTRA_DIST += tests/cli/hostile_names.bats tests/cli/hostile_names.py
+TESTS += tests/cli/manual.bats
+EXTRA_DIST += tests/cli/manual.bats tests/cli/complete.zsh
