@@ -18,6 +18,7 @@ carbonctl_SOURCES = \
 	accounting/cli/ctl_inventory_discover.c \
 	accounting/cli/ctl_prune.c \
 	accounting/cli/ctl_quarantine.c \
+	accounting/cli/ctl_reconcile.c accounting/cli/dbd.c accounting/cli/dbd.h \
 	accounting/cli/ctl_repair.c \
 	accounting/cli/discover.c accounting/cli/discover.h \
 	accounting/cli/ctl_sensors.c \

@@ -284,6 +284,23 @@ static bool is_wanted(const struct query_job *job, void *data)
     return named && in_state;
 }
 
+/* An empty answer must not pass for "no job timed out" where nobody can know. */
+static int check_states(const struct run *run, struct error *err)
+{
+    const struct state *asked = NULL;
+
+    for (size_t i = 0; i < run->options.n_states; i++)
+        asked = run->options.states[i]->known ? asked : run->options.states[i];
+    for (size_t i = 0; asked && i < run->result.n_jobs; i++)
+        if (run->result.jobs[i].state)
+            return 0;
+    if (!asked || run->result.n_jobs == 0)
+        return 0;
+    return error_set(err, -EINVAL, "--state: %s cannot be told here: slurmdbd has not been asked "
+                     "for these jobs. Have the administrator run `carbonctl reconcile`, or ask "
+                     "sacct --state=%s and name its jobs here", asked->name, asked->name);
+}
+
 static int compare_runs(const void *a, const void *b)
 {
     const struct query_job *x = *(const struct query_job *const *)a;
@@ -498,6 +515,9 @@ static int read_store(struct run *run, struct store *store, struct query_filter 
 
     if (rc == 0)
         rc = query_jobs(store, filter, &run->result, err);
+    if (rc < 0)
+        return rc;
+    rc = check_states(run, err);
     if (rc < 0)
         return rc;
     query_keep(&run->result, is_wanted, run);

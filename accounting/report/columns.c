@@ -70,6 +70,12 @@ static void write_qos(const struct row *row, struct buf *buf)
         write_text(buf, row->job->qos);
 }
 
+static void write_alloc_tres(const struct row *row, struct buf *buf)
+{
+    if (!row->step)
+        write_text(buf, row->job->alloc_tres);
+}
+
 static void write_sluid(const struct row *row, struct buf *buf)
 {
     write_text(buf, row->job->sluid);
@@ -186,6 +192,18 @@ static void write_instant(const struct row *row, struct buf *buf, int64_t instan
 
     timespec_format(instant_ns / NS_PER_S_SIGNED, row->style->time_format, row->style->now_s, text);
     buf_printf(buf, "%s", text);
+}
+
+static void write_submit(const struct row *row, struct buf *buf)
+{
+    if (!row->step && row->job->submit_s.has)
+        write_instant(row, buf, row->job->submit_s.value * NS_PER_S_SIGNED);
+}
+
+static void write_submit_raw(const struct row *row, struct buf *buf)
+{
+    if (!row->step)
+        write_maybe(buf, row->job->submit_s);
 }
 
 static void write_start(const struct row *row, struct buf *buf)
@@ -636,6 +654,9 @@ const struct column columns[] = {
     { "AllocCores", 0, false, "cores held", write_cores, 0, false },
     { "AllocGPUs", 0, false, "GPUs held", write_gpus, 0, false },
     { "AllocMemMB", 0, false, "memory held, MB", write_memory_mb, 0, false },
+    { "AllocTRES", 20, false, "what slurmdbd says the job held", write_alloc_tres, 0, true },
+    { "Submit", 0, false, "when it was submitted, as slurmdbd says", write_submit, 0, false },
+    { "SubmitRaw", 0, false, "the same, seconds since 1970", write_submit_raw, 0, false },
     { "Start", 0, false, "begin, as SLURM_TIME_FORMAT says", write_start, 0, false },
     { "StartRaw", 0, false, "begin, seconds since 1970", write_start_raw, 0, false },
     { "End", 0, false, "end, or Unknown while it runs", write_end, 0, false },
@@ -646,9 +667,9 @@ const struct column columns[] = {
     { "ElapsedRaw", 0, false, "the same in seconds", write_elapsed_raw, 0, false },
     { "TotalCPU", 0, false, "CPU time used", write_total_cpu, 0, false },
     { "TotalCPURaw", 0, false, "CPU time used, seconds", write_total_cpu_raw, 0, false },
-    { "State", 0, false, "RUNNING; COMPLETED (exit 0); FAILED (other exit, which a cancelled or "
-      "timed out job has too); NODE_FAIL (a node rebooted); UNKNOWN (no exit recorded). Slurm's "
-      "own job record is not read", write_state, 0, false },
+    { "State", 0, false, "as slurmdbd says, where it was asked (carbonctl reconcile); else "
+      "RUNNING; COMPLETED (exit 0); FAILED (other exit, which a cancelled or timed out job has "
+      "too); NODE_FAIL (a node rebooted); UNKNOWN (no exit recorded)", write_state, 0, false },
     { "ExitCode", 0, false, "exit code and signal", write_exit_code, 0, false },
     { "Energy", 0, false, "active and idle energy, in the unit that fits or that --units names",
       write_energy, 0, false },

@@ -269,6 +269,11 @@ static json_t *job_of(struct json_doc *doc, const struct row *row)
     json_put_text(doc, object, "account", job->account);
     json_put_text(doc, object, "partition", job->partition);
     json_put_text(doc, object, "qos", job->qos);
+    json_put_text(doc, object, "alloc_tres", job->alloc_tres);
+    if (job->submit_s.has)
+        json_put_instant(doc, object, "submit_utc", job->submit_s.value);
+    else
+        json_put(doc, object, "submit_utc", json_null());
     json_put(doc, object, "nodes", nodes_of(doc, row));
     json_put_instant(doc, object, "as_of_utc", job_as_of_s(job));
     put_common(doc, object, row);

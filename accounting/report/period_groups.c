@@ -98,7 +98,7 @@ static struct query_job query_job_of(const struct period_job *job)
         .job_key = job->job_key, .job_id = job->job_id, .array_job_id = job->array_job_id,
         .array_task_id = job->array_task_id, .het_job_id = job->het_job_id,
         .het_offset = job->het_offset, .end_s = job->end_s, .exit_status = job->exit_status,
-        .flags = job->flags,
+        .flags = job->flags, .state = (char *)(uintptr_t)job->dbd_state,
     };
 }
 
@@ -401,6 +401,7 @@ static bool copy_job(const struct work_job *from, struct report_job *to)
                                .amounts = from->amounts };
     buf_init_fixed(&id, to->job_id, sizeof(to->job_id));
     row_job_id(&row, false, &id);
+    to->job.dbd_state = NULL; /* `state` says it */
     to->job.user = copy_of(user_of(from), &failed);
     to->job.account = copy_of(from->job.account, &failed);
     to->job.partition = copy_of(from->job.partition, &failed);

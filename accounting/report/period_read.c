@@ -172,6 +172,7 @@ static int take_job(void *arg, const struct period_job *given)
     job->job.account = texts_put(&work->texts, given->account, &failed);
     job->job.partition = texts_put(&work->texts, given->partition, &failed);
     job->job.qos = texts_put(&work->texts, given->qos, &failed);
+    job->job.dbd_state = texts_put(&work->texts, given->dbd_state, &failed);
     job->job.name = given->name ? strdup(given->name) : NULL;
     failed |= given->name && !job->job.name;
     job->amounts.jobs = 1;

@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "report/month.h"
 #include "report/period_text.h"
+#include "report/row.h"
 
 #define LINES_MAX 15   /* of a table among others; a section alone has all its lines */
 #define NAME_WIDTH 24
@@ -370,8 +371,7 @@ static void write_waste(struct ptext *page)
     for (size_t i = 0; i < states->count; i++) {
         const struct amounts *own = &states->lines[i].own;
 
-        if (strcmp(states->lines[i].name, "FAILED") != 0 &&
-            strcmp(states->lines[i].name, "NODE_FAIL") != 0)
+        if (!state_is_waste(states->lines[i].name))
             continue;
         waste.jobs += own->jobs;
         waste.active_mg += mass ? amounts_total_mg(own) : own->active_mj + own->idle_mj;
@@ -381,7 +381,7 @@ static void write_waste(struct ptext *page)
     part = waste.active_mg;
     whole = mass ? amounts_total_mg(&page->report->jobs)
                  : page->report->jobs.active_mj + page->report->jobs.idle_mj;
-    buf_printf(page->buf, "  jobs that failed, or whose node did: ");
+    buf_printf(page->buf, "  jobs that ended without completing: ");
     if (mass)
         ptext_mass(page, part);
     else
@@ -398,8 +398,8 @@ static int write_states(struct ptext *page, struct error *err)
     if (rc < 0 || page->report->states.count == 0)
         return rc;
     write_waste(page);
-    buf_printf(page->buf, "  timeouts and cancellations count by exit status, mostly as FAILED: "
-               "Slurm's own record names them\n");
+    buf_printf(page->buf, "  where slurmdbd was not asked (carbonctl reconcile), timeouts and "
+               "cancellations count by exit status,\n  mostly as FAILED\n");
     return 0;
 }
 

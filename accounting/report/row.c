@@ -1,6 +1,7 @@
 #include "report/row.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "core/apportion.h"
@@ -148,7 +149,7 @@ const struct query_step *row_step(const struct query_job *job, size_t place)
 
 enum { RUNNING, COMPLETED, FAILED, NODE_FAIL, UNKNOWN };
 
-const struct state states[] = {
+static const struct state states[] = {
     [RUNNING] = { "RUNNING", "R", true },
     [COMPLETED] = { "COMPLETED", "CD", true },
     [FAILED] = { "FAILED", "F", true },
@@ -177,6 +178,18 @@ const struct state *state_find(const char *name)
     return NULL;
 }
 
+bool state_is_waste(const char *name)
+{
+    static const char *const fine[] = { "COMPLETED", "RUNNING", "SUSPENDED", "PENDING", "UNKNOWN",
+                                        "RESIZING" };
+
+    for (size_t i = 0; i < sizeof(fine) / sizeof(*fine); i++) {
+        if (strcmp(name, fine[i]) == 0)
+            return false;
+    }
+    return true;
+}
+
 static const struct state *state_by(bool open, uint32_t flags, struct maybe exit_status)
 {
     if (open)
@@ -188,8 +201,13 @@ static const struct state *state_by(bool open, uint32_t flags, struct maybe exit
     return &states[exit_status.value == 0 ? COMPLETED : FAILED];
 }
 
+/* "running" of a job that has ended since is old news. */
 const struct state *job_state(const struct query_job *job)
 {
+    const struct state *said = job->state ? state_find(job->state) : NULL;
+
+    if (said && !(job->end_s.has && said == &states[RUNNING]))
+        return said;
     return state_by(!job->end_s.has, job->flags, job->exit_status);
 }
 

@@ -68,18 +68,19 @@ const struct query_step *row_step(const struct query_job *job, size_t place);
 
 /* --- states ----------------------------------------------------------------------------------- */
 
-/* What Slurm calls states. Some cannot be told from energy records alone. */
+/* What Slurm calls states. Some are slurmdbd's alone to tell. */
 struct state {
     const char *name, *abbreviation; /* "RUNNING", "R" */
-    bool known; /* can be told; else only Slurm's own job record has it */
+    bool known; /* can be told from energy records; else where slurmdbd was asked */
 };
-extern const struct state states[]; /* ends with name NULL */
 
 /* By name or abbreviation, without case; NULL: Slurm has no such state. */
 const struct state *state_find(const char *name);
+/* Jobs that go on, or whose end is not known, wasted nothing yet; those that completed did not. */
+bool state_is_waste(const char *name);
 /*
- * RUNNING; NODE_FAIL when a node rebooted under it; COMPLETED and FAILED by the exit status; else
- * UNKNOWN. Of a remainder: NULL.
+ * As slurmdbd says; where it was not asked RUNNING; NODE_FAIL when a node rebooted under it;
+ * COMPLETED and FAILED by the exit status; else UNKNOWN. Of a remainder: NULL.
  */
 const struct state *row_state(const struct row *row);
 const struct state *job_state(const struct query_job *job);

@@ -7,6 +7,7 @@
 
 #include "core/apportion.h"
 #include "report/html.h"
+#include "report/row.h"
 
 #define UG_PER_MG 1000.0
 #define SHOWN_USERS 50
@@ -196,18 +197,6 @@ static void write_group(const struct web_page *page, const struct group_table *t
     free(trees);
 }
 
-/* Jobs that go on, or whose end is not known, wasted nothing yet. */
-static bool is_waste(const char *state)
-{
-    static const char *const fine[] = { "COMPLETED", "RUNNING", "SUSPENDED", "PENDING", "UNKNOWN" };
-
-    for (size_t i = 0; i < sizeof(fine) / sizeof(*fine); i++) {
-        if (strcmp(state, fine[i]) == 0)
-            return false;
-    }
-    return true;
-}
-
 #define WASTE_SIZE 256
 
 /* "Jobs that ended without completing took 1.7 t (14.2 %)." */
@@ -218,7 +207,7 @@ static void describe_waste(const struct web_page *page, char text[WASTE_SIZE])
     struct buf room;
 
     for (size_t i = 0; i < states->count; i++) {
-        if (is_waste(states->lines[i].name))
+        if (state_is_waste(states->lines[i].name))
             amount += web_amount_of(page, &states->lines[i].own);
     }
     buf_init_fixed(&room, text, WASTE_SIZE);
@@ -238,7 +227,8 @@ static void describe_waste(const struct web_page *page, char text[WASTE_SIZE])
         buf_printf(&room, ", %s%s %% of what jobs took.", percent[0] == '<' ? "&lt;" : "",
                    percent + (percent[0] == '<'));
     }
-    buf_printf(&room, " Timeouts and cancellations count by exit status, mostly as FAILED.");
+    buf_printf(&room, " Where slurmdbd was not asked (<code>carbonctl reconcile</code>), "
+               "timeouts and cancellations count by exit status, mostly as FAILED.");
 }
 
 static void write_groups(const struct web_page *page)

@@ -313,7 +313,10 @@ static int book_components(const struct load *load)
     "  THEN exit_status ELSE ?17 END," \
     " flags = flags | ?18 WHERE job_key = ?1"
 
-#define NEW_WINS(column, number) column " = COALESCE(?" #number ", " column "),"
+/* What slurmdbd said of a job (state is there then) is better than what a node says. */
+#define NEW_WINS(column, number) \
+    column " = CASE WHEN state IS NULL THEN COALESCE(?" #number ", " column ")" \
+    " ELSE COALESCE(" column ", ?" #number ") END,"
 #define OLD_WINS(column, number) column " = COALESCE(" column ", ?" #number "),"
 
 static const char SQL_UPDATE_JOB[] = "UPDATE job SET " JOB_COLUMNS(NEW_WINS) JOB_REST;

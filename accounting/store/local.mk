@@ -18,6 +18,7 @@ libcarbon_store_la_SOURCES = \
 	accounting/store/profile.c accounting/store/profile.h \
 	accounting/store/prune.c accounting/store/prune.h \
 	accounting/store/query.c accounting/store/query.h \
+	accounting/store/reconcile.c accounting/store/reconcile.h \
 	accounting/store/schema.c \
 	accounting/store/store.c accounting/store/store.h \
 	accounting/store/store_sqlite.h \
@@ -29,7 +30,7 @@ libcarbon_store_la_LIBADD = libcarbon-core.la $(SQLITE_LIBS)
 
 # SQL as C strings
 store_sql = accounting/store/schema-1.sql accounting/store/schema-2.sql \
-	accounting/store/schema-3.sql accounting/store/sums.sql
+	accounting/store/schema-3.sql accounting/store/schema-4.sql accounting/store/sums.sql
 store_inc = $(store_sql:.sql=.inc)
 SUFFIXES = .sql .inc
 EXTRA_DIST += $(store_sql)

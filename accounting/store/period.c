@@ -113,7 +113,7 @@ int period_nodes(struct store *store, const char *cluster,
 static const char SQL_JOBS[] =
     "SELECT job_key, job_id, restart_count, array_job_id, array_task_id, het_job_id, het_offset,"
     " uid, node_count, user_name, account, partition_name, qos, job_name, begin_s, end_s,"
-    " exit_status, flags FROM job WHERE cluster = ?1 AND job_key IN"
+    " exit_status, flags, state FROM job WHERE cluster = ?1 AND job_key IN"
     " (SELECT a.job_key" OF_MONTHS " WHERE" IN_MONTHS " AND" LIVES
     " UNION SELECT job_key FROM job_hour WHERE hour_s >= ?3 AND hour_s < ?4) ORDER BY job_key";
 
@@ -171,6 +171,7 @@ static int read_job(const struct reading *reading, sqlite3_stmt *row)
         .end_s = maybe_column(row, 15),
         .exit_status = maybe_column(row, 16),
         .flags = (uint32_t)sqlite3_column_int64(row, 17),
+        .dbd_state = text_column(row, 18),
     };
 
     return reading->take.job(reading->arg, &job);

@@ -45,6 +45,7 @@ struct period_job {
     int64_t begin_s;
     struct maybe end_s, exit_status;
     uint32_t flags;
+    const char *dbd_state; /* slurmdbd's; NULL until it was asked (reconcile.h) */
 };
 MUST_CHECK int period_jobs(struct store *store, const struct period *period,
                            int (*take)(void *arg, const struct period_job *job), void *arg,

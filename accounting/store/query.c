@@ -139,7 +139,8 @@ static void *grow(void *array, size_t *count, size_t item_size)
 static const char select_jobs[] =
     "SELECT job_key, cluster, job_id, restart_count, sluid, uid, gid, user_name, account,"
     " partition_name, qos, job_name, array_job_id, array_task_id, het_job_id, het_offset,"
-    " node_count, begin_s, end_s, exit_status, flags FROM job WHERE 1 = 1";
+    " node_count, begin_s, end_s, exit_status, flags, state, submit_s, alloc_tres FROM job"
+    " WHERE 1 = 1";
 
 static int read_job(sqlite3_stmt *stmt, struct query_job *job)
 {
@@ -167,6 +168,9 @@ static int read_job(sqlite3_stmt *stmt, struct query_job *job)
     job->end_s = maybe_column(stmt, i++);
     job->exit_status = maybe_column(stmt, i++);
     job->flags = (uint32_t)sqlite3_column_int64(stmt, i++);
+    job->state = text_column(stmt, i++, &failed);
+    job->submit_s = maybe_column(stmt, i++);
+    job->alloc_tres = text_column(stmt, i++, &failed);
     return failed ? -ENOMEM : 0;
 }
 
@@ -187,6 +191,8 @@ static void clear_job(struct query_job *job)
     free(job->partition);
     free(job->qos);
     free(job->name);
+    free(job->state);
+    free(job->alloc_tres);
 }
 
 void query_clear(struct query_result *result)

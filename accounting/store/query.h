@@ -96,6 +96,8 @@ struct query_job {
     char *sluid;
     struct maybe uid, gid;
     char *user, *account, *partition, *qos, *name;
+    char *state, *alloc_tres;   /* slurmdbd's: NULL until it was asked (reconcile.h) */
+    struct maybe submit_s;      /* the same */
     struct maybe array_job_id, array_task_id, het_job_id, het_offset;
     struct maybe node_count;    /* as Slurm said; those that reported are n_nodes */
     int64_t begin_s;

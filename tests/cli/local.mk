@@ -37,3 +37,5 @@ TESTS += tests/cli/hostile_names.bats
 EXTRA_DIST += tests/cli/hostile_names.bats tests/cli/hostile_names.py
 TESTS += tests/cli/manual.bats
 EXTRA_DIST += tests/cli/manual.bats tests/cli/complete.zsh
+TESTS += tests/cli/reconcile.bats
+EXTRA_DIST += tests/cli/reconcile.bats

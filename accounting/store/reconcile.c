@@ -1,0 +1,186 @@
+#include "store/reconcile.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "store/store_sqlite.h"
+
+/*
+ * Slurm's start is the controller's, ours the first mark's on a node, and clocks differ: a run of
+ * the books may seem to have begun so long before Slurm started it, or after it was over.
+ */
+#define MARGIN_S 60
+#define GIVE_UP_S (INT64_C(7) * 24 * 3600)
+
+static const char SQL_FROM[] = "SELECT begin_s FROM job WHERE reconciled_s IS NULL AND job_key > 0"
+    " ORDER BY begin_s LIMIT 1";
+
+/* How far from slurmdbd's start each run of the books began that was joined by now. */
+static const char SQL_JOINED[] =
+    "CREATE TEMPORARY TABLE IF NOT EXISTS joined (job_key INTEGER PRIMARY KEY, away_s BIGINT);"
+    "DELETE FROM joined";
+
+static const char SQL_FIND[] =
+    "SELECT job.job_key, abs(begin_s - ?3) FROM job LEFT JOIN joined USING (job_key)"
+    " WHERE cluster = ?1 AND job_id = ?2 AND begin_s BETWEEN ?3 - ?5 AND ?4 + ?5"
+    " AND (away_s IS NULL OR away_s >= abs(begin_s - ?3))"
+    " ORDER BY abs(begin_s - ?3), begin_s LIMIT 1";
+
+static const char SQL_NOTE[] = "INSERT OR REPLACE INTO joined (job_key, away_s) VALUES (?1, ?2)";
+
+#define SAID(column, number) column " = COALESCE(?" #number ", " column ")"
+
+static const char SQL_JOIN[] =
+    "UPDATE job SET state = ?2, reconciled_s = ?3, " SAID("submit_s", 4) ", "
+    SAID("alloc_tres", 5) ", " SAID("user_name", 6) ", " SAID("account", 7) ", "
+    SAID("partition_name", 8) ", " SAID("qos", 9) ", " SAID("job_name", 10) ", "
+    SAID("array_job_id", 11) ", " SAID("array_task_id", 12) ", " SAID("het_job_id", 13) ", "
+    SAID("het_offset", 14) ", " SAID("node_count", 15) ", " SAID("uid", 16) " WHERE job_key = ?1";
+
+static const char SQL_REST[] =
+    "SELECT job.job_key, cluster, job_id, begin_s, end_s FROM job LEFT JOIN joined USING (job_key)"
+    " WHERE reconciled_s IS NULL AND end_s IS NOT NULL AND begin_s >= ?1 AND job.job_key > 0"
+    " AND joined.job_key IS NULL ORDER BY begin_s, job.job_key";
+
+static const char SQL_GIVE_UP[] =
+    "UPDATE job SET reconciled_s = ?2 WHERE reconciled_s IS NULL AND end_s < ?3 AND begin_s >= ?1"
+    " AND job_key > 0 AND job_key NOT IN (SELECT job_key FROM joined)";
+
+int reconcile_begin(struct store *store, struct error *err)
+{
+    return store_exec(store, SQL_JOINED, err);
+}
+
+int reconcile_from(struct store *store, int64_t *ret_from_s, struct error *err)
+{
+    sqlite3_stmt *stmt = store_statement(store, SQL_FROM, err);
+    int rc;
+
+    if (!stmt)
+        return -EIO;
+    rc = store_step(store, stmt, err);
+    *ret_from_s = rc > 0 ? sqlite3_column_int64(stmt, 0) : -1;
+    sqlite3_reset(stmt);
+    return rc < 0 ? rc : 0;
+}
+
+/* The run of the books that began nearest to its start: 1 and its key, or 0. */
+static int find_run(struct store *store, const struct dbd_job *job, int64_t now_s,
+                    int64_t *ret_key, int64_t *ret_away_s, struct error *err)
+{
+    sqlite3_stmt *stmt = store_statement(store, SQL_FIND, err);
+    int rc;
+
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_text(stmt, 1, job->cluster, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 2, job->job_id);
+    sqlite3_bind_int64(stmt, 3, job->start_s);
+    sqlite3_bind_int64(stmt, 4, job->end_s >= 0 ? job->end_s : now_s);
+    sqlite3_bind_int64(stmt, 5, MARGIN_S);
+    rc = store_step(store, stmt, err);
+    if (rc > 0) {
+        *ret_key = sqlite3_column_int64(stmt, 0);
+        *ret_away_s = sqlite3_column_int64(stmt, 1);
+    }
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+static int note_joined(struct store *store, int64_t key, int64_t away_s, struct error *err)
+{
+    sqlite3_stmt *stmt = store_statement(store, SQL_NOTE, err);
+
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_int64(stmt, 1, key);
+    sqlite3_bind_int64(stmt, 2, away_s);
+    return store_run(store, stmt, err);
+}
+
+static void bind_said(sqlite3_stmt *stmt, int number, const char *text)
+{
+    if (text[0])
+        sqlite3_bind_text(stmt, number, text, -1, SQLITE_STATIC);
+}
+
+static void bind_known(sqlite3_stmt *stmt, int number, int64_t value)
+{
+    if (value >= 0)
+        sqlite3_bind_int64(stmt, number, value);
+}
+
+static int join(struct store *store, const struct dbd_job *job, int64_t key, int64_t now_s,
+                struct error *err)
+{
+    sqlite3_stmt *stmt = store_statement(store, SQL_JOIN, err);
+
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_int64(stmt, 1, key);
+    sqlite3_bind_text(stmt, 2, job->state, (int)strcspn(job->state, " "), SQLITE_STATIC);
+    bind_known(stmt, 3, job->end_s >= 0 ? now_s : -1);
+    bind_known(stmt, 4, job->submit_s);
+    bind_said(stmt, 5, job->alloc_tres);
+    bind_said(stmt, 6, job->user);
+    bind_said(stmt, 7, job->account);
+    bind_said(stmt, 8, job->partition);
+    bind_said(stmt, 9, job->qos);
+    bind_said(stmt, 10, job->name);
+    bind_known(stmt, 11, job->array_job_id);
+    bind_known(stmt, 12, job->array_task_id);
+    bind_known(stmt, 13, job->het_job_id);
+    bind_known(stmt, 14, job->het_offset);
+    bind_known(stmt, 15, job->nodes);
+    bind_known(stmt, 16, job->uid);
+    return store_run(store, stmt, err);
+}
+
+int reconcile_job(struct store *store, const struct dbd_job *job, int64_t now_s,
+                  enum reconcile_outcome *ret_outcome, struct error *err)
+{
+    int64_t key, away_s;
+    int rc;
+
+    *ret_outcome = RECONCILE_NOT_BEGUN;
+    if (job->start_s < 0)
+        return 0;
+    *ret_outcome = RECONCILE_MISSING;
+    rc = find_run(store, job, now_s, &key, &away_s, err);
+    if (rc <= 0)
+        return rc;
+    *ret_outcome = RECONCILE_JOINED;
+    rc = note_joined(store, key, away_s, err);
+    return rc == 0 ? join(store, job, key, now_s, err) : rc;
+}
+
+int reconcile_rest(struct store *store, int64_t from_s, int64_t now_s,
+                   void (*tell)(void *arg, const struct books_only *run), void *arg,
+                   struct error *err)
+{
+    sqlite3_stmt *stmt = store_statement(store, SQL_REST, err);
+    int rc;
+
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_int64(stmt, 1, from_s);
+    while ((rc = store_step(store, stmt, err)) > 0) {
+        const struct books_only run = {
+            .cluster = (const char *)sqlite3_column_text(stmt, 1),
+            .job_id = sqlite3_column_int64(stmt, 2),
+            .begin_s = sqlite3_column_int64(stmt, 3),
+            .given_up = sqlite3_column_int64(stmt, 4) < now_s - GIVE_UP_S,
+        };
+
+        tell(arg, &run);
+    }
+    if (rc < 0)
+        return rc;
+    stmt = store_statement(store, SQL_GIVE_UP, err);
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_int64(stmt, 1, from_s);
+    sqlite3_bind_int64(stmt, 2, now_s);
+    sqlite3_bind_int64(stmt, 3, now_s - GIVE_UP_S);
+    return store_run(store, stmt, err);
+}

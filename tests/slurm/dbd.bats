@@ -1,0 +1,112 @@
+#!/usr/bin/env bats
+# carbonctl reconcile against a real slurmdbd with MariaDB.
+# shellcheck disable=SC2016,SC2034,SC2154
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    load helper
+    site_nodes=2 site_gpus=0 site_conf=(DeliverSeconds=1)
+    site_cluster=(--dbd --slurm-conf 'AuthInfo=socket=RUN/munge/socket,cred_expire=5')
+    start_site
+}
+
+teardown_file() {
+    load helper
+    stop_site
+}
+
+setup() {
+    load helper
+}
+
+# The Slurm of a tree has its sacct there.
+reconcile() { # [OPTION]...
+    mkdir -p "$site_run/bin"
+    [ -z "$site_tree" ] || printf '#!/bin/sh\nexec chroot %s sacct "$@"\n' "$site_tree" >"$site_run/bin/sacct"
+    chmod -f +x "$site_run/bin/sacct" || true
+    PATH="$site_run/bin:$PATH" site_tool carbonctl --config "$site_run/etc/carbon.conf" reconcile "$@"
+}
+
+change() { # SQL: behind carbonctl's back
+    sqlite3 -bail -cmd '.timeout 10000' "$site_run/carbon/carbon.db" "$1"
+}
+
+# sacct's own word for it; the value of a field of a job.
+dbd_says() { # FIELD JOB_ID
+    site_exec sacct -nPXo "$1" -j "$2" | tail -n 1
+}
+
+known_to_dbd() { # JOB_ID
+    [ -n "$(dbd_says End "$1")" ] && [ "$(dbd_says End "$1")" != Unknown ]
+}
+
+@test "account, QOS, state, name and TRES of jobs are slurmdbd's, by one call of sacct" {
+    done_id=$(submit --job-name 'train | me' true)
+    failed_id=$(submit 'exit 3')
+    cancelled_id=$(submit 'sleep 100')
+    array_id=$(submit --array=1-3 true)
+    site_until 60 'it runs' step_runs "$cancelled_id"
+    site_exec scancel "$cancelled_id"
+    wait_ingested "$done_id" "$failed_id" "$cancelled_id"
+    wait_booked 3 "array_job_id = $array_id"
+    for id in "$done_id" "$failed_id" "$cancelled_id" "$array_id"; do
+        site_until 60 "slurmdbd knows the end of job $id" known_to_dbd "$id"
+    done
+    out=$(reconcile)
+    echo "$out"
+    [[ $out == *'joined to the books: 6'* ]]
+    [[ $out != *'not in the books'* ]]
+    for id in "$done_id" "$failed_id" "$cancelled_id"; do
+        state=$(dbd_says State "$id")
+        same "state, account, QOS and TRES of job $id" "$(value "SELECT state || '|' || account || '|' || qos
+            || '|' || alloc_tres FROM job WHERE job_id = $id")" \
+            "${state%% *}|$(dbd_says Account,QOS,AllocTRES "$id")"
+        same "submit time of job $id" "$(value "SELECT submit_s FROM job WHERE job_id = $id")" \
+            "$(site_exec env SLURM_TIME_FORMAT=%s sacct -nPXo Submit -j "$id")"
+    done
+    same 'name' "$(value "SELECT job_name FROM job WHERE job_id = $done_id")" 'train | me'
+    same 'states' "$(site_sql "SELECT state FROM job WHERE job_id IN ($done_id, $failed_id, $cancelled_id)
+        ORDER BY job_id" | tr '\n' ' ')" 'COMPLETED FAILED CANCELLED '
+    same 'jobs to be asked for again' "$(value 'SELECT count(*) FROM job WHERE reconciled_s IS NULL')" 0
+    same 'cancelled ones' "$(site_tool sacct-carbon -nXP -a -S now-1hour -s CA -o JobID)" "$cancelled_id"
+    audit
+}
+
+step_runs() { # JOB_ID
+    [ -n "$(site_exec squeue -h -t running -j "$1" -o %i)" ]
+}
+
+@test "a requeued job has a state for each of its runs" {
+    id=$(submit --requeue 'touch "$SLURM_JOB_ID.$SLURM_RESTART_COUNT.works"; [ "$SLURM_RESTART_COUNT" = 1 ] || sleep 100')
+    site_until 60 'it works' test -e "$site_run/work/$id..works"
+    site_exec scontrol requeue "$id"
+    wait_booked 2 "job_id = $id"
+    wait_ingested "$id"
+    site_until 60 'slurmdbd knows its end' known_to_dbd "$id"
+    reconcile
+    same 'states of the runs' "$(site_sql "SELECT restart_count || ' ' || state FROM job WHERE job_id = $id
+        ORDER BY restart_count" | tr '\n' ' ')" '0 REQUEUED 1 COMPLETED '
+}
+
+@test "a job that the plugin did not see is named, and so is one that slurmdbd does not have" {
+    id=$(submit true)
+    wait_ingested "$id"
+    site_until 60 'slurmdbd knows its end' known_to_dbd "$id"
+    change "UPDATE job SET job_id = 4000000, reconciled_s = NULL WHERE job_id = $id;
+        UPDATE job SET begin_s = begin_s - 7200, end_s = end_s - 7200 WHERE job_id = 4000000"
+    out=$(reconcile)
+    echo "$out"
+    [[ $out == *'in the books, not known to slurmdbd (yet): 1'*'job 4000000'* ]]
+    change "UPDATE job SET job_id = $id, begin_s = begin_s + 7200, end_s = end_s + 7200 WHERE job_id = 4000000"
+    reconcile
+    same 'state' "$(value "SELECT state FROM job WHERE job_id = $id")" COMPLETED
+}
+
+@test "with slurmdbd down it says so, and the books are as they were" {
+    site_exec pkill -TERM -f '^slurmdbd'
+    change 'UPDATE job SET reconciled_s = NULL'
+    run -1 --separate-stderr reconcile
+    [[ $stderr == *'is slurmdbd up'* ]]
+    same 'states' "$(value 'SELECT count(*) FROM job WHERE state IS NULL')" 0
+}
