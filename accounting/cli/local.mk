@@ -18,7 +18,7 @@ carbonctl_SOURCES = \
 	accounting/cli/ctl_inventory_discover.c \
 	accounting/cli/ctl_prune.c \
 	accounting/cli/ctl_quarantine.c \
-	accounting/cli/ctl_reconcile.c accounting/cli/dbd.c accounting/cli/dbd.h \
+	accounting/cli/ctl_reconcile.c \
 	accounting/cli/ctl_repair.c \
 	accounting/cli/discover.c accounting/cli/discover.h \
 	accounting/cli/ctl_sensors.c \
@@ -36,6 +36,7 @@ carbonctl_LDADD = libcarbon-cli.la libcarbon-spool.la libcarbon-report.la libcar
 
 noinst_LTLIBRARIES += libcarbon-cli.la
 libcarbon_cli_la_SOURCES = \
+	accounting/cli/dbd.c accounting/cli/dbd.h \
 	accounting/cli/jobid.c accounting/cli/jobid.h \
 	accounting/cli/options.c accounting/cli/options.h \
 	accounting/cli/output.c accounting/cli/output.h \

@@ -9,6 +9,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_ids \
 	tests/fuzz/fuzz_inventory \
 	tests/fuzz/fuzz_mark \
+	tests/fuzz/fuzz_sacct \
 	tests/fuzz/fuzz_sensors \
 	tests/fuzz/fuzz_status \
 	tests/fuzz/fuzz_tables \
@@ -51,6 +52,8 @@ tests_fuzz_fuzz_inventory_SOURCES = tests/fuzz/fuzz_inventory.c $(fuzz_sources)
 tests_fuzz_fuzz_inventory_LDADD = $(fuzz_carbon)
 tests_fuzz_fuzz_mark_SOURCES = tests/fuzz/fuzz_mark.c $(fuzz_sources)
 tests_fuzz_fuzz_mark_LDADD = $(fuzz_core)
+tests_fuzz_fuzz_sacct_SOURCES = tests/fuzz/fuzz_sacct.c $(fuzz_sources)
+tests_fuzz_fuzz_sacct_LDADD = $(FUZZER_LIBS) libcarbon-cli.la libcarbon-core.la
 tests_fuzz_fuzz_sensors_SOURCES = tests/fuzz/fuzz_sensors.c $(fuzz_sources) $(fuzz_tree)
 tests_fuzz_fuzz_sensors_CPPFLAGS = $(fuzz_unit_cppflags)
 tests_fuzz_fuzz_sensors_LDADD = $(fuzz_sensors)
