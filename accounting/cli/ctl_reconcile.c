@@ -30,7 +30,7 @@ struct work {
     const char *file; /* --sacct-file, or NULL */
     int64_t from_s, now_s;
     uint64_t joined, not_begun, too_new;
-    struct runs missing, strange, given_up;
+    struct runs missing, strange;
     struct error *err;
 };
 
@@ -69,8 +69,7 @@ static void tell_rest(void *arg, const struct books_only *run)
 {
     struct work *work = arg;
 
-    name_run(run->given_up ? &work->given_up : &work->strange, run->cluster, run->job_id,
-             run->begin_s, "");
+    name_run(&work->strange, run->cluster, run->job_id, run->begin_s, "");
 }
 
 static void print_runs(const struct runs *runs, const char *what)
@@ -99,8 +98,6 @@ static void print_report(const struct work *work)
     print_runs(&work->missing, "known to slurmdbd, not in the books (was the plugin on their "
                "nodes, and carbon-meterd alive?)");
     print_runs(&work->strange, "in the books, not known to slurmdbd (yet)");
-    print_runs(&work->given_up, "in the books for a week, and never known to slurmdbd: not asked "
-               "for again");
 }
 
 static int open_answer(const struct work *work, FILE **ret_file, struct error *err)
@@ -120,7 +117,7 @@ static int find_begin(const struct conf *conf, struct work *work, struct error *
 
     if (rc < 0)
         return rc;
-    rc = reconcile_from(store, &from_s, err);
+    rc = reconcile_from(store, work->now_s, &from_s, err);
     store_close(store);
     if (rc == 0 && work->from_s < 0)
         work->from_s = from_s >= 0 ? from_s : work->now_s;
@@ -145,7 +142,7 @@ static int reconcile(const struct conf *conf, struct work *work, struct error *e
     if (rc == 0)
         rc = dbd_read(file, work->file ? work->file : "sacct", take, work, err);
     if (rc == 0)
-        rc = reconcile_rest(work->store, work->from_s, work->now_s, tell_rest, work, err);
+        rc = reconcile_rest(work->store, work->from_s, tell_rest, work, err);
     if (rc == 0)
         rc = store_commit(work->store, err);
     store_close(work->store);
@@ -191,9 +188,9 @@ const struct command command_reconcile = {
     .usage = "[--starttime TIME] [--sacct-file FILE] [OPTIONS]",
     .summary = "take what slurmdbd knows of jobs into the books, and say which job only one has",
     .help = "Account, QOS, state, name, submit time, TRES, and relations of arrays and\n"
-            "heterogeneous jobs. One call of sacct asks for all runs since the earliest that\n"
-            "slurmdbd has not said its last of; who calls it must see all users' jobs in sacct.\n"
-            "Energy is not touched.\n\n"
+            "heterogeneous jobs. One call of sacct asks for all runs since the earliest of the\n"
+            "last 30 days that slurmdbd has not said its last of; who calls it must see all\n"
+            "users' jobs in sacct. Energy is not touched.\n\n"
             "  -S, --starttime TIME\n"
             "                     ask for jobs since then, a time as sacct takes it\n"
             "  --sacct-file FILE  read what `sacct -P` printed, instead of calling sacct\n"

@@ -10,9 +10,9 @@
  * the books may seem to have begun so long before Slurm started it, or after it was over.
  */
 #define MARGIN_S 60
-#define GIVE_UP_S (INT64_C(7) * 24 * 3600)
 
-static const char SQL_FROM[] = "SELECT begin_s FROM job WHERE reconciled_s IS NULL AND job_key > 0"
+static const char SQL_FROM[] =
+    "SELECT begin_s FROM job WHERE reconciled_s IS NULL AND begin_s >= ?1 AND job_key > 0"
     " ORDER BY begin_s LIMIT 1";
 
 /* How far from slurmdbd's start each run of the books began that was joined by now. */
@@ -38,26 +38,23 @@ static const char SQL_JOIN[] =
     SAID("het_offset", 14) ", " SAID("node_count", 15) ", " SAID("uid", 16) " WHERE job_key = ?1";
 
 static const char SQL_REST[] =
-    "SELECT job.job_key, cluster, job_id, begin_s, end_s FROM job LEFT JOIN joined USING (job_key)"
+    "SELECT cluster, job_id, begin_s FROM job LEFT JOIN joined USING (job_key)"
     " WHERE reconciled_s IS NULL AND end_s IS NOT NULL AND begin_s >= ?1 AND job.job_key > 0"
     " AND joined.job_key IS NULL ORDER BY begin_s, job.job_key";
-
-static const char SQL_GIVE_UP[] =
-    "UPDATE job SET reconciled_s = ?2 WHERE reconciled_s IS NULL AND end_s < ?3 AND begin_s >= ?1"
-    " AND job_key > 0 AND job_key NOT IN (SELECT job_key FROM joined)";
 
 int reconcile_begin(struct store *store, struct error *err)
 {
     return store_exec(store, SQL_JOINED, err);
 }
 
-int reconcile_from(struct store *store, int64_t *ret_from_s, struct error *err)
+int reconcile_from(struct store *store, int64_t now_s, int64_t *ret_from_s, struct error *err)
 {
     sqlite3_stmt *stmt = store_statement(store, SQL_FROM, err);
     int rc;
 
     if (!stmt)
         return -EIO;
+    sqlite3_bind_int64(stmt, 1, now_s - INT64_C(86400) * RECONCILE_DAYS);
     rc = store_step(store, stmt, err);
     *ret_from_s = rc > 0 ? sqlite3_column_int64(stmt, 0) : -1;
     sqlite3_reset(stmt);
@@ -154,7 +151,7 @@ int reconcile_job(struct store *store, const struct dbd_job *job, int64_t now_s,
     return rc == 0 ? join(store, job, key, now_s, err) : rc;
 }
 
-int reconcile_rest(struct store *store, int64_t from_s, int64_t now_s,
+int reconcile_rest(struct store *store, int64_t from_s,
                    void (*tell)(void *arg, const struct books_only *run), void *arg,
                    struct error *err)
 {
@@ -166,21 +163,12 @@ int reconcile_rest(struct store *store, int64_t from_s, int64_t now_s,
     sqlite3_bind_int64(stmt, 1, from_s);
     while ((rc = store_step(store, stmt, err)) > 0) {
         const struct books_only run = {
-            .cluster = (const char *)sqlite3_column_text(stmt, 1),
-            .job_id = sqlite3_column_int64(stmt, 2),
-            .begin_s = sqlite3_column_int64(stmt, 3),
-            .given_up = sqlite3_column_int64(stmt, 4) < now_s - GIVE_UP_S,
+            .cluster = (const char *)sqlite3_column_text(stmt, 0),
+            .job_id = sqlite3_column_int64(stmt, 1),
+            .begin_s = sqlite3_column_int64(stmt, 2),
         };
 
         tell(arg, &run);
     }
-    if (rc < 0)
-        return rc;
-    stmt = store_statement(store, SQL_GIVE_UP, err);
-    if (!stmt)
-        return -EIO;
-    sqlite3_bind_int64(stmt, 1, from_s);
-    sqlite3_bind_int64(stmt, 2, now_s);
-    sqlite3_bind_int64(stmt, 3, now_s - GIVE_UP_S);
-    return store_run(store, stmt, err);
+    return rc;
 }

@@ -35,11 +35,16 @@ enum reconcile_outcome {
 struct books_only {
     const char *cluster;
     int64_t job_id, begin_s;
-    bool given_up; /* it ended so long ago that slurmdbd will not be asked for it again */
 };
 
-/* When the earliest run began that slurmdbd has not said its last of; -1: none. */
-MUST_CHECK int reconcile_from(struct store *store, int64_t *ret_from_s, struct error *err);
+#define RECONCILE_DAYS 30
+
+/*
+ * When the earliest run of the RECONCILE_DAYS before now_s began that slurmdbd has not said its
+ * last of; -1: none. One that slurmdbd has not named for so long it will not name.
+ */
+MUST_CHECK int reconcile_from(struct store *store, int64_t now_s, int64_t *ret_from_s,
+                              struct error *err);
 
 /* Before the first reconcile_job(). */
 MUST_CHECK int reconcile_begin(struct store *store, struct error *err);
@@ -48,11 +53,9 @@ MUST_CHECK int reconcile_begin(struct store *store, struct error *err);
 MUST_CHECK int reconcile_job(struct store *store, const struct dbd_job *job, int64_t now_s,
                              enum reconcile_outcome *ret_outcome, struct error *err);
 
-/*
- * After all: call `tell` for each run that began at from_s or later, is over, and is still to be
- * reconciled. One that ended a week before now_s is given up.
- */
-MUST_CHECK int reconcile_rest(struct store *store, int64_t from_s, int64_t now_s,
+/* After all: call `tell` for each run that began at from_s or later, is over, and is still to be
+   reconciled. */
+MUST_CHECK int reconcile_rest(struct store *store, int64_t from_s,
                               void (*tell)(void *arg, const struct books_only *run), void *arg,
                               struct error *err);
 
