@@ -541,7 +541,7 @@ static void what_a_line_says_must_be_right(void **state)
         { OWN_ALL "2026-10-25T00:00Z,2026-10-25T01:00Z,1,F R,direct,generation,us,\n",
           "f:2: zone: \"F R\": write a zone such as FR or US-CAR-CPLE: letters, digits and -" },
         { OWN_ALL "2026-10-25T00:00Z,2026-10-25T01:00Z,1,FR,direct,generation,\xff,\n",
-          "f:2: source: \"\xff\": say in one line of UTF-8 whose figures these are" },
+          "f:2: source: \"?\": say in one line of UTF-8 whose figures these are" },
         { OWN_ALL "2026-10-25T00:00Z,2026-10-25T01:00Z,1,FR,direct,generation,us,maybe\n",
           "f:2: estimated: \"maybe\": write true or false" },
         { OWN_ALL "2026-10-25T00:00Z,2026-10-25T01:00Z,1,FR,direct,generation,us,\n"
