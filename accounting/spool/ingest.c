@@ -316,7 +316,8 @@ static int compare_names(const void *a, const void *b)
 /* Keep the first NAMES_MAX: a directory may hold a million. */
 static void sort_names(struct round *round)
 {
-    qsort(round->names, round->n_names, sizeof(*round->names), compare_names);
+    if (round->n_names)
+        qsort(round->names, round->n_names, sizeof(*round->names), compare_names);
     while (round->n_names > NAMES_MAX) {
         free(round->names[--round->n_names]);
         round->more = true;
