@@ -36,6 +36,21 @@ $(units): %: %.in Makefile
 	$(SED) -e 's,[@]bindir@,$(bindir),' -e 's,[@]sbindir@,$(sbindir),' \
 		-e 's,[@]libexecdir@,$(libexecdir),' -e 's,[@]docdir@,$(docdir),' $< >$@
 
+# packages of distributions
+EXTRA_DIST += scripts/packages/build scripts/packages/rpm-macros scripts/packages/slurm-carbon.spec \
+	scripts/packages/plugstack.conf.d/carbon.conf scripts/packages/debian/control.in \
+	scripts/packages/debian/copyright scripts/packages/debian/rules \
+	scripts/packages/debian/slurm-carbon-doc.install \
+	scripts/packages/debian/slurm-carbon-node.install \
+	scripts/packages/debian/slurm-carbon-node.postrm \
+	scripts/packages/debian/slurm-carbon-server.install \
+	scripts/packages/debian/slurm-carbon-server.postrm \
+	scripts/packages/debian/slurm-carbon-spank.examples \
+	scripts/packages/debian/slurm-carbon-spank.install \
+	scripts/packages/debian/slurm-carbon-tools.install \
+	scripts/packages/spack/repo.yaml scripts/packages/spack/packages/libcsv/package.py \
+	scripts/packages/spack/packages/slurm-carbon/package.py
+
 # completions: bash finds them by the name of the command, so one file has four names
 bashcompletiondir = $(datadir)/bash-completion/completions
 zshcompletiondir = $(datadir)/zsh/site-functions

@@ -1,0 +1,2 @@
+# tests/packages: of built packages, as root; scripts/check runs them, make check does not
+EXTRA_DIST += tests/packages/debian.bats tests/packages/rpm.bats
