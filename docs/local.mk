@@ -1,6 +1,6 @@
 # docs
 dist_doc_DATA += docs/carbon.conf.sample docs/architecture.md docs/accuracy.md docs/bloom.md docs/method.md docs/operations.md docs/performance.md
-dist_doc_DATA += docs/adding-a-sensor.md docs/reliability.md docs/security.md
+dist_doc_DATA += docs/adding-a-sensor.md docs/admin.md docs/reliability.md docs/security.md
 dist_doc_DATA += docs/inventory.md docs/inventory.conf.sample
 # where the pages above link to
 adrdir = $(docdir)/adr

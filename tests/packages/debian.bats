@@ -140,6 +140,9 @@ files_of() { # NAME: of the package slurm-carbon-NAME
     # and the one line that makes it: systemctl enable (--now where systemd runs)
     inside systemctl enable carbon-meterd
     [ -L "$root/etc/systemd/system/multi-user.target.wants/carbon-meterd.service" ]
+    # which an upgrade leaves as it is
+    inside dpkg -i /packages/slurm-carbon-node.deb
+    [ "$(inside systemctl is-enabled carbon-meterd)" = enabled ]
 }
 
 @test "its units are sound where they are installed, and manual pages are found" {
