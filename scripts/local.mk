@@ -43,8 +43,10 @@ EXTRA_DIST += scripts/packages/build scripts/packages/rpm-macros scripts/package
 	scripts/packages/debian/slurm-carbon-doc.install \
 	scripts/packages/debian/slurm-carbon-node.install \
 	scripts/packages/debian/slurm-carbon-node.postrm \
+	scripts/packages/debian/slurm-carbon-node.prerm \
 	scripts/packages/debian/slurm-carbon-server.install \
 	scripts/packages/debian/slurm-carbon-server.postrm \
+	scripts/packages/debian/slurm-carbon-server.prerm \
 	scripts/packages/debian/slurm-carbon-spank.examples \
 	scripts/packages/debian/slurm-carbon-spank.install \
 	scripts/packages/debian/slurm-carbon-tools.install \

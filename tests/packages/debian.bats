@@ -108,6 +108,8 @@ files_of() { # NAME: of the package slurm-carbon-NAME
     as_service /usr/libexec/slurm-carbon/daily-backup
     [ -s "$root/var/lib/slurm-carbon/reports/2026-10.html" ]
     [ "$(find "$root/var/lib/slurm-carbon/backup" -name '*.db' | wc -l)" -eq 1 ]
+    # as before the first start, for the tests that follow
+    rm -r "$root"/var/lib/slurm-carbon/*
 }
 
 @test "every file is root's, where it belongs and no looser than 0755; each package has its own" {
@@ -143,6 +145,16 @@ files_of() { # NAME: of the package slurm-carbon-NAME
     # which an upgrade leaves as it is
     inside dpkg -i /packages/slurm-carbon-node.deb
     [ "$(inside systemctl is-enabled carbon-meterd)" = enabled ]
+}
+
+@test "systemd as the first process: one command starts each service, sandboxed, and they work" {
+    inside systemctl disable carbon-meterd
+    cp "$BATS_TEST_DIRNAME/booted.sh" "$root"
+    run "$BATS_TEST_DIRNAME/boot" "$root" /booted.sh
+    echo "$output"
+    [ "$status" -ne 125 ] || skip "${lines[-1]}"
+    [ "$status" -eq 0 ]
+    rm -r "$root"/var/spool/slurm-carbon/*
 }
 
 @test "its units are sound where they are installed, and manual pages are found" {
