@@ -11,20 +11,47 @@ EXTRA_DIST += \
 	scripts/fuzz \
 	scripts/site
 
-# units of systemd, and the user and directories that they need
-units = scripts/systemd/carbon-meterd.service scripts/systemd/carbon-ingest.service
+# units of systemd, what their timers run, and the user and directories that they need
+units = scripts/systemd/carbon-meterd.service scripts/systemd/carbon-ingest.service \
+	scripts/systemd/carbon-report.service scripts/systemd/carbon-backup.service
+timers = scripts/systemd/carbon-report.timer scripts/systemd/carbon-backup.timer
+chores = scripts/systemd/monthly-report scripts/systemd/daily-backup
+sysusers = scripts/systemd/sysusers.d/slurm-carbon.conf
+tmpfiles = scripts/systemd/tmpfiles.d/slurm-carbon-node.conf \
+	scripts/systemd/tmpfiles.d/slurm-carbon-server.conf
 EXTRA_DIST += scripts/systemd/carbon-meterd.service.in scripts/systemd/carbon-ingest.service.in \
-	scripts/systemd/sysusers.d/slurm-carbon.conf scripts/systemd/tmpfiles.d/slurm-carbon.conf
+	scripts/systemd/carbon-report.service.in scripts/systemd/carbon-backup.service.in \
+	$(timers) $(chores) $(sysusers) $(tmpfiles)
 check_DATA = $(units)
 CLEANFILES += $(units)
+choredir = $(libexecdir)/slurm-carbon
 if WITH_SYSTEMD
-systemdsystemunit_DATA = $(units)
-sysusers_DATA = scripts/systemd/sysusers.d/slurm-carbon.conf
-tmpfiles_DATA = scripts/systemd/tmpfiles.d/slurm-carbon.conf
+systemdsystemunit_DATA = $(units) $(timers)
+chore_SCRIPTS = $(chores)
+sysusers_DATA = $(sysusers)
+tmpfiles_DATA = $(tmpfiles)
 endif
 $(units): %: %.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
-	$(SED) -e 's,[@]sbindir@,$(sbindir),' -e 's,[@]docdir@,$(docdir),' $< >$@
+	$(SED) -e 's,[@]bindir@,$(bindir),' -e 's,[@]sbindir@,$(sbindir),' \
+		-e 's,[@]libexecdir@,$(libexecdir),' -e 's,[@]docdir@,$(docdir),' $< >$@
+
+# packages of distributions
+EXTRA_DIST += scripts/packages/build scripts/packages/rpm-macros scripts/packages/slurm-carbon.spec \
+	scripts/packages/plugstack.conf.d/carbon.conf scripts/packages/debian/control.in \
+	scripts/packages/debian/copyright scripts/packages/debian/rules \
+	scripts/packages/debian/slurm-carbon-doc.install \
+	scripts/packages/debian/slurm-carbon-node.install \
+	scripts/packages/debian/slurm-carbon-node.postrm \
+	scripts/packages/debian/slurm-carbon-node.prerm \
+	scripts/packages/debian/slurm-carbon-server.install \
+	scripts/packages/debian/slurm-carbon-server.postrm \
+	scripts/packages/debian/slurm-carbon-server.prerm \
+	scripts/packages/debian/slurm-carbon-spank.examples \
+	scripts/packages/debian/slurm-carbon-spank.install \
+	scripts/packages/debian/slurm-carbon-tools.install \
+	scripts/packages/spack/repo.yaml scripts/packages/spack/packages/libcsv/package.py \
+	scripts/packages/spack/packages/slurm-carbon/package.py
 
 # completions: bash finds them by the name of the command, so one file has four names
 bashcompletiondir = $(datadir)/bash-completion/completions

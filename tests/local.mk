@@ -14,5 +14,6 @@ include tests/property/local.mk
 endif
 include tests/cli/local.mk
 include tests/slurm/local.mk
+include tests/packages/local.mk
 include tests/fake/local.mk
 include tests/fuzz/local.mk

@@ -39,24 +39,34 @@ exposure() { # UNIT TENTHS
     systemd-analyze security --no-pager --offline=true --threshold="$2" "$units/$1.service" | tail -n 1
 }
 
-@test "systemd-analyze security: carbon-meterd is exposed by 2.0 at most, carbon-ingest by 1.5" {
+@test "systemd-analyze security: carbon-meterd is exposed by 2.0 at most, the others by 1.5" {
     needs systemd-analyze
     systemd-analyze security --help | grep -q -- --offline || skip 'this systemd-analyze has no --offline'
     run exposure carbon-meterd 20
     echo "$output"
     [[ $output == *"Overall exposure level for carbon-meterd.service: "* ]]
     systemd-analyze security --offline=true --threshold=20 "$units/carbon-meterd.service" >/dev/null
-    systemd-analyze security --offline=true --threshold=15 "$units/carbon-ingest.service" >/dev/null
+    local unit
+    for unit in carbon-ingest carbon-report carbon-backup; do
+        systemd-analyze security --offline=true --threshold=15 "$units/$unit.service" >/dev/null
+    done
 }
 
 @test "systemd-analyze verify finds nothing wrong with the units" {
     needs systemd-analyze
     local unit
+    local source
+    source=$(realpath "${top_srcdir:?}")/scripts/systemd
     for unit in carbon-meterd carbon-ingest; do # as if the programs were installed
         sed "s|^ExecStart=[^ ]*/|ExecStart=$(realpath "$top_builddir")/|" "$units/$unit.service" \
             >"$BATS_TEST_TMPDIR/$unit.service"
     done
-    run systemd-analyze verify --man=no "$BATS_TEST_TMPDIR"/*.service
+    for unit in carbon-report carbon-backup; do
+        sed "s|^ExecStart=[^ ]*/|ExecStart=$source/|" "$units/$unit.service" \
+            >"$BATS_TEST_TMPDIR/$unit.service"
+        cp "$source/$unit.timer" "$BATS_TEST_TMPDIR"
+    done
+    run systemd-analyze verify --man=no "$BATS_TEST_TMPDIR"/*.service "$BATS_TEST_TMPDIR"/*.timer
     echo "$output"
     [ "$status" -eq 0 ]
     ! grep -F -e carbon- <<<"$output"
@@ -76,14 +86,18 @@ calls_of() { # WORD...: names of system calls, those of groups too
     done
 }
 
-filter_of() { # UNIT: the calls that it lets through
-    local lines allowed=() denied=() line
+filter_of() { # UNIT: the calls that it lets through; each line adds to those before, or takes away
+    local lines line calls=''
     mapfile -t lines < <(sed -n 's/^SystemCallFilter=//p' "$units/$1.service")
     for line in "${lines[@]}"; do
-        # shellcheck disable=SC2206
-        if [[ $line == '~'* ]]; then denied+=(${line#\~}); else allowed+=($line); fi
+        # shellcheck disable=SC2086
+        if [[ $line == '~'* ]]; then
+            calls=$(comm -23 <(sort -u <<<"$calls") <(calls_of ${line#\~} | sort -u))
+        else
+            calls+=$'\n'$(calls_of $line)
+        fi
     done
-    comm -23 <(calls_of "${allowed[@]}" | sort -u) <(calls_of "${denied[@]}" | sort -u)
+    sort -u <<<"$calls"
 }
 
 denied_of() { # UNIT TRACE: calls in strace's output that the unit does not let through
@@ -104,6 +118,8 @@ node() {
     install -d -m 700 "$base/run" "$base/run/n1"
     install -d -m 750 -o $uid -g $uid "$base/spool" "$base/spool/deliver" "$base/lib"
     install "$top_builddir/carbon-meterd" "$top_builddir/carbonctl" "$base/bin"
+    install "$top_builddir/sreport-carbon" "$top_srcdir/scripts/systemd/monthly-report" \
+        "$top_srcdir/scripts/systemd/daily-backup" "$base/bin"
     cpu=$base/root/sys/devices/system/cpu
     install -d "$cpu/cpu0/topology" "$base/root/sys/class/powercap/intel-rapl:0"
     echo 0 >"$cpu/online"
@@ -168,6 +184,13 @@ meter() { sandbox carbon-meterd "$base/run" "$base/spool" -- "$base/bin/carbon-m
 
 ctl() { # COMMAND...
     (sandbox carbon-ingest "$base/lib" "$base/spool" -- "$base/bin/carbonctl" "$@")
+}
+
+chore() { # UNIT PROGRAM DIRECTORY: what a timer runs, which may write in that directory alone
+    install -d -m 750 -o $uid -g $uid "$3"
+    (umask 0027
+        export STATE_DIRECTORY=$3 PATH=$base/bin:$PATH
+        sandbox "$1" "$3" -- "$base/bin/$2")
 }
 
 end_meter() { # SIGNAL
@@ -252,6 +275,52 @@ meter_a_job() { # in the sandbox, from the mark to the books
     [ "$(stat -c '%a %u' "$base/lib/carbon.db")" = "640 $uid" ]
 }
 
+@test "the last month's report is made by who may only read the books" {
+    needs_root
+    node
+    ctl init
+    local month
+    month=$(date -u -d "$(date -u +%Y-%m-15) -1 month" +%Y-%m)
+    run chore carbon-report monthly-report "$base/lib/reports"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "$(ls -A "$base/lib/reports")" = "$month.html"$'\n'"$month.txt" ]
+    grep -q "in $(LC_ALL=C date -d "$month-01" '+%B %Y')" "$base/lib/reports/$month.txt"
+    grep -q '</html>' "$base/lib/reports/$month.html"
+    [ "$(stat -c '%a %u' "$base/lib/reports"/* | sort -u)" = "640 $uid" ]
+    # once more, and where it fails nothing of before is harmed
+    chore carbon-report monthly-report "$base/lib/reports"
+    rm "$base/lib/carbon.db"
+    run chore carbon-report monthly-report "$base/lib/reports"
+    [ "$status" -ne 0 ]
+    [ "$(ls -A "$base/lib/reports")" = "$month.html"$'\n'"$month.txt" ]
+    [ -s "$base/lib/reports/$month.txt" ]
+}
+
+@test "of the nightly backups the newest stay, and nothing else is removed" {
+    needs_root
+    node
+    ctl init
+    local dir=$base/lib/backup
+    install -d -m 750 -o $uid -g $uid "$dir"
+    touch "$dir"/carbon-2020-01-0{1,2,3,4}.db "$dir"/carbon-2020-01-0{1,2}.db.old "$dir/mine.db"
+    export BACKUP_COPIES=3
+    run chore carbon-backup daily-backup "$dir"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output == *": sound, "* ]]
+    [ "$(stat -c '%a %u' "$dir/carbon-$(date +%F).db")" = "640 $uid" ]
+    [ "$(cd "$dir" && echo *)" = "carbon-2020-01-01.db.old carbon-2020-01-02.db.old\
+ carbon-2020-01-03.db carbon-2020-01-04.db carbon-$(date +%F).db mine.db" ]
+    # a copy that fails costs none of the others
+    rm "$base/lib/carbon.db"
+    BACKUP_COPIES=1 run chore carbon-backup daily-backup "$dir"
+    [ "$status" -ne 0 ]
+    [ -e "$dir/carbon-2020-01-03.db" ]
+    BACKUP_COPIES=none run chore carbon-backup daily-backup "$dir"
+    [[ $output == *"BACKUP_COPIES=none is no number"* ]]
+}
+
 @test "they make no system call that their units forbid" {
     needs_root
     needs systemd-analyze
@@ -263,11 +332,17 @@ meter_a_job() { # in the sandbox, from the mark to the books
     trace=$base/spool/trace.ingest
     ctl init
     ctl ingest
+    trace=$base/lib/reports/trace
+    chore carbon-report monthly-report "$base/lib/reports"
+    trace=$base/lib/backup/trace
+    chore carbon-backup daily-backup "$base/lib/backup"
     trace=
+    mv "$base/lib/reports/trace" "$base/spool/trace.report"
+    mv "$base/lib/backup/trace" "$base/spool/trace.backup"
     local denied
     grep -q perf_event_open <(filter_of carbon-meterd) # it is a filter
     ! grep -q '^chown$' <(filter_of carbon-ingest)
-    for unit in meterd ingest; do
+    for unit in meterd ingest report backup; do
         denied=$(denied_of carbon-$unit "$base/spool/trace.$unit")
         echo "$unit: $denied"
         [ -z "$denied" ]
