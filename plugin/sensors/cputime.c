@@ -63,7 +63,8 @@ struct cputime {
     bool cgroup_gone;
     uint32_t stepd_pid;
     int proc_fd; /* /proc/PID, or -1 */
-    int pidfd;   /* or -1 */
+    int pidfd;   /* or -1: Linux before 5.3 */
+    bool hidden; /* by hidepid=: known by its number alone */
     uint64_t sum_ticks; /* of the walk */
     uint64_t walk_seen; /* node->walks that last_ns is from */
     uint64_t last_ns;
@@ -145,16 +146,22 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
+static bool has_process(uint32_t pid)
+{
+    return kill((pid_t)pid, 0) == 0 || errno == EPERM;
+}
+
 /*
  * /proc has nothing of it. Where hidepid= hides it, it is there all the same: held by its number
  * alone, since its start is not to be seen.
  */
 static int open_hidden_stepd(struct cputime *cputime)
 {
-    if (kill((pid_t)cputime->stepd_pid, 0) < 0 && errno != EPERM)
+    if (!has_process(cputime->stepd_pid))
         return -ESRCH;
+    cputime->hidden = true;
     cputime->pidfd = open_pidfd(cputime->stepd_pid);
-    return cputime->pidfd < 0 ? -ESRCH : 0;
+    return 0;
 }
 
 /* Hold on to the process, and then check that it is the one. -ESRCH: it is not there any more. */
@@ -186,6 +193,8 @@ bool cputime_alive(struct cputime *cputime)
 
     if (cputime->pidfd >= 0)
         return poll(&poll_fd, 1, 0) == 0;
+    if (cputime->hidden)
+        return has_process(cputime->stepd_pid);
     if (cputime->proc_fd >= 0)
         return faccessat(cputime->proc_fd, "stat", F_OK, 0) == 0;
     if (cputime->stepd_pid == 0 && !cputime->cgroup_gone)

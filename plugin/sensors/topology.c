@@ -122,12 +122,16 @@ static unsigned count_objects(hwloc_topology_t hwloc, hwloc_obj_type_t type)
     return count > 0 ? (unsigned)count : 0;
 }
 
-/* The logical index of the package that holds an object; 0 where that is not known. */
-static unsigned package_of(hwloc_topology_t hwloc, hwloc_obj_t object)
+/*
+ * The logical index of the package that holds an object; 0 where that is not known, as where a
+ * strange tree has packages in packages, which hwloc does not count.
+ */
+static unsigned package_of(hwloc_topology_t hwloc, const struct topology *topology,
+                           hwloc_obj_t object)
 {
     hwloc_obj_t package = hwloc_get_ancestor_obj_by_type(hwloc, HWLOC_OBJ_PACKAGE, object);
 
-    return package ? package->logical_index : 0;
+    return package && package->logical_index < topology->n_packages ? package->logical_index : 0;
 }
 
 static unsigned find_cpu_limit(hwloc_topology_t hwloc)
@@ -163,7 +167,7 @@ static void fill_cpus(hwloc_topology_t hwloc, struct topology *topology)
     for (unsigned i = 0; i < topology->cpu_limit; i++)
         topology->cpu_package[i] = -1;
     while ((pu = hwloc_get_next_obj_by_type(hwloc, HWLOC_OBJ_PU, pu))) {
-        unsigned package = package_of(hwloc, pu);
+        unsigned package = package_of(hwloc, topology, pu);
 
         if (pu->os_index >= topology->cpu_limit)
             continue;
@@ -196,7 +200,7 @@ static int fill(hwloc_topology_t hwloc, struct topology *topology)
     fill_cpus(hwloc, topology);
     for (unsigned i = 0; i < topology->n_cores; i++)
         topology->core_package[i] =
-            (uint16_t)package_of(hwloc, hwloc_get_obj_by_type(hwloc, core_type, i));
+            (uint16_t)package_of(hwloc, topology, hwloc_get_obj_by_type(hwloc, core_type, i));
     return 0;
 }
 

@@ -355,7 +355,7 @@ static int open_what_is_hidden(struct cputime_node *node, pid_t pid, uint64_t ti
     struct cputime *cputime = NULL;
     bool lives, lived;
 
-    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
         mount("proc", "/proc", "proc", 0, "hidepid=2") < 0 || setgroups(0, NULL) < 0 ||
         setgid(65534) < 0 || setuid(65534) < 0)
         return 77;
