@@ -4,22 +4,17 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "cli/run.h"
 #include "core/clock.h"
 #include "core/parse.h"
 #include "core/timespec.h"
 
-#define DEADLINE_NS (600 * NS_PER_S)
-#define LOOK_MS 20
+#define DEADLINE_S 600
 #define FIELDS_MAX 128
 /* JobName is last: it may hold what separates fields. */
 #define ASKED "JobIDRaw,JobID,Cluster,Submit,Start,End,State,User,UID,Account,QOS,Partition," \
@@ -27,48 +22,6 @@
 #define SEPARATOR "\x1f"
 
 /* --- asking ---------------------------------------------------------------------------------- */
-
-extern char **environ;
-
-/* Ours, with what says how sacct writes times and words. */
-static char **sacct_environment(void)
-{
-    static char zone[] = "TZ=UTC", words[] = "LC_ALL=C", times[] = "SLURM_TIME_FORMAT=%s";
-    char *const set[] = { zone, words, times, NULL };
-    size_t count = 0, n = 0;
-    char **list;
-
-    while (environ[count])
-        count++;
-    list = calloc(count + sizeof(set) / sizeof(set[0]), sizeof(*list));
-    if (!list)
-        return NULL;
-    for (size_t i = 0; i < count; i++)
-        if (strncmp(environ[i], "TZ=", 3) != 0 && strncmp(environ[i], "LC_ALL=", 7) != 0 &&
-            strncmp(environ[i], "SLURM_TIME_FORMAT=", 18) != 0 &&
-            strncmp(environ[i], "SACCT_", 6) != 0)
-            list[n++] = environ[i];
-    for (size_t i = 0; set[i]; i++)
-        list[n++] = set[i];
-    return list;
-}
-
-/* Wait for it, and end it when it takes too long: its status, or -ETIMEDOUT. */
-static int await(pid_t pid)
-{
-    uint64_t end_ns = clock_boottime_ns() + DEADLINE_NS;
-    int status;
-
-    while (waitpid(pid, &status, WNOHANG) == 0) {
-        if (clock_boottime_ns() >= end_ns) {
-            kill(pid, SIGKILL);
-            waitpid(pid, &status, 0);
-            return -ETIMEDOUT;
-        }
-        poll(NULL, 0, LOOK_MS);
-    }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
 
 /* As sacct takes it, in UTC. */
 static void write_time(int64_t at_s, char ret_text[TIMESPEC_SIZE])
@@ -80,58 +33,26 @@ static void write_time(int64_t at_s, char ret_text[TIMESPEC_SIZE])
     strftime(ret_text, TIMESPEC_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
 }
 
-static int run_sacct(char *const argv[], int out_fd, struct error *err)
-{
-    posix_spawn_file_actions_t actions;
-    char **environment = sacct_environment();
-    pid_t pid;
-    int rc;
-
-    if (!environment)
-        return error_set(err, -ENOMEM, "out of memory");
-    rc = posix_spawn_file_actions_init(&actions);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
-    if (rc == 0)
-        rc = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environment);
-    posix_spawn_file_actions_destroy(&actions);
-    free(environment);
-    if (rc == ENOENT)
-        return error_set(err, -ENOENT, "sacct is not in PATH: reconcile where Slurm's commands are "
-                         "installed, or give what `sacct -P` printed by --sacct-file");
-    if (rc)
-        return error_set_errno(err, -rc, "cannot start sacct");
-    rc = await(pid);
-    if (rc == -ETIMEDOUT)
-        return error_set(err, rc, "sacct took longer than ten minutes; ask for less by "
-                         "--starttime");
-    if (rc != 0)
-        return error_set(err, -EIO, "sacct failed (status %d): is slurmdbd up, and may this user "
-                         "see all jobs?", rc);
-    return 0;
-}
-
 int dbd_ask(int64_t from_s, int64_t to_s, FILE **ret_file, struct error *err)
 {
     char from[TIMESPEC_SIZE], to[TIMESPEC_SIZE];
-    const char *argv[] = { "sacct", "--parsable2", "--duplicates", "--allocations", "--allusers",
-                           "--allclusters", "--delimiter=" SEPARATOR, "--starttime", from,
-                           "--endtime", to, "--format", ASKED, NULL };
-    FILE *file = tmpfile();
+    const char *const argv[] = { "sacct", "--parsable2", "--duplicates", "--allocations",
+                                 "--allusers", "--allclusters", "--delimiter=" SEPARATOR,
+                                 "--starttime", from, "--endtime", to, "--format", ASKED, NULL };
+    struct error why = { "" };
     int rc;
 
-    if (!file)
-        return error_set_errno(err, -errno, "cannot make a temporary file");
     write_time(from_s, from);
     write_time(to_s, to);
-    rc = run_sacct((char *const *)(uintptr_t)argv, fileno(file), err);
-    if (rc < 0) {
-        fclose(file);
-        return rc;
-    }
-    rewind(file);
-    *ret_file = file;
-    return 0;
+    rc = run_command(argv, DEADLINE_S, false, ret_file, &why);
+    if (rc == -ENOENT)
+        error_set(err, rc, "sacct is not in PATH: reconcile where Slurm's commands are installed, "
+                  "or give what `sacct -P` printed by --sacct-file");
+    else if (rc == -ETIMEDOUT)
+        error_set(err, rc, "sacct took longer than ten minutes; ask for less by --starttime");
+    else if (rc < 0)
+        error_set(err, rc, "%s: is slurmdbd up, and may this user see all jobs?", why.text);
+    return rc;
 }
 
 /* --- reading --------------------------------------------------------------------------------- */

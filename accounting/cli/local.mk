@@ -5,6 +5,7 @@ carbonctl_SOURCES = \
 	accounting/cli/ctl_audit.c \
 	accounting/cli/ctl_backup.c \
 	accounting/cli/ctl_config.c \
+	accounting/cli/ctl_doctor.c \
 	accounting/cli/ctl_estimate.c \
 	accounting/cli/ctl_factors.c \
 	accounting/cli/ctl_grid.c accounting/cli/ctl_grid.h \
@@ -37,6 +38,7 @@ carbonctl_LDADD = libcarbon-cli.la libcarbon-spool.la libcarbon-report.la libcar
 noinst_LTLIBRARIES += libcarbon-cli.la
 libcarbon_cli_la_SOURCES = \
 	accounting/cli/dbd.c accounting/cli/dbd.h \
+	accounting/cli/run.c accounting/cli/run.h \
 	accounting/cli/jobid.c accounting/cli/jobid.h \
 	accounting/cli/options.c accounting/cli/options.h \
 	accounting/cli/output.c accounting/cli/output.h \

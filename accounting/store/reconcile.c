@@ -15,6 +15,10 @@ static const char SQL_FROM[] =
     "SELECT begin_s FROM job WHERE reconciled_s IS NULL AND begin_s >= ?1 AND job_key > 0"
     " ORDER BY begin_s LIMIT 1";
 
+static const char SQL_WAITING[] =
+    "SELECT COUNT(*) FROM job WHERE reconciled_s IS NULL AND begin_s >= ?1 AND end_s < ?2"
+    " AND job_key > 0";
+
 /* How far from slurmdbd's start each run of the books began that was joined by now. */
 static const char SQL_JOINED[] =
     "CREATE TEMPORARY TABLE IF NOT EXISTS joined (job_key INTEGER PRIMARY KEY, away_s BIGINT);"
@@ -57,6 +61,22 @@ int reconcile_from(struct store *store, int64_t now_s, int64_t *ret_from_s, stru
     sqlite3_bind_int64(stmt, 1, now_s - INT64_C(86400) * RECONCILE_DAYS);
     rc = store_step(store, stmt, err);
     *ret_from_s = rc > 0 ? sqlite3_column_int64(stmt, 0) : -1;
+    sqlite3_reset(stmt);
+    return rc < 0 ? rc : 0;
+}
+
+int reconcile_waiting(struct store *store, int64_t over_s, int64_t now_s, int64_t *ret_count,
+                      struct error *err)
+{
+    sqlite3_stmt *stmt = store_statement(store, SQL_WAITING, err);
+    int rc;
+
+    if (!stmt)
+        return -EIO;
+    sqlite3_bind_int64(stmt, 1, now_s - INT64_C(86400) * RECONCILE_DAYS);
+    sqlite3_bind_int64(stmt, 2, over_s);
+    rc = store_step(store, stmt, err);
+    *ret_count = rc > 0 ? sqlite3_column_int64(stmt, 0) : 0;
     sqlite3_reset(stmt);
     return rc < 0 ? rc : 0;
 }

@@ -46,6 +46,10 @@ struct books_only {
 MUST_CHECK int reconcile_from(struct store *store, int64_t now_s, int64_t *ret_from_s,
                               struct error *err);
 
+/* How many runs of the last RECONCILE_DAYS that were over by over_s are to be reconciled. */
+MUST_CHECK int reconcile_waiting(struct store *store, int64_t over_s, int64_t now_s,
+                                 int64_t *ret_count, struct error *err);
+
 /* Before the first reconcile_job(). */
 MUST_CHECK int reconcile_begin(struct store *store, struct error *err);
 

@@ -39,3 +39,5 @@ TESTS += tests/cli/manual.bats
 EXTRA_DIST += tests/cli/manual.bats tests/cli/complete.zsh
 TESTS += tests/cli/reconcile.bats
 EXTRA_DIST += tests/cli/reconcile.bats
+TESTS += tests/cli/doctor.bats
+EXTRA_DIST += tests/cli/doctor.bats

@@ -37,8 +37,8 @@ dbd_says() { # FIELD JOB_ID
     site_exec sacct -nPXo "$1" -j "$2" | tail -n 1
 }
 
-known_to_dbd() { # JOB_ID
-    [ -n "$(dbd_says End "$1")" ] && [ "$(dbd_says End "$1")" != Unknown ]
+known_to_dbd() { # JOB_ID [TASKS]: slurmctld tells it of each when it finds the time
+    [ "$(site_exec sacct -nPXo End -j "$1" | grep -c '^[0-9]')" -ge "${2:-1}" ]
 }
 
 @test "account, QOS, state, name and TRES of jobs are slurmdbd's, by one call of sacct" {
@@ -50,9 +50,10 @@ known_to_dbd() { # JOB_ID
     site_exec scancel "$cancelled_id"
     wait_ingested "$done_id" "$failed_id" "$cancelled_id"
     wait_booked 3 "array_job_id = $array_id"
-    for id in "$done_id" "$failed_id" "$cancelled_id" "$array_id"; do
+    for id in "$done_id" "$failed_id" "$cancelled_id"; do
         site_until 60 "slurmdbd knows the end of job $id" known_to_dbd "$id"
     done
+    site_until 60 'slurmdbd knows the end of all tasks' known_to_dbd "$array_id" 3
     out=$(reconcile)
     echo "$out"
     [[ $out == *'joined to the books: 6'* ]]
@@ -101,6 +102,20 @@ step_runs() { # JOB_ID
     change "UPDATE job SET job_id = $id, begin_s = begin_s + 7200, end_s = end_s + 7200 WHERE job_id = 4000000"
     reconcile
     same 'state' "$(value "SELECT state FROM job WHERE job_id = $id")" COMPLETED
+}
+
+@test "carbonctl doctor finds nothing wrong here" {
+    reconcile
+    mkdir -p "$site_run/bin"
+    [ -z "$site_tree" ] || printf '#!/bin/sh\nexec chroot %s scontrol "$@"\n' "$site_tree" >"$site_run/bin/scontrol"
+    chmod -f +x "$site_run/bin/scontrol" || true
+    export PATH="$site_run/bin:$PATH"
+    out=$(site_tool carbonctl --config "$site_run/etc/carbon.conf" doctor)
+    echo "$out"
+    [[ $out == *$'\n0 problems, '* ]]
+    for what in Slurm PrologFlags plugin database ingest DeliverDir nodes audit reconcile; do
+        grep -q "^well *$what " <<<"$out" || { echo "nothing of $what"; false; }
+    done
 }
 
 @test "with slurmdbd down it says so, and the books are as they were" {

@@ -48,6 +48,7 @@ complete -c carbonctl -n '__carbonctl_at "" help' -a quarantine -d 'what ingest 
 complete -c carbonctl -n '__carbonctl_at "" help' -a repair -d 'mend what audit finds'
 complete -c carbonctl -n '__carbonctl_at "" help' -a reconcile -d 'join jobs with slurmdbd'
 complete -c carbonctl -n '__carbonctl_at "" help' -a backup -d 'copy the database'
+complete -c carbonctl -n '__carbonctl_at "" help' -a doctor -d 'say what to mend and how'
 complete -c carbonctl -n '__carbonctl_at "" help' -a help -d 'list the commands, or tell about one'
 
 complete -c carbonctl -n '__carbonctl_at factors "help factors"' -a update -d 'make a new set'

@@ -1,0 +1,625 @@
+/*
+ * carbonctl doctor: walk the installation as far as it can be seen from this machine, and say of
+ * each thing whether it is well, and what to do where it is not.
+ */
+#include "config.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "cli/carbonctl.h"
+#include "cli/meter_status.h"
+#include "cli/run.h"
+#include "core/clock.h"
+#include "store/audit.h"
+#include "store/nodes.h"
+#include "store/reconcile.h"
+
+#define SLURM_DEADLINE_S 20
+#define PLUGIN "spank_carbon.so"
+#define LATE_S 900      /* batches and statuses are late after this, and … */
+#define LATE_BATCHES 10 /* … this many times DeliverSeconds */
+#define AHEAD_S 60      /* a batch may end so long after it was loaded: clocks differ */
+#define MARKS_MANY 1000 /* that nobody reads; a tick takes 256 */
+#define NAMED_MAX 5
+#define NAMES_SIZE 400
+
+enum verdict { WELL, SKIPPED, WARNING, PROBLEM };
+
+struct visit {
+    struct conf conf;
+    struct conf_origin origin;
+    struct store *store;   /* NULL: not on this machine */
+    unsigned count[PROBLEM + 1];
+    char version[32];      /* of Slurm, "22.05.8"; "" unknown */
+    char prolog_flags[256], plugstack[PATH_MAX], plugin_dirs[PATH_MAX];
+    int64_t now_s;
+    struct error *err;
+};
+
+/* What was found of one thing; `remedy` "" where there is nothing to do. */
+static void find(struct visit *visit, enum verdict verdict, const char *what, const char *remedy,
+                 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+static void find(struct visit *visit, enum verdict verdict, const char *what, const char *remedy,
+                 const char *fmt, ...)
+{
+    static const char *const words[] = { "well", "skipped", "warning", "PROBLEM" };
+    char text[1024];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    visit->count[verdict]++;
+    plainf("%-8s %-14s %s\n", words[verdict], what, text);
+    if (remedy[0])
+        plainf("%-8s %-14s %s\n", "", "", remedy);
+}
+
+static int64_t late_s(const struct visit *visit)
+{
+    int64_t batches_s = (int64_t)visit->conf.deliver_s * LATE_BATCHES;
+
+    return batches_s > LATE_S ? batches_s : LATE_S;
+}
+
+/* --- this node's meter ------------------------------------------------------------------------ */
+
+/* Regular files whose names end so, and when the oldest was written. */
+static int64_t count_files(int dir_fd, const char *end, int64_t *ret_oldest_s)
+{
+    DIR *dir = fdopendir(dup(dir_fd));
+    const struct dirent *entry;
+    int64_t count = 0;
+    struct stat st;
+
+    *ret_oldest_s = INT64_MAX;
+    while (dir && (entry = readdir(dir))) {
+        size_t len = strlen(entry->d_name);
+
+        if (entry->d_name[0] == '.' || len < strlen(end) ||
+            strcmp(entry->d_name + len - strlen(end), end) != 0 ||
+            fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        count++;
+        if (st.st_mtim.tv_sec < *ret_oldest_s)
+            *ret_oldest_s = st.st_mtim.tv_sec;
+    }
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
+/* Behind "KEY: " at the begin of a line of a status; false when it is not there. */
+static bool find_line(const char *text, const char *key, char *value, size_t size)
+{
+    size_t len = strlen(key);
+
+    for (; text; text = strchr(text, '\n')) {
+        text += *text == '\n';
+        if (strncmp(text, key, len) == 0 && strncmp(text + len, ": ", 2) == 0) {
+            snprintf(value, size, "%.*s", (int)strcspn(text + len + 2, "\n"), text + len + 2);
+            return true;
+        }
+        if (!*text)
+            return false;
+    }
+    return false;
+}
+
+static void look_at_status(struct visit *visit, int spool_fd)
+{
+    static char text[METER_STATUS_SIZE];
+    char value[512];
+    struct stat st;
+
+    if (meter_read_status(spool_fd, text) < 0 || fstatat(spool_fd, "status", &st, 0) < 0) {
+        find(visit, WARNING, "meter's word", "look into its log", "it has left no status in %s yet",
+             visit->conf.spool_dir);
+        return;
+    }
+    if (visit->now_s - st.st_mtim.tv_sec > late_s(visit))
+        find(visit, PROBLEM, "meter's word", "look into its log: it has sealed no batch since",
+             "its status is %" PRId64 " min old", (visit->now_s - st.st_mtim.tv_sec) / 60);
+    else if (find_line(text, "last_error", value, sizeof(value)) && strcmp(value, "none") != 0)
+        find(visit, WARNING, "meter's word", "docs/operations.md has what each message asks for",
+             "its last error was: %s", value);
+    else
+        find(visit, WELL, "meter's word", "", "no error; status of %" PRId64 " s ago",
+             visit->now_s - st.st_mtim.tv_sec);
+    if (!strstr(text, "\ncounter: "))
+        find(visit, PROBLEM, "sensors", "see `carbonctl sensors`", "nothing is measured here");
+    else if (!strstr(text, "quality=measured"))
+        find(visit, WARNING, "sensors", "see `carbonctl sensors` for what was looked for",
+             "this node has no energy counter: all its figures are modelled");
+    else
+        find(visit, WELL, "sensors", "", "it has energy counters");
+}
+
+static void look_at_spool(struct visit *visit, int spool_fd)
+{
+    int64_t oldest_s, count = count_files(spool_fd, ".batch", &oldest_s);
+
+    if (count > 1 && visit->now_s - oldest_s > late_s(visit))
+        find(visit, PROBLEM, "spool", "is DeliverDir mounted, and may carbon-meterd write there?",
+             "%" PRId64 " batches wait in %s, the oldest for %" PRId64 " min", count,
+             visit->conf.spool_dir, (visit->now_s - oldest_s) / 60);
+    else
+        find(visit, WELL, "spool", "", "no batch waits for long");
+}
+
+static void look_at_marks(struct visit *visit)
+{
+    int64_t oldest_s, count;
+    struct statfs fs;
+    int fd = open(visit->conf.mark_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 && errno == EACCES) {
+        find(visit, SKIPPED, "marks", "ask as root", "%s is root's to look at",
+             visit->conf.mark_dir);
+        return;
+    }
+    if (fd < 0) {
+        find(visit, PROBLEM, "marks", "carbon-meterd makes it when it starts, its package at boot",
+             "MarkDir %s: %s", visit->conf.mark_dir, strerror(errno));
+        return;
+    }
+    count = count_files(fd, ".mark", &oldest_s);
+    if (fstatfs(fd, &fs) == 0 && fs.f_type != TMPFS_MAGIC)
+        find(visit, PROBLEM, "marks", "have MarkDir below /run", "MarkDir %s is not on a tmpfs, so "
+             "the plugin leaves no mark in it", visit->conf.mark_dir);
+    else if (count > MARKS_MANY)
+        find(visit, PROBLEM, "marks", "is carbon-meterd running, and of this MarkDir?",
+             "%" PRId64 " marks lie unread in %s", count, visit->conf.mark_dir);
+    else
+        find(visit, WELL, "marks", "", "%s can take them", visit->conf.mark_dir);
+    close(fd);
+}
+
+static void look_at_meter(struct visit *visit)
+{
+    int alive, spool_fd = open(visit->conf.spool_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (spool_fd < 0) {
+        find(visit, SKIPPED, "meter", errno == ENOENT ? "" : "ask as root", "%s: %s",
+             visit->conf.spool_dir,
+             errno == ENOENT ? "not there; this machine is not metered" : strerror(errno));
+        return;
+    }
+    alive = meter_is_alive(spool_fd);
+    if (alive > 0)
+        find(visit, WELL, "meter", "", "carbon-meterd runs");
+    else if (alive == 0)
+        find(visit, PROBLEM, "meter", "systemctl enable --now carbon-meterd",
+             "carbon-meterd does not run");
+    else
+        find(visit, SKIPPED, "meter", "ask as root", "its lock cannot be read");
+    look_at_status(visit, spool_fd);
+    look_at_spool(visit, spool_fd);
+    look_at_marks(visit);
+    close(spool_fd);
+}
+
+/* --- Slurm ------------------------------------------------------------------------------------ */
+
+/* "Key   = value", as scontrol prints it. */
+static void take_setting(const char *line, const char *key, char *value, size_t size)
+{
+    size_t len = strlen(key);
+    const char *at = line + len;
+
+    if (strncasecmp(line, key, len) != 0 || (*at != ' ' && *at != '='))
+        return;
+    at += strspn(at, " ");
+    if (*at++ == '=')
+        snprintf(value, size, "%.*s", (int)strcspn(at + strspn(at, " "), "\n"),
+                 at + strspn(at, " "));
+}
+
+static bool ask_slurm(struct visit *visit)
+{
+    static const char *const argv[] = { "scontrol", "show", "config", NULL };
+    struct error err = { "" };
+    char *line = NULL;
+    size_t size = 0;
+    FILE *file;
+    int rc = run_command(argv, SLURM_DEADLINE_S, true, &file, &err);
+
+    if (rc < 0) {
+        find(visit, rc == -ENOENT ? SKIPPED : WARNING, "Slurm",
+             rc == -ENOENT ? "ask where Slurm's commands are" : "is slurmctld up?", "%s", err.text);
+        return false;
+    }
+    while (getline(&line, &size, file) >= 0) {
+        take_setting(line, "SLURM_VERSION", visit->version, sizeof(visit->version));
+        take_setting(line, "PrologFlags", visit->prolog_flags, sizeof(visit->prolog_flags));
+        take_setting(line, "PlugStackConfig", visit->plugstack, sizeof(visit->plugstack));
+        take_setting(line, "PluginDir", visit->plugin_dirs, sizeof(visit->plugin_dirs));
+    }
+    free(line);
+    fclose(file);
+    find(visit, WELL, "Slurm", "", "slurmctld answers, version %s", visit->version);
+    return true;
+}
+
+static void look_at_prologs(struct visit *visit)
+{
+    if (strcasestr(visit->prolog_flags, "Contain"))
+        find(visit, WELL, "PrologFlags", "", "%s", visit->prolog_flags);
+    else
+        find(visit, PROBLEM, "PrologFlags", "PrologFlags=Contain in slurm.conf, and restart slurmd",
+             "without Contain prologs run when the first step does: what an allocation idles "
+             "before is nobody's");
+}
+
+struct plugstack_line {
+    char kind[16], plugin[PATH_MAX], config[PATH_MAX];
+};
+
+/* The line that names our plugin in a plugstack.conf or what it includes. */
+static bool find_plugin_line(const char *path, unsigned depth, struct plugstack_line *ret)
+{
+    char *line = NULL, kind[32], plugin[PATH_MAX];
+    FILE *file = fopen(path, "re");
+    bool found = false;
+    size_t size = 0;
+
+    while (file && !found && getline(&line, &size, file) >= 0) {
+        const char *config = strstr(line, "config=");
+
+        if (sscanf(line, " %31s %4095s", kind, plugin) != 2 || kind[0] == '#')
+            continue;
+        if (strcasecmp(kind, "include") == 0 && depth < 8) {
+            glob_t paths;
+
+            if (glob(plugin, 0, NULL, &paths) == 0)
+                for (size_t i = 0; i < paths.gl_pathc && !found; i++)
+                    found = find_plugin_line(paths.gl_pathv[i], depth + 1, ret);
+            globfree(&paths);
+        } else if (strlen(plugin) >= strlen(PLUGIN) &&
+                   strcmp(plugin + strlen(plugin) - strlen(PLUGIN), PLUGIN) == 0) {
+            snprintf(ret->kind, sizeof(ret->kind), "%.15s", kind);
+            snprintf(ret->plugin, sizeof(ret->plugin), "%s", plugin);
+            snprintf(ret->config, sizeof(ret->config), "%.*s",
+                     config ? (int)strcspn(config + 7, " \t\n") : 0, config ? config + 7 : "");
+            found = true;
+        }
+    }
+    free(line);
+    if (file)
+        fclose(file);
+    return found;
+}
+
+/* In the first of PluginDir's directories that has it. */
+static bool find_plugin(const struct visit *visit, const char *name, char ret_path[PATH_MAX])
+{
+    const char *at = visit->plugin_dirs;
+
+    snprintf(ret_path, PATH_MAX, "%s", name);
+    if (name[0] == '/')
+        return access(name, R_OK) == 0;
+    while (*at) {
+        size_t len = strcspn(at, ":");
+
+        if ((size_t)snprintf(ret_path, PATH_MAX, "%.*s/%s", (int)len, at, name) < PATH_MAX &&
+            access(ret_path, R_OK) == 0)
+            return true;
+        at += len + (at[len] == ':');
+    }
+    return false;
+}
+
+/* Slurm refuses a plugin that was built for another major.minor. */
+static void look_at_plugin(struct visit *visit, const char *path)
+{
+    void *plugin = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+    const unsigned *number = plugin ? dlsym(plugin, "plugin_version") : NULL;
+    unsigned major = 0, minor = 0;
+
+    if (!number) {
+        find(visit, WARNING, "plugin", "is it whole?", "%s cannot be looked at: %s", path,
+             plugin ? "it has no version" : dlerror());
+    } else if (sscanf(visit->version, "%u.%u", &major, &minor) == 2 &&
+               (*number >> 16 != major || (*number >> 8 & 0xff) != minor)) {
+        find(visit, PROBLEM, "plugin", "install the package that is named after this Slurm",
+             "%s was built for Slurm %u.%02u, and this is %s", path, *number >> 16,
+             *number >> 8 & 0xff, visit->version);
+    } else {
+        find(visit, WELL, "plugin", "", "%s, for Slurm %u.%02u", path, *number >> 16,
+             *number >> 8 & 0xff);
+    }
+    if (plugin)
+        dlclose(plugin);
+}
+
+static void look_at_plugstack(struct visit *visit)
+{
+    struct plugstack_line line;
+    char path[PATH_MAX];
+
+    if (!find_plugin_line(visit->plugstack, 0, &line)) {
+        find(visit, PROBLEM, "plugstack.conf", "add `optional " PLUGIN " config=CARBON_CONF` to "
+             "it, on every node, and restart slurmd", "%s does not name " PLUGIN, visit->plugstack);
+        return;
+    }
+    if (strcasecmp(line.kind, "optional") != 0)
+        find(visit, WARNING, "plugstack.conf", "say `optional`", "%s is `%s`: if it is ever away, "
+             "jobs fail", PLUGIN, line.kind);
+    else if (line.config[0] && strcmp(line.config, visit->origin.file) != 0)
+        find(visit, WARNING, "plugstack.conf", "give both the same file", "the plugin reads %s, "
+             "and this command %s", line.config, visit->origin.file);
+    else
+        find(visit, WELL, "plugstack.conf", "", "%s names it", visit->plugstack);
+    if (find_plugin(visit, line.plugin, path))
+        look_at_plugin(visit, path);
+    else
+        find(visit, PROBLEM, "plugin", "install the package slurm-carbon-spank of this Slurm here",
+             "%s is in none of PluginDir's %s", line.plugin, visit->plugin_dirs);
+}
+
+/* --- the books -------------------------------------------------------------------------------- */
+
+/* Is there one that holds the lock of the service? It is there for its database's life. */
+static void look_at_ingest(struct visit *visit)
+{
+    char path[PATH_MAX + 32];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s.ingest.lock", store_path(visit->store));
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno != ENOENT)
+        find(visit, SKIPPED, "ingest", "ask as root", "%s: %s", path, strerror(errno));
+    else if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0)
+        find(visit, WELL, "ingest", "", "carbonctl ingest --watch runs");
+    else
+        find(visit, PROBLEM, "ingest", "systemctl enable --now carbon-ingest",
+             "nobody loads what nodes deliver");
+    if (fd >= 0)
+        close(fd);
+}
+
+static void look_at_deliver_dir(struct visit *visit)
+{
+    int fd = open(visit->conf.deliver_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int64_t oldest_s, count;
+
+    if (fd < 0) {
+        find(visit, PROBLEM, "DeliverDir", "mount or make it; docs/security.md says whose it is",
+             "%s: %s", visit->conf.deliver_dir, strerror(errno));
+        return;
+    }
+    count = count_files(fd, ".batch", &oldest_s);
+    if (count > 0 && visit->now_s - oldest_s > LATE_S)
+        find(visit, PROBLEM, "DeliverDir", "look into the log of carbon-ingest",
+             "%" PRId64 " batches wait in %s, the oldest for %" PRId64 " min", count,
+             visit->conf.deliver_dir, (visit->now_s - oldest_s) / 60);
+    else
+        find(visit, WELL, "DeliverDir", "", "%s: %" PRId64 " batches wait", visit->conf.deliver_dir,
+             count);
+    close(fd);
+}
+
+/* Nodes of a kind: how many, and the first by name. */
+struct nodes {
+    int64_t count;
+    char names[NAMES_SIZE];
+};
+
+struct node_kinds {
+    const struct visit *visit;
+    struct nodes all, late, missing, dropped, bad, ahead;
+};
+
+static void add_node(struct nodes *nodes, const char *name)
+{
+    size_t len = strlen(nodes->names);
+
+    if (nodes->count++ < NAMED_MAX)
+        snprintf(nodes->names + len, sizeof(nodes->names) - len, "%s%.64s", len ? ", " : "", name);
+    else if (nodes->count == NAMED_MAX + 1)
+        snprintf(nodes->names + len, sizeof(nodes->names) - len, ", …");
+}
+
+static void take_node(void *arg, const struct node_status *status)
+{
+    struct node_kinds *kinds = arg;
+    const struct visit *visit = kinds->visit;
+
+    add_node(&kinds->all, status->node);
+    if (visit->now_s - status->last_s > late_s(visit))
+        add_node(&kinds->late, status->node);
+    if (status->missing)
+        add_node(&kinds->missing, status->node);
+    if (status->batches_dropped)
+        add_node(&kinds->dropped, status->node);
+    if (status->marks_bad)
+        add_node(&kinds->bad, status->node);
+    if (status->last_s > status->loaded_s + AHEAD_S)
+        add_node(&kinds->ahead, status->node);
+}
+
+static void tell_nodes(struct visit *visit, const struct node_kinds *kinds)
+{
+    const struct {
+        const struct nodes *nodes;
+        enum verdict verdict;
+        const char *what, *remedy;
+    } rows[] = {
+        { &kinds->late, PROBLEM, "delivered nothing for long",
+          "is carbon-meterd alive there, and DeliverDir mounted?" },
+        { &kinds->missing, PROBLEM, "lack batches between those that came",
+          "`carbonctl audit --verbose` names them and what to do" },
+        { &kinds->dropped, WARNING, "had a full spool, and gave up batches",
+          "deliver sooner, or give SpoolDir more room: SpoolMaxMB" },
+        { &kinds->bad, WARNING, "found marks that are none",
+          "look into the log of carbon-meterd there: who writes to MarkDir?" },
+        { &kinds->ahead, WARNING, "have a clock that is ahead of this machine's",
+          "have all keep time by NTP" },
+    };
+    bool well = true;
+
+    if (kinds->all.count == 0) {
+        find(visit, PROBLEM, "nodes", "start carbon-meterd on one, and look whether its batches "
+             "come", "no node has delivered yet");
+        return;
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (!rows[i].nodes->count)
+            continue;
+        well = false;
+        find(visit, rows[i].verdict, "nodes", rows[i].remedy, "%" PRId64 " of %" PRId64 " %s: %s",
+             rows[i].nodes->count, kinds->all.count, rows[i].what, rows[i].nodes->names);
+    }
+    if (well)
+        find(visit, WELL, "nodes", "", "all %" PRId64 " deliver", kinds->all.count);
+}
+
+static void take_audit(void *arg, const struct audit_finding *finding)
+{
+    int64_t *failures = arg;
+
+    *failures += finding->fails;
+}
+
+static void take_balance(void *arg, const struct audit_balance *balance)
+{
+    (void)arg;
+    (void)balance;
+}
+
+static int look_at_audit(struct visit *visit)
+{
+    int64_t failures = 0, quarantined = 0;
+    const struct audit_sink sink = { &failures, take_balance, take_audit };
+    int rc = store_audit(visit->store, false, &sink, visit->err);
+
+    if (rc == 0)
+        rc = store_quarantined(visit->store, &quarantined, visit->err);
+    if (rc < 0)
+        return rc;
+    if (failures)
+        find(visit, PROBLEM, "audit", "`carbonctl audit --verbose` names each and what to do",
+             "%" PRId64 " findings: the books do not balance", failures);
+    else
+        find(visit, WELL, "audit", "", "the books balance");
+    if (quarantined)
+        find(visit, WARNING, "quarantine", "`carbonctl quarantine list` has the reasons",
+             "%" PRId64 " files were set aside", quarantined);
+    else
+        find(visit, WELL, "quarantine", "", "empty");
+    return 0;
+}
+
+static int look_at_reconciling(struct visit *visit)
+{
+    int64_t count;
+    int rc = reconcile_waiting(visit->store, visit->now_s - 2 * 86400, visit->now_s, &count,
+                               visit->err);
+
+    if (rc < 0)
+        return rc;
+    if (count)
+        find(visit, WARNING, "reconcile", "run `carbonctl reconcile` daily, if there is a slurmdbd",
+             "%" PRId64 " jobs of the last month have not slurmdbd's state and account", count);
+    else
+        find(visit, WELL, "reconcile", "", "slurmdbd was asked about all jobs but the newest");
+    return 0;
+}
+
+static void look_at_factors(struct visit *visit)
+{
+    if (!visit->conf.zone[0])
+        find(visit, WARNING, "Zone", "set Zone in carbon.conf; `carbonctl grid list` has zones",
+             "no grid zone is set: reports have energy, and no emissions");
+    else
+        find(visit, WELL, "Zone", "", "%s", visit->conf.zone);
+    if (access(visit->conf.inventory, R_OK) < 0)
+        find(visit, WARNING, "inventory", "`carbonctl inventory discover` on a node writes it",
+             "%s: %s: embodied emissions are unknown", visit->conf.inventory, strerror(errno));
+    else
+        find(visit, WELL, "inventory", "", "%s; `carbonctl inventory check` compares it with nodes",
+             visit->conf.inventory);
+}
+
+static int look_at_books(struct visit *visit)
+{
+    struct node_kinds kinds = { .visit = visit };
+    int rc = store_open(visit->conf.database, STORE_READ, NULL, &visit->store, visit->err);
+
+    if (rc == -ENOENT) {
+        find(visit, SKIPPED, "database", "", "%s: not on this machine", visit->conf.database);
+        return 0;
+    }
+    if (rc < 0) {
+        find(visit, PROBLEM, "database", "", "%s", visit->err->text);
+        return 0;
+    }
+    find(visit, WELL, "database", "", "%s", visit->conf.database);
+    look_at_ingest(visit);
+    look_at_deliver_dir(visit);
+    rc = store_nodes(visit->store, visit->now_s - 7 * 86400, take_node, &kinds, visit->err);
+    if (rc == 0) {
+        tell_nodes(visit, &kinds);
+        rc = look_at_audit(visit);
+    }
+    if (rc == 0)
+        rc = look_at_reconciling(visit);
+    if (rc == 0)
+        look_at_factors(visit);
+    visit->store = store_close(visit->store);
+    return rc;
+}
+
+/* --- the visit -------------------------------------------------------------------------------- */
+
+static int doctor_exec(const struct command *command, int argc, char **argv)
+{
+    static const struct option options[] = { COMMON_OPTIONS, { NULL, 0, NULL, 0 } };
+    static struct visit visit;
+    struct error err = { "" };
+    int rc, option = next_option(command, argc, argv, options);
+
+    if (option != -1)
+        return option == OPTION_HELP ? EXIT_FINE : EXIT_ERROR;
+    if (refuse_operands(command, argc, argv) || load_conf(&visit.conf, &visit.origin) < 0)
+        return EXIT_ERROR;
+    visit.now_s = clock_wall_ns() / (int64_t)NS_PER_S;
+    visit.err = &err;
+    find(&visit, WELL, "carbon.conf", "", "%s", visit.origin.file);
+    if (ask_slurm(&visit)) {
+        look_at_prologs(&visit);
+        look_at_plugstack(&visit);
+    }
+    look_at_meter(&visit);
+    rc = look_at_books(&visit);
+    if (rc < 0) {
+        complain("%s", err.text);
+        return EXIT_ERROR;
+    }
+    plainf("\n%u problems, %u warnings\n", visit.count[PROBLEM], visit.count[WARNING]);
+    return visit.count[PROBLEM] ? EXIT_ERROR : EXIT_FINE;
+}
+
+const struct command command_doctor = {
+    .name = "doctor",
+    .usage = "[OPTIONS]",
+    .summary = "walk the installation, as seen from this machine, and say what to mend and how",
+    .help = "What cannot be seen from here is skipped: run it on a node, and where the database\n"
+            "is. Exits with 1 when there is a problem.\n\n",
+    .exec = doctor_exec,
+};
