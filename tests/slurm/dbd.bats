@@ -23,7 +23,7 @@ setup() {
 # The Slurm of a tree has its sacct there.
 reconcile() { # [OPTION]...
     mkdir -p "$site_run/bin"
-    [ -z "$site_tree" ] || printf '#!/bin/sh\nexec chroot %s sacct "$@"\n' "$site_tree" >"$site_run/bin/sacct"
+    [ -z "$site_tree" ] || printf '#!/bin/sh\nexec chroot %s /usr/bin/sacct "$@"\n' "$site_tree" >"$site_run/bin/sacct"
     chmod -f +x "$site_run/bin/sacct" || true
     PATH="$site_run/bin:$PATH" site_tool carbonctl --config "$site_run/etc/carbon.conf" reconcile "$@"
 }
@@ -107,7 +107,7 @@ step_runs() { # JOB_ID
 @test "carbonctl doctor finds nothing wrong here" {
     reconcile
     mkdir -p "$site_run/bin"
-    [ -z "$site_tree" ] || printf '#!/bin/sh\nexec chroot %s scontrol "$@"\n' "$site_tree" >"$site_run/bin/scontrol"
+    [ -z "$site_tree" ] || printf '#!/bin/sh\nexec chroot %s /usr/bin/scontrol "$@"\n' "$site_tree" >"$site_run/bin/scontrol"
     chmod -f +x "$site_run/bin/scontrol" || true
     export PATH="$site_run/bin:$PATH"
     out=$(site_tool carbonctl --config "$site_run/etc/carbon.conf" doctor)
