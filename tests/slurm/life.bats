@@ -35,6 +35,15 @@ teardown_file() {
 
 setup() {
     load helper
+    resume_nodes
+}
+
+# Slurm drains a node on which it could not end a step in time, and a busy machine is enough for that.
+resume_nodes() {
+    local drained
+    for drained in $(site_exec sinfo -hN -t drained,draining -o %N 2>/dev/null | sort -u); do
+        site_exec scontrol update nodename="$drained" state=resume
+    done
 }
 
 # --- jobs ---------------------------------------------------------------------------------------
