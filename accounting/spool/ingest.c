@@ -440,9 +440,10 @@ int ingest_round(const struct ingest *ingest, struct ingest_report *report, stru
                            .err = err };
     int rc = open_dirs(&round);
 
-    if (!report->more)
+    if (!report->more) {
         report->after[0] = '\0';
-    report->left = 0;
+        report->left = 0;
+    }
     report->more = false;
     if (rc == 0)
         rc = tidy(&round);

@@ -25,7 +25,8 @@
 
 struct ingest_report {
     uint64_t loaded, duplicates, quarantined;
-    uint64_t left; /* could not be read or moved by the last round, and stay where they are */
+    uint64_t left; /* could not be read or moved, and stay where they are: of the last round, and
+                      of those before it that had more to do */
     bool more;     /* the last round ended before it had looked at all: there is more to do … */
     char after[256]; /* … and the next one begins behind this name */
 };

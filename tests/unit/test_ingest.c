@@ -149,6 +149,30 @@ static void a_file_that_stays_is_counted_once_however_many_rounds_there_are(void
     assert_int_equal(report.left, 1);
 }
 
+static void a_file_that_stays_is_counted_though_the_rest_takes_more_rounds(void **state)
+{
+    struct site *site = *state;
+    struct ingest_report report = { 0 };
+    char name[BATCH_NAME_SIZE];
+    struct fake_meter meter;
+    unsigned rounds = 0;
+
+    tree_write(&site->books.tree, "deliver/a.batch", "%s", "torn");
+    tree_mkdir(&site->books.tree, "deliver/quarantine");
+    tree_mkdir(&site->books.tree, "deliver/quarantine/a.batch.reason"); /* in its reason's way */
+    fake_meter_init(&meter, "n-1", 1, FAKE_BEGIN_S);
+    for (unsigned i = 0; i <= INGEST_GROUP_BATCHES; i++)
+        deliver(site, &meter, name);
+    site->ingest.turn_ms = 1;
+    do {
+        assert_int_equal(ingest_round(&site->ingest, &report, NULL), 0);
+        rounds++;
+    } while (report.more);
+    assert_true(rounds > 1);
+    assert_int_equal(report.loaded, INGEST_GROUP_BATCHES + 1);
+    assert_int_equal(report.left, 1);
+}
+
 static void a_batch_delivered_again_is_a_duplicate(void **state)
 {
     struct site *site = *state;
@@ -431,6 +455,7 @@ int main(void)
         TEST(what_is_delivered_is_loaded_and_removed),
         TEST(a_turn_ends_between_groups_and_says_that_there_is_more),
         TEST(a_file_that_stays_is_counted_once_however_many_rounds_there_are),
+        TEST(a_file_that_stays_is_counted_though_the_rest_takes_more_rounds),
         TEST(a_batch_delivered_again_is_a_duplicate),
         TEST(the_same_id_with_other_contents_is_quarantined),
         TEST(a_torn_or_altered_batch_is_quarantined_alone),
