@@ -79,7 +79,7 @@ static int64_t late_s(const struct visit *visit)
 
 /* --- this node's meter ------------------------------------------------------------------------ */
 
-/* Regular files whose names end so, and when the oldest was written. */
+/* Files whose names end so, and when the oldest was written. */
 static int64_t count_files(int dir_fd, const char *end, int64_t *ret_oldest_s)
 {
     DIR *dir = fdopendir(dup(dir_fd));

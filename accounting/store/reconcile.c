@@ -51,34 +51,37 @@ int reconcile_begin(struct store *store, struct error *err)
     return store_exec(store, SQL_JOINED, err);
 }
 
+/* The one integer that a statement gives; `none` where it gives no row. */
+static int take_integer(struct store *store, sqlite3_stmt *stmt, int64_t none, int64_t *ret,
+                        struct error *err)
+{
+    int rc = store_step(store, stmt, err);
+
+    *ret = rc > 0 ? sqlite3_column_int64(stmt, 0) : none;
+    sqlite3_reset(stmt);
+    return rc < 0 ? rc : 0;
+}
+
 int reconcile_from(struct store *store, int64_t now_s, int64_t *ret_from_s, struct error *err)
 {
     sqlite3_stmt *stmt = store_statement(store, SQL_FROM, err);
-    int rc;
 
     if (!stmt)
         return -EIO;
     sqlite3_bind_int64(stmt, 1, now_s - INT64_C(86400) * RECONCILE_DAYS);
-    rc = store_step(store, stmt, err);
-    *ret_from_s = rc > 0 ? sqlite3_column_int64(stmt, 0) : -1;
-    sqlite3_reset(stmt);
-    return rc < 0 ? rc : 0;
+    return take_integer(store, stmt, -1, ret_from_s, err);
 }
 
 int reconcile_waiting(struct store *store, int64_t over_s, int64_t now_s, int64_t *ret_count,
                       struct error *err)
 {
     sqlite3_stmt *stmt = store_statement(store, SQL_WAITING, err);
-    int rc;
 
     if (!stmt)
         return -EIO;
     sqlite3_bind_int64(stmt, 1, now_s - INT64_C(86400) * RECONCILE_DAYS);
     sqlite3_bind_int64(stmt, 2, over_s);
-    rc = store_step(store, stmt, err);
-    *ret_count = rc > 0 ? sqlite3_column_int64(stmt, 0) : 0;
-    sqlite3_reset(stmt);
-    return rc < 0 ? rc : 0;
+    return take_integer(store, stmt, 0, ret_count, err);
 }
 
 /* The run of the books that began nearest to its start: 1 and its key, or 0. */
