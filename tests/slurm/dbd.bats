@@ -37,8 +37,10 @@ dbd_says() { # FIELD JOB_ID
     site_exec sacct -nPXo "$1" -j "$2" | tail -n 1
 }
 
-known_to_dbd() { # JOB_ID [TASKS]: slurmctld tells it of each when it finds the time
-    [ "$(site_exec sacct -nPXo End -j "$1" | grep -c '^[0-9]')" -ge "${2:-1}" ]
+# slurmctld tells it of each when it finds the time: of the end first, sometimes, and of when it was
+# eligible seconds later. Until then sacct finds it by its id, not by its time.
+known_to_dbd() { # JOB_ID [TASKS]
+    [ "$(site_exec sacct -nPXo Eligible,End -j "$1" | grep -c '^[0-9].*|[0-9]')" -ge "${2:-1}" ]
 }
 
 @test "account, QOS, state, name and TRES of jobs are slurmdbd's, by one call of sacct" {
