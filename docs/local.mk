@@ -15,7 +15,8 @@ dist_adr_DATA = docs/adr/0001-series-and-slices.md \
 	docs/adr/0009-sensors-in-processes-of-their-own.md \
 	docs/adr/0010-a-loss-is-a-gap.md \
 	docs/adr/0011-marks-on-tmpfs.md \
-	docs/adr/0012-slurmdbd-wins.md
+	docs/adr/0012-slurmdbd-wins.md \
+	docs/adr/0013-backfill-is-a-stream.md
 formatsdir = $(docdir)/formats
 dist_formats_DATA = docs/formats/batch-1.md \
 	docs/formats/capture-1.md \

@@ -13,14 +13,17 @@ EXTRA_DIST += \
 
 # units of systemd, what their timers run, and the user and directories that they need
 units = scripts/systemd/carbon-meterd.service scripts/systemd/carbon-ingest.service \
-	scripts/systemd/carbon-report.service scripts/systemd/carbon-backup.service
-timers = scripts/systemd/carbon-report.timer scripts/systemd/carbon-backup.timer
+	scripts/systemd/carbon-report.service scripts/systemd/carbon-backup.service \
+	scripts/systemd/carbon-reconcile.service
+timers = scripts/systemd/carbon-report.timer scripts/systemd/carbon-backup.timer \
+	scripts/systemd/carbon-reconcile.timer
 chores = scripts/systemd/monthly-report scripts/systemd/daily-backup
 sysusers = scripts/systemd/sysusers.d/slurm-carbon.conf
 tmpfiles = scripts/systemd/tmpfiles.d/slurm-carbon-node.conf \
 	scripts/systemd/tmpfiles.d/slurm-carbon-server.conf
 EXTRA_DIST += scripts/systemd/carbon-meterd.service.in scripts/systemd/carbon-ingest.service.in \
 	scripts/systemd/carbon-report.service.in scripts/systemd/carbon-backup.service.in \
+	scripts/systemd/carbon-reconcile.service.in \
 	$(timers) $(chores) $(sysusers) $(tmpfiles)
 check_DATA = $(units)
 CLEANFILES += $(units)

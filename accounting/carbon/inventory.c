@@ -28,6 +28,7 @@
 #define COUNT_MAX 1000000u
 #define GPUS_MAX 1024u
 #define CORES_MAX 65536u
+#define WATTS_MAX UINT64_C(10000)
 #define PUE_MAX_PPM (10 * PPM)
 #define S_PER_DAY INT64_C(86400)
 
@@ -41,8 +42,8 @@ static const char *const shared_keys[] = {
     "count", "kg", "kg_low", "kg_high", "factor", "lifetime_years", "in_service", "retired",
     "source", NULL,
 };
-static const char *const node_type_keys[] = { "nodes", "gpus", "cores", "in_service", "retired",
-                                              NULL };
+static const char *const node_type_keys[] = { "nodes", "gpus", "cores", "core_watts", "gpu_watts",
+                                              "in_service", "retired", NULL };
 static const char *const pue_keys[] = { "from", "to", "value", "source", NULL };
 static const char *const market_keys[] = { "from", "to", "gco2e_per_kwh", "source", NULL };
 static const char *const account_keys[] = { "parent", NULL };
@@ -494,6 +495,16 @@ static int take_shared(const struct reader *r, const struct conf_section *sectio
 
 /* --- node types ------------------------------------------------------------------------------- */
 
+static int take_watts(const struct reader *r, const struct conf_section *section, const char *key,
+                      uint64_t *ret_uw)
+{
+    if (has(section, key) &&
+        parse_decimal(value_of(section, key), 6, WATTS_MAX * 1000000, ret_uw) < 0)
+        return wrong(r, section, key, "\"%.40s\" is no power; write watts, up to %" PRIu64
+                     ", with at most 6 digits after the point", value_of(section, key), WATTS_MAX);
+    return 0;
+}
+
 /* All but its assets, which need the nodes of all types. */
 static int take_type(struct reader *r, const struct conf_section *section)
 {
@@ -511,6 +522,10 @@ static int take_type(struct reader *r, const struct conf_section *section)
         rc = take_u32(r, section, "gpus", GPUS_MAX, &type->gpus);
     if (rc == 0)
         rc = take_u32(r, section, "cores", CORES_MAX, &type->cores);
+    if (rc == 0)
+        rc = take_watts(r, section, "core_watts", &type->core_uw);
+    if (rc == 0)
+        rc = take_watts(r, section, "gpu_watts", &type->gpu_uw);
     if (rc == 0)
         rc = need(r, section, "in_service", "\"2024-01-01\"");
     if (rc == 0)

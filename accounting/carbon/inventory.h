@@ -7,6 +7,8 @@
  *         nodes = "g[001-048]"
  *         gpus = 8                    # default: as the nodes reported
  *         cores = 64
+ *         core_watts = 3.5            # of an allocated core and GPU, for jobs that nobody metered
+ *         gpu_watts = 280
  *         in_service = "2024-01-01"   # UTC; of every asset below that has none of its own
  *         asset "server" { class = GPU  kg = 2500 kg_low = 2500 kg_high = 2561
  *                          lifetime_years = 6  source = "…" }
@@ -64,6 +66,7 @@ struct node_type {
     char name[64];
     struct hostlist nodes;
     uint32_t gpus, cores;        /* 0: not said, take what the nodes reported */
+    uint64_t core_uw, gpu_uw;    /* mean power of an allocated one; 0: not said; for backfill */
     int64_t in_service_s, retired_s;
     struct asset *assets;
     size_t n_assets;

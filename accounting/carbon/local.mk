@@ -20,7 +20,8 @@ libcarbon_carbon_la_SOURCES = \
 	accounting/carbon/grid_import_value.c \
 	accounting/carbon/inventory.c accounting/carbon/inventory.h \
 	accounting/carbon/intensity.c accounting/carbon/intensity.h \
-	accounting/carbon/operational.c accounting/carbon/operational.h
+	accounting/carbon/operational.c accounting/carbon/operational.h \
+	accounting/carbon/tres_model.c accounting/carbon/tres_model.h
 libcarbon_carbon_la_CFLAGS = $(AM_CFLAGS) $(CONFUSE_CFLAGS) $(JANSSON_CFLAGS)
 libcarbon_carbon_la_LIBADD = libcarbon-core.la $(CSV_LIBS) $(CONFUSE_LIBS) \
 	$(JANSSON_LIBS)

@@ -50,7 +50,7 @@ static int take(void *arg, const struct dbd_job *job)
 {
     struct work *work = arg;
     enum reconcile_outcome outcome;
-    int rc = reconcile_job(work->store, job, work->now_s, &outcome, work->err);
+    int rc = reconcile_job(work->store, job, work->now_s, &outcome, NULL, work->err);
 
     if (rc < 0)
         return rc;

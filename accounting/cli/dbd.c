@@ -18,7 +18,7 @@
 #define FIELDS_MAX 128
 /* JobName is last: it may hold what separates fields. */
 #define ASKED "JobIDRaw,JobID,Cluster,Submit,Start,End,State,User,UID,Account,QOS,Partition," \
-              "NNodes,AllocTRES,JobName"
+              "NNodes,AllocTRES,NodeList,ConsumedEnergyRaw,JobName"
 #define SEPARATOR "\x1f"
 
 /* --- asking ---------------------------------------------------------------------------------- */
@@ -59,7 +59,7 @@ int dbd_ask(int64_t from_s, int64_t to_s, FILE **ret_file, struct error *err)
 
 enum field {
     JOB_ID_RAW, JOB_ID, CLUSTER, SUBMIT, START, END, STATE, USER, UID_NUMBER, ACCOUNT, QOS,
-    PARTITION, NNODES, ALLOC_TRES, JOB_NAME, FIELD_COUNT
+    PARTITION, NNODES, ALLOC_TRES, NODE_LIST, CONSUMED_ENERGY, JOB_NAME, FIELD_COUNT
 };
 
 static const struct {
@@ -71,7 +71,8 @@ static const struct {
     [END] = { "End", true }, [STATE] = { "State", true }, [USER] = { "User", false },
     [UID_NUMBER] = { "UID", false }, [ACCOUNT] = { "Account", false }, [QOS] = { "QOS", false },
     [PARTITION] = { "Partition", false }, [NNODES] = { "NNodes", false },
-    [ALLOC_TRES] = { "AllocTRES", false }, [JOB_NAME] = { "JobName", false },
+    [ALLOC_TRES] = { "AllocTRES", false }, [NODE_LIST] = { "NodeList", false },
+    [CONSUMED_ENERGY] = { "ConsumedEnergyRaw", false }, [JOB_NAME] = { "JobName", false },
 };
 
 struct reader {
@@ -196,7 +197,11 @@ static int read_job(const struct reader *reader, char *const parts[], struct dbd
         .account = text_of(reader, parts, ACCOUNT), .partition = text_of(reader, parts, PARTITION),
         .qos = text_of(reader, parts, QOS), .name = text_of(reader, parts, JOB_NAME),
         .alloc_tres = text_of(reader, parts, ALLOC_TRES), .state = text_of(reader, parts, STATE),
+        .node_list = text_of(reader, parts, NODE_LIST),
     };
+    /* 2^64 - 2 is what Slurm writes for "not known" */
+    if (parse_i64(text_of(reader, parts, CONSUMED_ENERGY), 0, INT64_MAX, &ret->consumed_j) < 0)
+        ret->consumed_j = -1;
     read_relations(text_of(reader, parts, JOB_ID), ret);
     rc = number_of(reader, parts, JOB_ID_RAW, &ret->job_id);
     if (rc == 0)
@@ -230,7 +235,10 @@ static int take_line(struct reader *reader, char *line,
         return error_set(reader->err, -EINVAL, "%s:%u: %zu fields, and %zu in the head line",
                          reader->name, reader->line, count, reader->count);
     rc = read_job(reader, parts, &job);
-    return rc > 0 ? take(arg, &job) : rc;
+    if (rc <= 0)
+        return rc;
+    rc = take(arg, &job);
+    return rc == -EINVAL ? error_prefix(reader->err, rc, "%s:%u", reader->name, reader->line) : rc;
 }
 
 int dbd_read(FILE *file, const char *name, int (*take)(void *arg, const struct dbd_job *job),

@@ -19,9 +19,10 @@ MUST_CHECK int dbd_ask(int64_t from_s, int64_t to_s, FILE **ret_file, struct err
  * Read what `sacct -P` prints: a head line of field names, then a line for each run. The byte
  * behind the first name is what separates fields. JobIDRaw, Cluster, Start, End and State must be
  * there; Submit, JobID (for arrays and heterogeneous jobs), User, UID, Account, QOS, Partition,
- * AllocTRES, NNodes and JobName may; others are passed over, and so are lines of steps. Times are
- * seconds since 1970, or as sacct writes them, in this zone. `name` is for messages: -EINVAL
- * "NAME:LINE: …". take() may end it by a negative errno, which is returned.
+ * AllocTRES, NodeList, ConsumedEnergyRaw, NNodes and JobName may; others are passed over, and so
+ * are lines of steps. Times are seconds since 1970, or as sacct writes them, in this zone. `name`
+ * is for messages: -EINVAL "NAME:LINE: …", of take()'s too. take() may end it by a negative errno,
+ * which is returned.
  */
 MUST_CHECK int dbd_read(FILE *file, const char *name,
                         int (*take)(void *arg, const struct dbd_job *job), void *arg,

@@ -3,6 +3,7 @@ sbin_PROGRAMS += carbonctl
 carbonctl_SOURCES = \
 	accounting/cli/carbonctl.c accounting/cli/carbonctl.h \
 	accounting/cli/ctl_audit.c \
+	accounting/cli/ctl_backfill.c \
 	accounting/cli/ctl_backup.c \
 	accounting/cli/ctl_config.c \
 	accounting/cli/ctl_doctor.c \

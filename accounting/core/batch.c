@@ -14,7 +14,8 @@ const char *const component_names[] = { "cpu", "memory", "gpu", "other", NULL };
 const char *const quality_names[] = { "measured", "modelled", "gap", NULL };
 const char *const owner_names[] = { "step", "remainder", "system", "unallocated", NULL };
 const char *const flag_names[] = { "begin_late",  "end_late",    "end_lost", "begin_lost",
-                                   "gpu_refused", "no_cpu_time", "reboot",   NULL };
+                                   "gpu_refused", "no_cpu_time", "reboot",   "backfilled",
+                                   NULL };
 
 /* --- the tables ------------------------------------------------------------------------------ */
 

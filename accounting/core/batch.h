@@ -47,6 +47,7 @@ enum {
     FLAG_GPU_REFUSED = 1 << 4,  /* the step claimed a GPU that its job does not hold */
     FLAG_NO_CPU_TIME = 1 << 5,  /* its CPU time could not be read while it ran */
     FLAG_REBOOT = 1 << 6,       /* the node rebooted under it */
+    FLAG_BACKFILLED = 1 << 7,   /* never in a batch: booked from what slurmdbd knows of it */
 };
 extern const char *const flag_names[]; /* by bit number */
 

@@ -18,6 +18,7 @@ libcarbon_core_la_SOURCES = $(core_plugin_sources) \
 	accounting/core/conf_value.c accounting/core/conf_value.h \
 	accounting/core/hostlist.c accounting/core/hostlist.h \
 	accounting/core/nearest.c accounting/core/nearest.h \
-	accounting/core/timespec.c accounting/core/timespec.h
+	accounting/core/timespec.c accounting/core/timespec.h \
+	accounting/core/tres.c accounting/core/tres.h
 libcarbon_core_la_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS) $(CONFUSE_CFLAGS)
 libcarbon_core_la_LIBADD = $(ZLIB_LIBS) $(CONFUSE_LIBS)

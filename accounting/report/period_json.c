@@ -181,6 +181,10 @@ static json_t *energy_of(struct json_doc *doc, const struct period_report *repor
     json_put_integer(doc, object, "metered_domain_ms", report->metered_ms);
     json_put_integer(doc, object, "elapsed_domain_ms", report->elapsed_ms);
     json_put_integer(doc, object, "gap_domain_ms", report->gap_ms);
+    if (report->backfilled_jobs > 0) {
+        json_put_integer(doc, object, "backfilled_jobs", report->backfilled_jobs);
+        json_put_integer(doc, object, "backfilled_jobs_mj", report->backfilled_mj);
+    }
     return object;
 }
 

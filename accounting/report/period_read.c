@@ -176,6 +176,7 @@ static int take_job(void *arg, const struct period_job *given)
     job->job.name = given->name ? strdup(given->name) : NULL;
     failed |= given->name && !job->job.name;
     job->amounts.jobs = 1;
+    work->report->backfilled_jobs += (given->flags & FLAG_BACKFILLED) != 0;
     return failed ? -ENOMEM : key_map_add(&work->job_of, given->job_key, work->n_jobs - 1, NULL);
 }
 
@@ -245,6 +246,8 @@ static int take_job_hour(void *arg, const struct period_energy *energy)
     amounts->metered_ms += energy->metered_ms;
     amounts->elapsed_ms += energy->elapsed_ms;
     amounts->gap_ms += energy->gap_ms;
+    if (work->jobs[at].job.flags & FLAG_BACKFILLED)
+        work->report->backfilled_mj += energy->active_mj + energy->idle_mj;
     add_energy(&work->jobs[at].exact, hour_of(work, energy->hour_s), energy->active_mj,
                energy->idle_mj);
     return 0;

@@ -135,6 +135,7 @@ struct period_report {
     struct hostlist unknown_nodes; /* reported or used, of no node type */
     struct hostlist silent_nodes;  /* in service by the inventory, never heard of in the period */
     uint64_t fully_amortised_pieces;
+    uint64_t backfilled_jobs, backfilled_mj; /* jobs booked by carbonctl backfill, even in part */
 };
 
 struct period_report_options {

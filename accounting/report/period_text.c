@@ -641,6 +641,13 @@ static void write_warnings(struct ptext *page)
         format_percent(page->buf, report->modelled_mj, report->counted_mj);
         buf_printf(page->buf, " %% of the energy is modelled, not measured\n");
     }
+    if (report->backfilled_jobs > 0) {
+        note(page, "");
+        format_amount(page->buf, (double)report->backfilled_mj, energy_units, NULL);
+        buf_printf(page->buf, " of %llu job%s nobody metered, or not wholly: as slurmdbd knows of "
+                   "them (carbonctl backfill)\n", (unsigned long long)report->backfilled_jobs,
+                   report->backfilled_jobs == 1 ? "" : "s");
+    }
     if (report->fully_amortised_pieces > 0) {
         note(page, "");
         buf_printf(page->buf, "%llu asset%s past the planned lifetime: fully amortised, 0 from "

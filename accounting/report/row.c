@@ -375,6 +375,7 @@ const char *flag_words(unsigned bit)
         "a step claimed a GPU that the job does not hold; the claim was ignored",
         "the CPU time of a step could not be read: its part of the job is an estimate",
         "a node rebooted under it: energy since that node's last delivery is lost",
+        "nobody metered it, or a part of it: `carbonctl backfill` booked it, as a model has it",
     };
 
     return bit < sizeof(words) / sizeof(*words) ? words[bit] : NULL;

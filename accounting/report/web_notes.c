@@ -100,6 +100,20 @@ static void note_coverage(struct web_page *page, struct buf *notes)
                "in service by the inventory never reported", "Their energy is missing.");
 }
 
+static void note_backfilled(struct web_page *page, struct buf *notes)
+{
+    const struct period_report *report = page->report;
+
+    if (report->backfilled_jobs == 0)
+        return;
+    note_begin(page, notes);
+    format_amount(notes, (double)report->backfilled_mj, energy_units, NULL);
+    buf_printf(notes, " of %llu %s not metered, or not wholly, but modelled from what Slurm’s "
+               "database knows.", (unsigned long long)report->backfilled_jobs,
+               report->backfilled_jobs == 1 ? "job was" : "jobs were");
+    note_end(notes);
+}
+
 /* Planned mode charges a price that was fixed before. */
 static void note_recovery(struct web_page *page, struct buf *notes)
 {
@@ -122,6 +136,7 @@ void web_notes(struct web_page *page, struct buf *notes)
     page->n_notes = 0;
     note_unknowns(page, notes);
     note_coverage(page, notes);
+    note_backfilled(page, notes);
     note_recovery(page, notes);
     if (page->hardware) {
         note_nodes(page, notes, &report->unknown_nodes, "of no known type",

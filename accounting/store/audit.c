@@ -29,6 +29,7 @@ static const struct {
     { "A6", "run `carbonctl repair sums`, which makes all sums anew from their rows" },
     { "A7", "run `carbonctl repair sums`, which makes all sums anew from their rows" },
     { "A8", "factor sets were changed behind carbonctl's back: " RESTORE },
+    { "A9", "take the backfilled jobs back by `carbonctl backfill --drop`, and book them again" },
     { "DB", "the database's file is damaged: check its disk, and " RESTORE },
 };
 
@@ -401,6 +402,8 @@ static const char SQL_STREAMS_AND_HOURS[] =
     "SELECT " AUDIT_NODE ", parts.component, SUM(streams), SUM(hours) FROM ("
     "SELECT node_key, component, end_uj / 1000 - begin_uj / 1000 AS streams, 0 AS hours"
     " FROM batch_component"
+    " UNION ALL SELECT backfill.node_key, component, energy_mj, 0 FROM backfill_component"
+    " JOIN backfill ON backfill.allocation_key = backfill_component.allocation_key"
     " UNION ALL SELECT node_key, component, 0, counted_mj FROM node_total"
     ") AS parts LEFT JOIN node ON node.node_key = parts.node_key"
     " GROUP BY parts.node_key, parts.component HAVING SUM(streams) <> SUM(hours)";
@@ -413,6 +416,33 @@ static void take_sum(const struct audit *audit, sqlite3_stmt *row, void *state)
     audit_report(audit, "A3", true, streams_mj - hours_mj, "%s, %s: its batches counted %" PRId64
                  " mJ, its hours hold %" PRId64 " mJ", audit_text(row, 0), audit_text(row, 1),
                  streams_mj, hours_mj);
+}
+
+/* What was backfilled is an allocation of that stream, and its node was not metered then. */
+static const char SQL_BACKFILL[] =
+    "SELECT " AUDIT_NODE ", allocation.begin_ns / 1000000000, allocation.job_key,"
+    " CASE WHEN backfill.allocation_key IS NULL THEN 'its row of backfill is not there'"
+    " ELSE 'its node was metered then: its energy is counted twice' END"
+    " FROM allocation LEFT JOIN backfill ON backfill.allocation_key = allocation.allocation_key"
+    " LEFT JOIN node ON node.node_key = allocation.node_key WHERE allocation.stream = 'backfill'"
+    " AND (backfill.allocation_key IS NULL OR COALESCE((SELECT begin_wall_ns FROM batch"
+    " WHERE batch.node_key = backfill.node_key AND end_wall_ns > backfill.begin_ns"
+    " ORDER BY end_wall_ns LIMIT 1), backfill.end_ns) < backfill.end_ns)"
+    " UNION ALL SELECT " AUDIT_NODE ", begin_ns / 1000000000, 0,"
+    " 'a row of backfill has no allocation'"
+    " FROM backfill LEFT JOIN node ON node.node_key = backfill.node_key WHERE NOT EXISTS"
+    " (SELECT 1 FROM allocation WHERE allocation.allocation_key = backfill.allocation_key"
+    "  AND stream = 'backfill')";
+
+static void take_backfill(const struct audit *audit, sqlite3_stmt *row, void *state)
+{
+    char begin[CLOCK_TEXT_SIZE];
+
+    (void)state;
+    clock_format_utc(sqlite3_column_int64(row, 1), begin);
+    audit_report(audit, "A9", true, 0, "%s, backfilled job_key %" PRId64 ", begun %s: %s",
+                 audit_text(row, 0), (int64_t)sqlite3_column_int64(row, 2), begin,
+                 audit_text(row, 3));
 }
 
 static const char SQL_ORPHANS[] =
@@ -519,6 +549,8 @@ int store_audit(struct store *store, bool deep, const struct audit_sink *sink, s
         rc = check_chains(&audit);
     if (rc == 0)
         rc = audit_for_each(&audit, SQL_STREAMS_AND_HOURS, NULL, take_sum);
+    if (rc == 0)
+        rc = audit_for_each(&audit, SQL_BACKFILL, NULL, take_backfill);
     if (rc == 0)
         rc = audit_for_each(&audit, SQL_ORPHANS, NULL, take_orphan);
     if (rc == 0)

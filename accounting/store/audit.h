@@ -5,12 +5,14 @@
  *   A2  for every stream: seqs 1, 2, … without a hole, and each component goes on where the batch
  *       before it ended. A hole is stated; energy that was counted in it is missing from the books,
  *       and that fails until all of the hole is given up (loss.h)
- *   A3  for every node and component: the sum of its hours = what its streams' batches counted
+ *   A3  for every node and component: the sum of its hours = what its streams' batches counted, and
+ *       what was booked of jobs that nobody metered (backfill.h)
  *   A4  every energy row belongs to a job and step that are there
  *   A5  no amount is negative or no integer, and metered <= elapsed
  *   A6  job_hour, node_hour and cluster_hour are the sums of energy and node_total, for every key
  *   A7  allocation_month holds exactly the months that each allocation lived in
  *   A8  facts of factor sets are of sets that are there, and no two of one thing in force at once
+ *   A9  what was booked of such a job has its row, and no batch of the node is of that time
  *   DB  (deep) SQLite's own integrity_check and foreign_key_check
  */
 #ifndef CARBON_STORE_AUDIT_H

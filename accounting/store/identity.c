@@ -15,7 +15,7 @@ static const char SQL_CANDIDATES[] =
 
 static const char SQL_ON_NODE[] =
     "SELECT begin_ns, end_ns, flags, COALESCE(end_ns, seen_ns) FROM allocation"
-    " WHERE job_key = ?1 AND node_key = ?2";
+    " WHERE job_key = ?1 AND node_key = ?2 AND stream <> 'backfill'";
 
 static const char SQL_LAST_SEEN[] =
     "SELECT MAX(COALESCE(end_ns, seen_ns)) FROM allocation WHERE job_key = ?1";

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "store/backfill.h"
 #include "store/identity.h"
 #include "store/loss.h"
 #include "store/millijoule.h"
@@ -904,6 +905,9 @@ static int book(struct load *load, enum store_outcome *ret_outcome)
     if (rc < 0 || *ret_outcome != STORE_LOADED)
         return rc;
     rc = book_batch(load);
+    if (rc == 0)
+        rc = backfill_settle(load->store, load->node_key, load->batch->head.begin_wall_ns,
+                             load->batch->head.end_wall_ns, load->err);
     if (rc == 0)
         rc = book_components(load);
     if (rc == 0)

@@ -4,6 +4,7 @@ libcarbon_store_la_SOURCES = \
 	accounting/store/audit.c accounting/store/audit.h \
 	accounting/store/audit_factors.c accounting/store/audit_rules.h \
 	accounting/store/audit_sums.c \
+	accounting/store/backfill.c accounting/store/backfill.h \
 	accounting/store/backup.c accounting/store/backup.h \
 	accounting/store/copy.c accounting/store/copy.h \
 	accounting/store/factors.c accounting/store/factors.h \
@@ -30,7 +31,8 @@ libcarbon_store_la_LIBADD = libcarbon-core.la $(SQLITE_LIBS)
 
 # SQL as C strings
 store_sql = accounting/store/schema-1.sql accounting/store/schema-2.sql \
-	accounting/store/schema-3.sql accounting/store/schema-4.sql accounting/store/sums.sql
+	accounting/store/schema-3.sql accounting/store/schema-4.sql \
+	accounting/store/schema-5.sql accounting/store/sums.sql
 store_inc = $(store_sql:.sql=.inc)
 SUFFIXES = .sql .inc
 EXTRA_DIST += $(store_sql)

@@ -20,6 +20,7 @@ static const char SQL_NODES[] =
     " MAX(marks_bad) AS bad, MAX(batches_dropped) AS dropped"
     " FROM batch WHERE end_wall_ns >= ?1 GROUP BY node_key, stream"
     ") AS s ON s.node_key = node.node_key"
+    " WHERE EXISTS (SELECT 1 FROM batch WHERE batch.node_key = node.node_key)"
     " GROUP BY node.node_key ORDER BY node.cluster, node.name";
 
 int store_nodes(struct store *store, int64_t since_s,

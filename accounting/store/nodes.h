@@ -16,7 +16,8 @@ struct node_status {
     int64_t batches_dropped; /* … given up by the meter, over those streams */
 };
 
-/* Every node by cluster and name, looking at batches that end at since_s or later. */
+/* Every node that ever delivered, by cluster and name, looking at batches that end at since_s or
+   later. */
 MUST_CHECK int store_nodes(struct store *store, int64_t since_s,
                            void (*take)(void *arg, const struct node_status *status), void *arg,
                            struct error *err);

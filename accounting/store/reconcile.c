@@ -157,7 +157,7 @@ static int join(struct store *store, const struct dbd_job *job, int64_t key, int
 }
 
 int reconcile_job(struct store *store, const struct dbd_job *job, int64_t now_s,
-                  enum reconcile_outcome *ret_outcome, struct error *err)
+                  enum reconcile_outcome *ret_outcome, int64_t *ret_key, struct error *err)
 {
     int64_t key, away_s;
     int rc;
@@ -170,6 +170,8 @@ int reconcile_job(struct store *store, const struct dbd_job *job, int64_t now_s,
     if (rc <= 0)
         return rc;
     *ret_outcome = RECONCILE_JOINED;
+    if (ret_key)
+        *ret_key = key;
     rc = note_joined(store, key, away_s, err);
     return rc == 0 ? join(store, job, key, now_s, err) : rc;
 }

@@ -23,6 +23,8 @@ struct dbd_job {
     int64_t job_id;                  /* JobIDRaw */
     int64_t submit_s, start_s, end_s; /* -1: unknown */
     int64_t array_job_id, array_task_id, het_job_id, het_offset, nodes, uid; /* -1: none */
+    const char *node_list;           /* hostlist, or as sacct says that there is none */
+    int64_t consumed_j;              /* ConsumedEnergyRaw; -1: none, or no amount of energy */
 };
 
 enum reconcile_outcome {
@@ -53,9 +55,11 @@ MUST_CHECK int reconcile_waiting(struct store *store, int64_t over_s, int64_t no
 /* Before the first reconcile_job(). */
 MUST_CHECK int reconcile_begin(struct store *store, struct error *err);
 
-/* Take one run; now_s is when slurmdbd was asked. */
+/* Take one run; now_s is when slurmdbd was asked. *ret_key, where not NULL, is the job_key of one
+   that was joined. */
 MUST_CHECK int reconcile_job(struct store *store, const struct dbd_job *job, int64_t now_s,
-                             enum reconcile_outcome *ret_outcome, struct error *err);
+                             enum reconcile_outcome *ret_outcome, int64_t *ret_key,
+                             struct error *err);
 
 /* After all: call `tell` for each run that began at from_s or later, is over, and is still to be
    reconciled. */

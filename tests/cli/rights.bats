@@ -47,7 +47,7 @@ exposure() { # UNIT TENTHS
     [[ $output == *"Overall exposure level for carbon-meterd.service: "* ]]
     systemd-analyze security --offline=true --threshold=20 "$units/carbon-meterd.service" >/dev/null
     local unit
-    for unit in carbon-ingest carbon-report carbon-backup; do
+    for unit in carbon-ingest carbon-report carbon-backup carbon-reconcile; do
         systemd-analyze security --offline=true --threshold=15 "$units/$unit.service" >/dev/null
     done
 }
@@ -57,7 +57,8 @@ exposure() { # UNIT TENTHS
     local unit
     local source
     source=$(realpath "${top_srcdir:?}")/scripts/systemd
-    for unit in carbon-meterd carbon-ingest; do # as if the programs were installed
+    cp "$source/carbon-reconcile.timer" "$BATS_TEST_TMPDIR"
+    for unit in carbon-meterd carbon-ingest carbon-reconcile; do # as if the programs were installed
         sed "s|^ExecStart=[^ ]*/|ExecStart=$(realpath "$top_builddir")/|" "$units/$unit.service" \
             >"$BATS_TEST_TMPDIR/$unit.service"
     done

@@ -41,8 +41,8 @@ printf '%s\n' DeliverSeconds=1 TickSeconds=0.1 >/etc/slurm/carbon.conf
 
 systemctl enable --now carbon-meterd
 as_service carbonctl init
-systemctl enable --now carbon-ingest carbon-report.timer carbon-backup.timer
-for unit in carbon-meterd.service carbon-ingest.service carbon-report.timer carbon-backup.timer; do
+systemctl enable --now carbon-ingest carbon-report.timer carbon-backup.timer carbon-reconcile.timer
+for unit in carbon-meterd.service carbon-ingest.service carbon-{report,backup,reconcile}.timer; do
     [ "$(systemctl is-active "$unit")" = active ]
 done
 
@@ -108,7 +108,7 @@ rm -r /etc/systemd/system/carbon-*.service.d
 systemctl daemon-reload
 systemctl start carbon-meterd
 dpkg --remove slurm-carbon-server slurm-carbon-node
-for unit in carbon-meterd.service carbon-ingest.service carbon-report.timer carbon-backup.timer; do
+for unit in carbon-meterd.service carbon-ingest.service carbon-{report,backup,reconcile}.timer; do
     [ "$(systemctl is-active "$unit")" = inactive ]
 done
 [ -z "$(systemctl list-units --state active --plain --no-legend 'carbon-*' || true)" ]

@@ -137,7 +137,7 @@ files_of() { # NAME: of the package slurm-carbon-NAME
 @test "nothing starts by being installed" {
     [ -z "$(find "$root"/etc/systemd "$root"/etc/rc?.d -name '*carbon*')" ]
     inside systemctl is-enabled carbon-meterd.service carbon-ingest.service carbon-report.timer \
-        carbon-backup.timer >"$BATS_TEST_TMPDIR/enabled" || true
+        carbon-backup.timer carbon-reconcile.timer >"$BATS_TEST_TMPDIR/enabled" || true
     [ "$(sort -u "$BATS_TEST_TMPDIR/enabled")" = disabled ]
     # and the one line that makes it: systemctl enable (--now where systemd runs)
     inside systemctl enable carbon-meterd

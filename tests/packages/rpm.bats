@@ -48,7 +48,7 @@ refute() { # COMMAND...: it fails (what is behind a `!`, bats does not see)
             */man8/spank_carbon.8* | */plugstack-carbon.conf | */slurm-carbon-spank-*)
                 [ "$owner" = spank ] ;;
             *carbon-meterd* | */slurm-carbon-node.conf) [ "$owner" = node ] ;;
-            */carbon-ingest.service | */carbon-report.* | */carbon-backup.* | \
+            */carbon-ingest.service | */carbon-report.* | */carbon-backup.* | */carbon-reconcile.* | \
                 */libexec/* | */slurm-carbon-server.conf) [ "$owner" = server ] ;;
             */doc/slurm-carbon/*.sample) [ "$owner" = tools ] ;;
             */doc/slurm-carbon/*) [ "$owner" = doc ] ;;

@@ -120,6 +120,36 @@ step_runs() { # JOB_ID
     done
 }
 
+@test "jobs from before the plugin are booked from slurmdbd, once" {
+    mkdir -p "$site_run/early"
+    sed "s|^Database=.*|Database=sqlite:$site_run/early/carbon.db|" "$site_run/etc/carbon.conf" >"$site_run/early/carbon.conf"
+    early() { PATH="$site_run/bin:$PATH" site_tool carbonctl --config "$site_run/early/carbon.conf" "$@"; }
+    in_early() { sqlite3 "$site_run/early/carbon.db" "$1"; }
+    id=$(submit --nodes=2 --ntasks=2 'sleep 3')
+    wait_ingested "$id"
+    site_until 60 'slurmdbd knows its end' known_to_dbd "$id"
+    early init >/dev/null
+    out=$(early backfill --starttime now-1hour)
+    echo "$out"
+    [[ $out == *'by AllocTRES: '* ]]
+    same 'nodes of a job of two' "$(in_early "SELECT count(*) FROM backfill JOIN allocation USING (allocation_key)
+        JOIN job USING (job_key) WHERE job_id = $id")" 2
+    same 'its account, state and begin' "$(in_early "SELECT account, state, begin_s FROM job WHERE job_id = $id")" \
+        "$(site_exec env SLURM_TIME_FORMAT=%s sacct -nPXo Account,State,Start -j "$id")"
+    # 4.24 W a core, and the second that Slurm's times are cut at
+    same 'its millijoules' "$(in_early "SELECT SUM(active_mj + idle_mj) FROM energy JOIN job USING (job_key)
+        WHERE job_id = $id")" "$(site_exec sacct -nPXo ElapsedRaw,AllocCPUS -j "$id" | awk -F'|' '{ print $1 * $2 * 4240 }')"
+    early audit
+    out=$(early backfill --starttime now-1hour)
+    [[ $out == *'booked: 0'* ]]
+    # where the meter was, all of it is in the books
+    out=$(PATH="$site_run/bin:$PATH" site_tool carbonctl --config "$site_run/etc/carbon.conf" backfill --starttime now-1hour)
+    echo "$out"
+    [[ $out == *'booked: 0'* ]]
+    reconcile
+    audit
+}
+
 @test "with slurmdbd down it says so, and the books are as they were" {
     site_exec pkill -TERM -f '^slurmdbd'
     change 'UPDATE job SET reconciled_s = NULL'

@@ -47,6 +47,7 @@ complete -c carbonctl -n '__carbonctl_at "" help' -a estimate -d 'what work woul
 complete -c carbonctl -n '__carbonctl_at "" help' -a quarantine -d 'what ingest set aside'
 complete -c carbonctl -n '__carbonctl_at "" help' -a repair -d 'mend what audit finds'
 complete -c carbonctl -n '__carbonctl_at "" help' -a reconcile -d 'join jobs with slurmdbd'
+complete -c carbonctl -n '__carbonctl_at "" help' -a backfill -d 'book jobs that nobody metered'
 complete -c carbonctl -n '__carbonctl_at "" help' -a backup -d 'copy the database'
 complete -c carbonctl -n '__carbonctl_at "" help' -a doctor -d 'say what to mend and how'
 complete -c carbonctl -n '__carbonctl_at "" help' -a help -d 'list the commands, or tell about one'
@@ -72,12 +73,12 @@ complete -c carbonctl -s c -l config -r -F -d 'instead of carbon.conf'
 complete -c carbonctl -s h -l help -d 'tell about the command'
 complete -c carbonctl -n '__carbonctl_at ""' -s V -l version -d 'print the version'
 complete -c carbonctl -n '__carbonctl_at init ingest prune "factors update" "grid import" \
-    "quarantine retry" "quarantine drop" "repair loss" "repair sums" reconcile' -l wait -x \
+    "quarantine retry" "quarantine drop" "repair loss" "repair sums" reconcile backfill' -l wait -x \
     -d 'wait so long while another process writes'
 complete -c carbonctl -n '__carbonctl_at audit sensors estimate "inventory discover" \
     "inventory check" "quarantine list" "grid list" "grid show"' \
     -l json -d 'print JSON'
-complete -c carbonctl -n '__carbonctl_at prune "factors update" "grid import"' -l dry-run \
+complete -c carbonctl -n '__carbonctl_at prune "factors update" "grid import" backfill' -l dry-run \
     -d 'change nothing'
 complete -c carbonctl -n '__carbonctl_at "quarantine drop" "repair loss"' -l reason -x \
     -d 'why, for whoever reads the audit'
@@ -106,9 +107,12 @@ complete -c carbonctl -n '__carbonctl_at "grid import"' -l source -x -d 'whose f
 complete -c carbonctl -n '__carbonctl_at "grid import"' -l replace -d 'take the place of others'
 complete -c carbonctl -n '__carbonctl_at "grid import"' -l allow-gaps \
     -d 'missing hours take the annual value'
-complete -c carbonctl -n '__carbonctl_at reconcile' -l sacct-file -r -F -d 'instead of sacct'
-complete -c carbonctl -n '__carbonctl_at "grid show" reconcile' -s S -l starttime -x -d 'from here on'
-complete -c carbonctl -n '__carbonctl_at "grid show"' -s E -l endtime -x -d 'up to here'
+complete -c carbonctl -n '__carbonctl_at reconcile backfill' -l sacct-file -r -F \
+    -d 'instead of sacct'
+complete -c carbonctl -n '__carbonctl_at "grid show" reconcile backfill' -s S -l starttime -x \
+    -d 'from here on'
+complete -c carbonctl -n '__carbonctl_at "grid show" backfill' -s E -l endtime -x -d 'up to here'
+complete -c carbonctl -n '__carbonctl_at backfill' -l drop -d 'take it back'
 complete -c carbonctl -n '__carbonctl_at "inventory discover"' -l xml -r -F -d 'of another node'
 complete -c carbonctl -n '__carbonctl_at "inventory discover"' -l node -x -d 'its name'
 complete -c carbonctl -n '__carbonctl_at sensors' -l seconds -x -d 'measure so long'
