@@ -15,7 +15,7 @@
 #include "core/batch.h"
 #include "core/error.h"
 
-/* What an allocated core and GPU draw, in microwatts; `core` of every component, `gpu` of its own. */
+/* What an allocated core draws, in microwatts of each component, and a GPU of its own. */
 struct tres_rates {
     uint64_t core_active_uw[COMPONENT_COUNT], core_idle_uw[COMPONENT_COUNT];
     uint64_t gpu_active_uw, gpu_idle_uw;
@@ -23,8 +23,8 @@ struct tres_rates {
 
 /*
  * Of hardware that nothing is known of, half busy: a core 1.48 W idle and 7.00 W full, the meter's
- * own for processors without a row (sensors/power_models.h); a GPU of 300 W that idles at an eighth.
- * Memory and the rest of the node are missing, as with every modelled figure.
+ * own for processors without a row (sensors/power_models.h); a GPU of 300 W that idles at an
+ * eighth. Memory and the rest of the node are missing, as with every modelled figure.
  */
 extern const struct tres_rates tres_default_rates;
 

@@ -173,7 +173,8 @@ static int rates_of(struct work *work, const char *cluster, const char *node,
 /* A run that can be booked, with its nodes; else the reason why not, and 0. */
 static int nodes_of(struct work *work, const struct dbd_job *job, struct hostlist *nodes)
 {
-    if (job->start_s < 0 || job->node_list[0] == '\0' || strcmp(job->node_list, "None assigned") == 0)
+    if (job->start_s < 0 || job->node_list[0] == '\0' ||
+        strcmp(job->node_list, "None assigned") == 0)
         return 0;
     return hostlist_expand(job->node_list, nodes, work->err);
 }
@@ -287,12 +288,14 @@ static int book_run(void *arg, const struct dbd_job *job)
     const char *doubt = NULL;
     int64_t consumed_j;
     uint64_t booked = 0;
-    int rc = query_has_cluster(work->store, job->cluster, work->err);
+    int rc = 0;
 
-    if (rc >= 0)
-        reason = reason_of(work, job, rc || strcmp(job->cluster, work->conf->cluster_name) == 0);
-    if (rc < 0 || (reason != NOT_BEGUN && (job->start_s < work->from_s || job->start_s >= work->to_s)))
-        return rc < 0 ? rc : 0;
+    if (job->start_s >= 0 && (job->start_s < work->from_s || job->start_s >= work->to_s))
+        return 0;
+    rc = query_has_cluster(work->store, job->cluster, work->err);
+    if (rc < 0)
+        return rc;
+    reason = reason_of(work, job, rc || strcmp(job->cluster, work->conf->cluster_name) == 0);
     rc = nodes_of(work, job, &nodes);
     if (rc == 0 && reason == REASON_COUNT && nodes.count == 0)
         reason = NO_NODES;

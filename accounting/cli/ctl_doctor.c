@@ -24,6 +24,7 @@
 #include "cli/meter_status.h"
 #include "cli/run.h"
 #include "core/clock.h"
+#include "core/hostlist.h"
 #include "store/audit.h"
 #include "store/nodes.h"
 #include "store/reconcile.h"
@@ -43,6 +44,7 @@ struct visit {
     struct conf conf;
     struct conf_origin origin;
     struct store *store;   /* NULL: not on this machine */
+    bool slurm_answers;
     unsigned count[PROBLEM + 1];
     char version[32];      /* of Slurm, "22.05.8"; "" unknown */
     char prolog_flags[256], plugstack[PATH_MAX], plugin_dirs[PATH_MAX];
@@ -256,6 +258,27 @@ static bool ask_slurm(struct visit *visit)
     return true;
 }
 
+/* What timedatectl says, and it alone: what keeps the time differs from site to site. */
+static void look_at_clock(struct visit *visit)
+{
+    static const char *const argv[] = { "timedatectl", "show", "--property=NTPSynchronized",
+                                        "--value", NULL };
+    struct error err = { "" };
+    char word[8] = "";
+    FILE *file;
+
+    if (run_command(argv, SLURM_DEADLINE_S, true, &file, &err) < 0) {
+        find(visit, SKIPPED, "clock", "", "%s", err.text);
+        return;
+    }
+    if (fgets(word, sizeof(word), file) && strncmp(word, "yes", 3) == 0)
+        find(visit, WELL, "clock", "", "kept by NTP");
+    else
+        find(visit, WARNING, "clock", "have chrony, ntpd or systemd-timesyncd keep it",
+             "not kept by NTP: hours of nodes whose clocks differ are booked beside each other");
+    fclose(file);
+}
+
 static void look_at_prologs(struct visit *visit)
 {
     if (strcasestr(visit->prolog_flags, "Contain"))
@@ -422,7 +445,9 @@ struct nodes {
 
 struct node_kinds {
     const struct visit *visit;
-    struct nodes all, late, missing, dropped, bad, ahead;
+    struct hostlist in_slurm; /* that are up, each once, sorted */
+    bool *delivers;           /* of them */
+    struct nodes all, late, missing, dropped, bad, ahead, silent;
 };
 
 static void add_node(struct nodes *nodes, const char *name)
@@ -435,11 +460,88 @@ static void add_node(struct nodes *nodes, const char *name)
         snprintf(nodes->names + len, sizeof(nodes->names) - len, ", …");
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A node that is off, or that Slurm lost, has no meter that could deliver. */
+static bool is_up(const char *state)
+{
+    static const char *const off[] = { "down", "power", "unk", "future", "reboot", "fail" };
+
+    for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++)
+        if (strncasecmp(state, off[i], strlen(off[i])) == 0)
+            return false;
+    return !strpbrk(state, "*~#!%@");
+}
+
+static int ask_for_nodes(const struct visit *visit, struct hostlist *list)
+{
+    static const char *const argv[] = { "sinfo", "--noheader", "--Node", "--format=%N %T", NULL };
+    struct error err = { "" };
+    char *line = NULL;
+    size_t size = 0;
+    FILE *file;
+    int rc = 0;
+
+    if (!visit->slurm_answers || run_command(argv, SLURM_DEADLINE_S, true, &file, &err) < 0)
+        return 0;
+    while (rc == 0 && getline(&line, &size, file) >= 0) {
+        char *state = line + strcspn(line, " ");
+
+        if (*state)
+            *state++ = '\0';
+        state[strcspn(state, "\n")] = '\0';
+        if (is_up(state))
+            rc = hostlist_expand(line, list, visit->err);
+    }
+    free(line);
+    fclose(file);
+    return rc;
+}
+
+/* A node stands there once for each of its partitions. */
+static int find_nodes(struct node_kinds *kinds)
+{
+    struct hostlist *list = &kinds->in_slurm;
+    size_t kept = 0;
+    int rc = ask_for_nodes(kinds->visit, list);
+
+    kinds->delivers = calloc(list->count + 1, sizeof(*kinds->delivers));
+    if (rc == 0 && !kinds->delivers)
+        rc = error_set(kinds->visit->err, -ENOMEM, "out of memory");
+    if (rc < 0 || list->count == 0)
+        return rc;
+    qsort(list->names, list->count, sizeof(*list->names), compare_names);
+    for (size_t i = 1; i < list->count; i++) {
+        if (strcmp(list->names[i], list->names[kept]) == 0)
+            free(list->names[i]);
+        else
+            list->names[++kept] = list->names[i];
+    }
+    list->count = kept + 1;
+    return 0;
+}
+
+static void note_delivery(struct node_kinds *kinds, const char *node)
+{
+    char **names = kinds->in_slurm.names;
+    char **found = kinds->in_slurm.count
+                       ? bsearch(&node, names, kinds->in_slurm.count, sizeof(*names), compare_names)
+                       : NULL;
+
+    if (found)
+        kinds->delivers[found - names] = true;
+}
+
 static void take_node(void *arg, const struct node_status *status)
 {
     struct node_kinds *kinds = arg;
     const struct visit *visit = kinds->visit;
 
+    if (strcmp(status->cluster, visit->conf.cluster_name) == 0)
+        note_delivery(kinds, status->node);
     add_node(&kinds->all, status->node);
     if (visit->now_s - status->last_s > late_s(visit))
         add_node(&kinds->late, status->node);
@@ -453,13 +555,15 @@ static void take_node(void *arg, const struct node_status *status)
         add_node(&kinds->ahead, status->node);
 }
 
-static void tell_nodes(struct visit *visit, const struct node_kinds *kinds)
+static void tell_nodes(struct visit *visit, struct node_kinds *kinds)
 {
     const struct {
         const struct nodes *nodes;
         enum verdict verdict;
         const char *what, *remedy;
     } rows[] = {
+        { &kinds->silent, PROBLEM, "are up in Slurm, and never delivered",
+          "install slurm-carbon-node there; systemctl enable --now carbon-meterd" },
         { &kinds->late, PROBLEM, "delivered nothing for long",
           "is carbon-meterd alive there, and DeliverDir mounted?" },
         { &kinds->missing, PROBLEM, "lack batches between those that came",
@@ -478,12 +582,16 @@ static void tell_nodes(struct visit *visit, const struct node_kinds *kinds)
              "come", "no node has delivered yet");
         return;
     }
+    for (size_t i = 0; i < kinds->in_slurm.count; i++)
+        if (!kinds->delivers[i])
+            add_node(&kinds->silent, kinds->in_slurm.names[i]);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (!rows[i].nodes->count)
             continue;
         well = false;
         find(visit, rows[i].verdict, "nodes", rows[i].remedy, "%" PRId64 " of %" PRId64 " %s: %s",
-             rows[i].nodes->count, kinds->all.count, rows[i].what, rows[i].nodes->names);
+             rows[i].nodes->count, kinds->all.count + kinds->silent.count, rows[i].what,
+             rows[i].nodes->names);
     }
     if (well)
         find(visit, WELL, "nodes", "", "all %" PRId64 " deliver", kinds->all.count);
@@ -534,7 +642,8 @@ static int look_at_reconciling(struct visit *visit)
     if (rc < 0)
         return rc;
     if (count)
-        find(visit, WARNING, "reconcile", "run `carbonctl reconcile` daily, if there is a slurmdbd",
+        find(visit, WARNING, "reconcile",
+             "where there is a slurmdbd: systemctl enable --now carbon-reconcile.timer",
              "%" PRId64 " jobs of the last month have not slurmdbd's state and account", count);
     else
         find(visit, WELL, "reconcile", "", "slurmdbd was asked about all jobs but the newest");
@@ -572,11 +681,15 @@ static int look_at_books(struct visit *visit)
     find(visit, WELL, "database", "", "%s", visit->conf.database);
     look_at_ingest(visit);
     look_at_deliver_dir(visit);
-    rc = store_nodes(visit->store, visit->now_s - 7 * 86400, take_node, &kinds, visit->err);
-    if (rc == 0) {
+    rc = find_nodes(&kinds);
+    if (rc == 0)
+        rc = store_nodes(visit->store, visit->now_s - 7 * 86400, take_node, &kinds, visit->err);
+    if (rc == 0)
         tell_nodes(visit, &kinds);
+    hostlist_clear(&kinds.in_slurm);
+    free(kinds.delivers);
+    if (rc == 0)
         rc = look_at_audit(visit);
-    }
     if (rc == 0)
         rc = look_at_reconciling(visit);
     if (rc == 0)
@@ -601,7 +714,9 @@ static int doctor_exec(const struct command *command, int argc, char **argv)
     visit.now_s = clock_wall_ns() / (int64_t)NS_PER_S;
     visit.err = &err;
     find(&visit, WELL, "carbon.conf", "", "%s", visit.origin.file);
-    if (ask_slurm(&visit)) {
+    look_at_clock(&visit);
+    visit.slurm_answers = ask_slurm(&visit);
+    if (visit.slurm_answers) {
         look_at_prologs(&visit);
         look_at_plugstack(&visit);
     }

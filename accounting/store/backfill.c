@@ -127,9 +127,9 @@ int backfill_free_until(struct store *store, const char *cluster, const char *no
 /* Allocations measured from end to end: there are rows of energy, and none but measured ones. */
 #define MEASURED \
     " FROM allocation AS a JOIN node ON node.node_key = a.node_key" \
-    " WHERE node.cluster = ?1 AND (?2 IS NULL OR node.name = ?2) AND a.begin_ns >= ?3 AND a.end_ns IS NOT NULL" \
-    " AND a.flags = 0 AND a.cores > 0 AND EXISTS (SELECT 1 FROM energy WHERE" \
-    " energy.job_key = a.job_key AND energy.node_key = a.node_key AND component = 'cpu')" \
+    " WHERE node.cluster = ?1 AND (?2 IS NULL OR node.name = ?2) AND a.begin_ns >= ?3" \
+    " AND a.end_ns IS NOT NULL AND a.flags = 0 AND a.cores > 0 AND EXISTS" \
+    " (SELECT 1 FROM energy WHERE energy.job_key = a.job_key AND energy.node_key = a.node_key AND component = 'cpu')" \
     " AND NOT EXISTS (SELECT 1 FROM energy WHERE energy.job_key = a.job_key" \
     " AND energy.node_key = a.node_key AND quality <> 'measured')"
 
@@ -146,7 +146,8 @@ static const char SQL_LEARN_ENERGY[] =
 static const char SQL_LEARN_CPUS[] =
     "SELECT a.cores, job.alloc_tres FROM allocation AS a JOIN job ON job.job_key = a.job_key"
     " JOIN node ON node.node_key = a.node_key"
-    " WHERE node.cluster = ?1 AND (?2 IS NULL OR node.name = ?2) AND a.begin_ns >= ?3 AND a.cores > 0 AND job.alloc_tres IS NOT NULL AND job.node_count = 1"
+    " WHERE node.cluster = ?1 AND (?2 IS NULL OR node.name = ?2) AND a.begin_ns >= ?3"
+    " AND a.cores > 0 AND job.alloc_tres IS NOT NULL AND job.node_count = 1"
     " AND a.stream <> '" STREAM "' LIMIT 1000";
 
 static int learn_cpus(struct store *store, const char *cluster, const char *node, int64_t since_s,

@@ -50,8 +50,10 @@ MUST_CHECK int backfill_free_until(struct store *store, const char *cluster, con
                                    int64_t begin_s, int64_t end_s, int64_t *ret_free_s,
                                    struct error *err);
 
-/* What jobs drew on a node (NULL: all of the cluster), of those since since_s that were measured from end to end; added up. Of
-   those that slurmdbd named: Slurm's CPUs, and the cores that they were. */
+/*
+ * What jobs drew on a node (NULL: all of the cluster), of those since since_s that were measured
+ * from end to end; added up. Of those that slurmdbd named: Slurm's CPUs, and the cores they were.
+ */
 struct backfill_learned {
     uint64_t cpus, cores;
     uint64_t core_ms, gpu_ms;

@@ -19,6 +19,10 @@ setup() {
     [ "${version%%.*}" -ge 20 ]
     printf 'optional %s config=%s\n' "$plugin" "$PWD/carbon.conf" >plugstack.conf
     slurm "$version" Alloc,Contain
+    printf '#!/bin/sh\necho yes\n' >bin/timedatectl
+    # n1 is of two partitions; nodes that are off cannot deliver
+    printf '%s\n' '#!/bin/sh' 'printf "%s\n" "n1 idle" "n1 idle" "n2 mixed" "n3 down*" "n4 powered_down" "n5 idle~"' >bin/sinfo
+    chmod +x bin/timedatectl bin/sinfo
 }
 
 teardown() {
@@ -91,7 +95,7 @@ says() { # VERDICT WHAT TEXT [REMEDY]
     meter
     doctor 0
     [[ $output == *$'\n0 problems, 0 warnings' ]]
-    for what in carbon.conf Slurm PrologFlags plugstack.conf plugin meter "meter's word" sensors spool marks \
+    for what in carbon.conf clock Slurm PrologFlags plugstack.conf plugin meter "meter's word" sensors spool marks \
         database ingest DeliverDir nodes audit quarantine reconcile Zone inventory; do
         grep -q "^well *$what " <<<"$output" || { echo "nothing of $what"; false; }
     done
@@ -105,6 +109,18 @@ says() { # VERDICT WHAT TEXT [REMEDY]
     says skipped Slurm 'scontrol is not in PATH' "ask where Slurm's commands are"
     says skipped meter 'this machine is not metered'
     says skipped database 'not on this machine'
+}
+
+@test "the clock that nothing keeps; nodes of Slurm's that never delivered" {
+    books
+    printf '#!/bin/sh\necho no\n' >bin/timedatectl
+    printf '%s\n' '#!/bin/sh' 'printf "%s\n" "n1 idle" "n2 mixed" "n7 allocated" "n8 drained" "n8 drained"' >bin/sinfo
+    doctor 1
+    says warning clock 'not kept by NTP' chrony
+    [[ $output == *'2 of 4 are up in Slurm, and never delivered: n7, n8'*'systemctl enable --now carbon-meterd'* ]]
+    printf '#!/bin/sh\nexit 1\n' >bin/timedatectl
+    doctor 1
+    says skipped clock 'timedatectl failed'
 }
 
 @test "Slurm: slurmctld away, prologs, plugstack.conf, the plugin" {
@@ -209,7 +225,7 @@ says() { # VERDICT WHAT TEXT [REMEDY]
     says PROBLEM audit 'the books do not balance' 'carbonctl audit --verbose'
     [[ $output == *'lack batches between those that came'* ]]
     says warning quarantine '1 files were set aside' 'carbonctl quarantine list'
-    says warning reconcile "1 jobs of the last month have not slurmdbd's state" 'run `carbonctl reconcile` daily'
+    says warning reconcile "1 jobs of the last month have not slurmdbd's state" 'systemctl enable --now carbon-reconcile.timer'
     kill "$watcher"
     sqlite3 carbon.db 'PRAGMA user_version = 1000'
     doctor 1

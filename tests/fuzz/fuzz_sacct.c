@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/dbd.h"
+#include "core/tres.h"
 #include "fuzz.h"
 
 #define RUNS_MAX 1000
@@ -21,7 +22,10 @@ static int take(void *arg, const struct dbd_job *job)
     PROMISE((job->array_job_id < 0) == (job->array_task_id < 0));
     PROMISE((job->het_job_id < 0) == (job->het_offset < 0));
     PROMISE(strlen(job->user) + strlen(job->account) + strlen(job->partition) + strlen(job->qos) +
-                strlen(job->name) + strlen(job->alloc_tres) < SIZE_MAX / 2);
+                strlen(job->name) + strlen(job->alloc_tres) + strlen(job->node_list) <
+            SIZE_MAX / 2);
+    PROMISE(job->consumed_j >= -1);
+    PROMISE(tres_count(job->alloc_tres, "mem") <= UINT64_MAX / 2);
     return ++*runs < RUNS_MAX ? 0 : -ECANCELED;
 }
 

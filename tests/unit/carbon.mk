@@ -1,5 +1,6 @@
 # carbon: from energy, hardware and factors to grams
 carbon_unit_tests = \
+	tests/unit/test_tres \
 	tests/unit/test_grid \
 	tests/unit/test_embodied \
 	tests/unit/test_golden_method
@@ -18,3 +19,6 @@ tests_unit_test_golden_method_SOURCES = tests/unit/test_golden_method.c $(hardwa
 tests_unit_test_golden_method_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_golden_method_CFLAGS = $(unit_cflags)
 tests_unit_test_golden_method_LDADD = $(carbon_unit_ldadd)
+tests_unit_test_tres_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_tres_CFLAGS = $(unit_cflags)
+tests_unit_test_tres_LDADD = $(carbon_unit_ldadd)
