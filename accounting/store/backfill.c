@@ -129,7 +129,8 @@ int backfill_free_until(struct store *store, const char *cluster, const char *no
     " FROM allocation AS a JOIN node ON node.node_key = a.node_key" \
     " WHERE node.cluster = ?1 AND (?2 IS NULL OR node.name = ?2) AND a.begin_ns >= ?3" \
     " AND a.end_ns IS NOT NULL AND a.flags = 0 AND a.cores > 0 AND EXISTS" \
-    " (SELECT 1 FROM energy WHERE energy.job_key = a.job_key AND energy.node_key = a.node_key AND component = 'cpu')" \
+    " (SELECT 1 FROM energy WHERE energy.job_key = a.job_key" \
+    " AND energy.node_key = a.node_key AND component = 'cpu')" \
     " AND NOT EXISTS (SELECT 1 FROM energy WHERE energy.job_key = a.job_key" \
     " AND energy.node_key = a.node_key AND quality <> 'measured')"
 
