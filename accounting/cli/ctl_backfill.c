@@ -58,6 +58,7 @@ struct work {
     int64_t from_s, to_s, now_s;
     bool dry_run, drop;
     struct store *store;
+    struct backfill backfill;
     struct inventory inventory;
     struct type_rates *types; /* by index of the inventory's, and one for nodes of none */
     uint64_t runs[2], mj[2]; /* by enum backfill_source */
@@ -186,7 +187,7 @@ static int note_run(void *arg, const struct dbd_job *job)
     int rc = nodes_of(work, job, &nodes);
 
     for (size_t i = 0; rc == 0 && i < nodes.count; i++)
-        rc = backfill_note(work->store, job, nodes.names[i], work->now_s, work->err);
+        rc = backfill_note(&work->backfill, job, nodes.names[i], work->err);
     hostlist_clear(&nodes);
     return rc < 0 ? error_prefix(work->err, rc, "NodeList of job %" PRId64, job->job_id) : 0;
 }
@@ -212,7 +213,7 @@ static int consumed_of(struct work *work, const struct dbd_job *job, const struc
     *ret_j = job->consumed_j > 0 ? job->consumed_j
            : in_tres <= INT64_MAX ? (int64_t)in_tres : -1;
     for (size_t i = 0; i < nodes->count && shared == 0; i++)
-        shared = backfill_shared(work->store, job, nodes->names[i], work->err);
+        shared = backfill_shared(&work->backfill, job, nodes->names[i], work->err);
     if (shared >= 0)
         *ret_doubt = tres_doubt(*ret_j, (uint32_t)nodes->count, tres_count(job->alloc_tres, "cpu"),
                                 tres_count(job->alloc_tres, "gres/gpu"), elapsed_ms, shared > 0);
@@ -273,7 +274,7 @@ static int book_part(struct work *work, const struct dbd_job *job, const struct 
         mj = mul_div(mj, elapsed_ms, (uint64_t)(job->end_s - job->start_s) * 1000);
         part.energy = tres_scale(&part.energy, mj);
     }
-    rc = backfill_book(work->store, &part, work->now_s, work->err);
+    rc = backfill_book(&work->backfill, &part, work->err);
     *ret_reason = IN_BOOKS;
     if (rc > 0)
         work->mj[part.source] += tres_energy_mj(&part.energy);
@@ -336,7 +337,7 @@ static int book_all(struct work *work, FILE *file)
     if (rc == 0)
         rc = reconcile_begin(work->store, work->err);
     if (rc == 0)
-        rc = backfill_begin(work->store, work->err);
+        rc = backfill_begin(&work->backfill, work->store, work->now_s, work->err);
     if (rc == 0)
         rc = dbd_read(file, name, note_run, work, work->err);
     if (rc == 0 && fseek(file, 0, SEEK_SET) != 0)

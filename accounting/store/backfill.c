@@ -41,15 +41,15 @@ static const char SQL_SEEN[] =
 static const char SQL_NOTE[] =
     "INSERT INTO seen (cluster, node, begin_s, end_s, job_id) VALUES (?1, ?2, ?3, ?4, ?5)";
 
-static const char SQL_LONGEST[] = "SELECT COALESCE(MAX(end_s - begin_s), 0) FROM seen";
-
 /* Runs of one job id follow each other: the second of them begins when the first has ended. */
 static const char SQL_SHARED[] =
     "SELECT 1 FROM seen WHERE cluster = ?1 AND node = ?2 AND begin_s < ?4 AND begin_s > ?3 - ?6"
     " AND end_s > ?3 AND job_id <> ?5 LIMIT 1";
 
-int backfill_begin(struct store *store, struct error *err)
+int backfill_begin(struct backfill *backfill, struct store *store, int64_t now_s,
+                   struct error *err)
 {
+    *backfill = (struct backfill){ store, now_s, 0 };
     return store_exec(store, SQL_SEEN, err);
 }
 
@@ -59,38 +59,37 @@ static void bind_place(sqlite3_stmt *stmt, const char *cluster, const char *node
     sqlite3_bind_text(stmt, 2, node, -1, SQLITE_STATIC);
 }
 
-int backfill_note(struct store *store, const struct dbd_job *job, const char *node, int64_t now_s,
+int backfill_note(struct backfill *backfill, const struct dbd_job *job, const char *node,
                   struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_NOTE, err);
+    int64_t end_s = job->end_s >= 0 ? job->end_s : backfill->now_s;
+    sqlite3_stmt *stmt = store_statement(backfill->store, SQL_NOTE, err);
 
     if (!stmt)
         return -EIO;
+    if (end_s - job->start_s > backfill->longest_s)
+        backfill->longest_s = end_s - job->start_s;
     bind_place(stmt, job->cluster, node);
     sqlite3_bind_int64(stmt, 3, job->start_s);
-    sqlite3_bind_int64(stmt, 4, job->end_s >= 0 ? job->end_s : now_s);
+    sqlite3_bind_int64(stmt, 4, end_s);
     sqlite3_bind_int64(stmt, 5, job->job_id);
-    return store_run(store, stmt, err);
+    return store_run(backfill->store, stmt, err);
 }
 
-int backfill_shared(struct store *store, const struct dbd_job *job, const char *node,
+int backfill_shared(const struct backfill *backfill, const struct dbd_job *job, const char *node,
                     struct error *err)
 {
-    sqlite3_stmt *stmt;
-    int64_t longest_s;
-    int rc = store_integer(store, SQL_LONGEST, &longest_s, err);
+    sqlite3_stmt *stmt = store_statement(backfill->store, SQL_SHARED, err);
+    int rc;
 
-    if (rc < 0)
-        return rc;
-    stmt = store_statement(store, SQL_SHARED, err);
     if (!stmt)
         return -EIO;
     bind_place(stmt, job->cluster, node);
     sqlite3_bind_int64(stmt, 3, job->start_s);
     sqlite3_bind_int64(stmt, 4, job->end_s);
     sqlite3_bind_int64(stmt, 5, job->job_id);
-    sqlite3_bind_int64(stmt, 6, longest_s);
-    rc = store_step(store, stmt, err);
+    sqlite3_bind_int64(stmt, 6, backfill->longest_s);
+    rc = store_step(backfill->store, stmt, err);
     sqlite3_reset(stmt);
     return rc;
 }
@@ -255,7 +254,8 @@ static const char SQL_SETTLE_JOB[] =
 static const char SQL_FLAG_JOB[] = "UPDATE job SET flags = flags | ?2 WHERE job_key = ?1";
 
 struct booking {
-    struct store *store;
+    const struct backfill *backfill;
+    struct store *store; /* its own */
     const struct backfill_part *part;
     int64_t node_key, job_key;
     struct sums *sums;
@@ -295,7 +295,7 @@ static int add_job(struct booking *booking)
     return store_run(booking->store, stmt, booking->err);
 }
 
-static int find_run(struct booking *booking, int64_t now_s)
+static int find_run(struct booking *booking)
 {
     enum reconcile_outcome outcome = RECONCILE_MISSING;
     int rc = 0;
@@ -304,7 +304,8 @@ static int find_run(struct booking *booking, int64_t now_s)
         if (tries > 0)
             rc = add_job(booking);
         if (rc == 0)
-            rc = reconcile_job(booking->store, booking->part->job, now_s, &outcome,
+            rc = reconcile_job(booking->store, booking->part->job,
+                               booking->backfill->now_s, &outcome,
                                &booking->job_key, booking->err);
     }
     return rc == 0 && outcome != RECONCILE_JOINED
@@ -333,17 +334,16 @@ static int has_allocation(const struct booking *booking)
 static int find_room(const struct booking *booking, int64_t *ret_cores, int64_t *ret_gpus)
 {
     const struct backfill_part *part = booking->part;
-    sqlite3_stmt *stmt;
-    int64_t longest_s, left;
-    int rc = store_integer(booking->store, SQL_LONGEST, &longest_s, booking->err);
+    sqlite3_stmt *stmt = store_statement(booking->store, SQL_HELD, booking->err);
+    int64_t left;
+    int rc;
 
-    stmt = rc == 0 ? store_statement(booking->store, SQL_HELD, booking->err) : NULL;
     if (!stmt)
-        return rc < 0 ? rc : -EIO;
+        return -EIO;
     sqlite3_bind_int64(stmt, 1, booking->node_key);
     sqlite3_bind_int64(stmt, 2, NS(part->begin_s));
     sqlite3_bind_int64(stmt, 3, NS(part->end_s));
-    sqlite3_bind_int64(stmt, 4, NS(longest_s));
+    sqlite3_bind_int64(stmt, 4, NS(booking->backfill->longest_s));
     rc = store_step(booking->store, stmt, booking->err);
     if (rc <= 0)
         return rc;
@@ -377,7 +377,7 @@ static int add_components(const struct booking *booking, int64_t allocation_key)
     return rc;
 }
 
-static int add_allocation(const struct booking *booking, int64_t now_s)
+static int add_allocation(const struct booking *booking)
 {
     const struct backfill_part *part = booking->part;
     const struct sums_life life = { NS(part->begin_s), NS(part->end_s) };
@@ -402,7 +402,7 @@ static int add_allocation(const struct booking *booking, int64_t now_s)
     sqlite3_bind_int64(stmt, 4, life.last_ns);
     sqlite3_bind_text(stmt, 5, source_names[part->source], -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 6, part->made_by, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 7, now_s);
+    sqlite3_bind_int64(stmt, 7, booking->backfill->now_s);
     rc = store_run(booking->store, stmt, booking->err);
     return rc == 0 ? add_components(booking, key) : rc;
 }
@@ -473,14 +473,15 @@ static int add_hours(const struct booking *booking)
                    : rc;
 }
 
-int backfill_book(struct store *store, const struct backfill_part *part, int64_t now_s,
+int backfill_book(const struct backfill *backfill, const struct backfill_part *part,
                   struct error *err)
 {
-    struct booking booking = { .store = store, .part = part, .err = err };
+    struct store *store = backfill->store;
+    struct booking booking = { .backfill = backfill, .store = store, .part = part, .err = err };
     int rc = find_node(&booking);
 
     if (rc == 0)
-        rc = find_run(&booking, now_s);
+        rc = find_run(&booking);
     if (rc == 0)
         rc = has_allocation(&booking);
     if (rc != 0)
@@ -488,7 +489,7 @@ int backfill_book(struct store *store, const struct backfill_part *part, int64_t
     booking.sums = sums_new();
     if (!booking.sums)
         return error_set(err, -ENOMEM, "out of memory");
-    rc = add_allocation(&booking, now_s);
+    rc = add_allocation(&booking);
     if (rc == 0)
         rc = add_hours(&booking);
     if (rc == 0)

@@ -34,16 +34,24 @@ struct backfill_part {
     const char *made_by;
 };
 
-/* Before the rest, inside a transaction of the caller. */
-MUST_CHECK int backfill_begin(struct store *store, struct error *err);
+/* One answer of slurmdbd on its way into the books. */
+struct backfill {
+    struct store *store;
+    int64_t now_s;     /* when slurmdbd was asked */
+    int64_t longest_s; /* of the runs that were noted */
+};
 
-/* Every run has to be noted, on every node, before any backfill_shared(). */
-MUST_CHECK int backfill_note(struct store *store, const struct dbd_job *job, const char *node,
-                             int64_t now_s, struct error *err);
+/* Before the rest, inside a transaction of the caller. */
+MUST_CHECK int backfill_begin(struct backfill *backfill, struct store *store, int64_t now_s,
+                              struct error *err);
+
+/* Every run has to be noted, on every node, before any backfill_shared() and backfill_book(). */
+MUST_CHECK int backfill_note(struct backfill *backfill, const struct dbd_job *job,
+                             const char *node, struct error *err);
 
 /* Was another run that was noted on this node while this one was? 1 or 0, or a negative errno. */
-MUST_CHECK int backfill_shared(struct store *store, const struct dbd_job *job, const char *node,
-                               struct error *err);
+MUST_CHECK int backfill_shared(const struct backfill *backfill, const struct dbd_job *job,
+                               const char *node, struct error *err);
 
 /* Until when after begin_s was the node not metered, before end_s? begin_s: it was then. */
 MUST_CHECK int backfill_free_until(struct store *store, const char *cluster, const char *node,
@@ -66,7 +74,7 @@ MUST_CHECK int backfill_learn(struct store *store, const char *cluster, const ch
  * Book it, and the run if it is not there. 1: booked; 0: the run has an allocation on that node
  * already. reconcile_begin() comes before.
  */
-MUST_CHECK int backfill_book(struct store *store, const struct backfill_part *part, int64_t now_s,
+MUST_CHECK int backfill_book(const struct backfill *backfill, const struct backfill_part *part,
                              struct error *err);
 
 /* Take back what was booked of a cluster and began in [from_s, to_s): how many in *ret_count. */
