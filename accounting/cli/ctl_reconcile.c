@@ -12,6 +12,7 @@
 #include "cli/dbd.h"
 #include "core/clock.h"
 #include "core/timespec.h"
+#include "store/query.h"
 #include "store/reconcile.h"
 #include "store/store.h"
 
@@ -29,7 +30,8 @@ struct work {
     struct store *store;
     const char *file; /* --sacct-file, or NULL */
     int64_t from_s, now_s;
-    uint64_t joined, not_begun, too_new;
+    const char *own_cluster;
+    uint64_t joined, not_begun, too_new, elsewhere;
     struct runs missing, strange;
     struct error *err;
 };
@@ -58,7 +60,12 @@ static int take(void *arg, const struct dbd_job *job)
     work->not_begun += outcome == RECONCILE_NOT_BEGUN;
     if (outcome != RECONCILE_MISSING || job->start_s < work->from_s)
         return 0;
-    if (job->end_s < 0 || job->end_s > work->now_s - DELIVERED_S)
+    rc = query_has_cluster(work->store, job->cluster, work->err);
+    if (rc < 0)
+        return rc;
+    if (rc == 0 && strcmp(job->cluster, work->own_cluster) != 0)
+        work->elsewhere++; /* of a cluster that has books of its own, or none */
+    else if (job->end_s < 0 || job->end_s > work->now_s - DELIVERED_S)
         work->too_new++;
     else
         name_run(&work->missing, job->cluster, job->job_id, job->start_s, job->state);
@@ -92,6 +99,8 @@ static void print_report(const struct work *work)
            "joined to the books: %" PRIu64 "\n", from, work->joined);
     if (work->not_begun)
         plainf("never began: %" PRIu64 "\n", work->not_begun);
+    if (work->elsewhere)
+        plainf("of clusters that are not in this database: %" PRIu64 "\n", work->elsewhere);
     if (work->too_new)
         plainf("running, or over for less than an hour, and not in the books yet: %" PRIu64 "\n",
                work->too_new);
@@ -128,8 +137,10 @@ static int reconcile(const struct conf *conf, struct work *work, struct error *e
 {
     const struct store_turn turn = writer_turn("carbonctl reconcile");
     FILE *file = NULL;
-    int rc = find_begin(conf, work, err);
+    int rc;
 
+    work->own_cluster = conf->cluster_name;
+    rc = find_begin(conf, work, err);
     if (rc == 0)
         rc = open_answer(work, &file, err);
     if (rc < 0)

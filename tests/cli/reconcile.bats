@@ -81,9 +81,11 @@ same() {
 }
 
 @test "what only one of the two knows is named" {
-    said '7|7|c|1|1000000|1003600|COMPLETED|a|x|q|1||n' '55|55|c|1|1000500|1000600|TIMEOUT|a|x|q|1||n'
+    said '7|7|c|1|1000000|1003600|COMPLETED|a|x|q|1||n' '55|55|c|1|1000500|1000600|TIMEOUT|a|x|q|1||n' \
+        '56|56|elsewhere|1|1000500|1000600|TIMEOUT|a|x|q|1||n'
     run carbonctl reconcile -S 1970-01-12 --sacct-file said
     [[ $output == *'known to slurmdbd, not in the books'*': 1'*'c job 55, begun 1970-01-12T13:55:00, TIMEOUT'* ]]
+    [[ $output == *'of clusters that are not in this database: 1'* ]]
     [[ $output == *'in the books, not known to slurmdbd (yet): 4'*'c job 99, begun'* ]]
     # what began longer than 30 days ago is not asked for
     printf '#!/bin/sh\necho "$@" >asked; cat said\n' >sacct
