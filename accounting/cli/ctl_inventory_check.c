@@ -27,6 +27,7 @@
 struct reported {
     char *name;
     int type; /* of the inventory, or -1 */
+    uint32_t packages; /* 0: it never did, but jobs were backfilled on it */
     uint32_t gpus, cores;
 };
 
@@ -140,7 +141,7 @@ static void check_counts(struct check *check, const struct reported *node)
         find(check, &like, node->name);
     like.missing = false;
     like.rule = gpus_unseen;
-    if (type->gpus && !node->gpus)
+    if (type->gpus && !node->gpus && node->packages)
         find(check, &like, node->name);
     like.missing = true;
     like.gpus = 0;
@@ -222,7 +223,8 @@ static int take_node(void *arg, const struct period_node *node)
         return -ENOMEM;
     check->reported = all;
     all += check->n_reported;
-    *all = (struct reported){ .name = strdup(node->name), .gpus = node->gpus,
+    *all = (struct reported){ .name = strdup(node->name), .packages = node->packages,
+                               .gpus = node->gpus,
                               .cores = node->cores,
                               .type = inventory_type_of(&check->inventory, node->name) };
     if (!all->name)

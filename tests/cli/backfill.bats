@@ -241,6 +241,8 @@ CONF
     same 'held' "$(of 'SELECT job_id, name, a.cores, a.gpus FROM allocation AS a JOIN job USING (job_key)
         JOIN node USING (node_key) ORDER BY job_id, name')" \
         $'1|n1|8|2\n1|n2|8|1\n2|n1|0|0\n3|n2|0|1'
+    run -0 carbonctl inventory check
+    [[ $output != *'reported no GPUs'* ]]
     run -0 sreport-carbon --starttime uts1789992000 --endtime uts1790006400
     [[ $output == *'of 3 jobs nobody metered, or not wholly: as slurmdbd knows of them'* ]]
     sreport-carbon --starttime uts1789992000 --endtime uts1790006400 --json >json
