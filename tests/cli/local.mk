@@ -41,3 +41,5 @@ TESTS += tests/cli/reconcile.bats
 EXTRA_DIST += tests/cli/reconcile.bats
 TESTS += tests/cli/doctor.bats
 EXTRA_DIST += tests/cli/doctor.bats
+TESTS += tests/cli/metrics.bats
+EXTRA_DIST += tests/cli/metrics.bats
