@@ -30,7 +30,7 @@ static void add_family(struct buf *buf, const char *name, const char *type, cons
     buf_printf(buf, "# HELP " NAME("%s") " %s\n# TYPE " NAME("%s") " %s\n", name, help, name, type);
 }
 
-/* All digits: a double would round beyond 9 GJ, or 100 days. */
+/* All digits, as Prometheus' own numbers lose the last beyond 9 GJ: 100 days of 1 kW. */
 static void add_micro(struct buf *buf, uint64_t micro)
 {
     buf_printf(buf, " %" PRIu64 ".%06" PRIu64 "\n", micro / 1000000, micro % 1000000);

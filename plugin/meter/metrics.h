@@ -2,8 +2,8 @@
  * metrics.h - MetricsFile: what this node's meter counts, for node_exporter's textfile collector
  *
  * Prometheus' text format without timestamps, which is what the collector takes. Written anew once
- * in METRICS_EVERY_S by a temporary file and rename, readable by everybody: so it tells nothing of a
- * job or user, and energy no finer than a minute (docs/security.md). A child writes it (child.h).
+ * in METRICS_EVERY_S by a temporary file and rename, readable by everybody: so it tells nothing of
+ * a job or user, and energy no finer than a minute (docs/security.md). A child writes it (child.h).
  * The first failure of a row is logged, and when it is over; it costs nothing but the file.
  */
 #ifndef CARBON_METER_METRICS_H
@@ -41,7 +41,7 @@ void metrics_init(struct metrics *metrics, const char *path, int lock_fd, uint64
  */
 void metrics_format(struct buf *buf, const struct meter *meter, const struct tally *before);
 
-/* Look after the child, and start the next when it is due. Never waits. For every tick and SIGCHLD. */
+/* At every tick and SIGCHLD: look after the child, start the next when it is due. Never waits. */
 void metrics_look(struct metrics *metrics, const struct meter *meter, uint64_t now);
 
 /* End the child, if there is one. */
