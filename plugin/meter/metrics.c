@@ -96,7 +96,7 @@ static void add_power(struct buf *buf, const struct meter *meter, const struct t
     if (!span_ns)
         return;
     add_family(buf, "power_watts", "gauge",
-               "Mean power over what was booked since the file before this one.");
+               "Mean power over what was booked last, of a minute or longer.");
     for (int component = 0; component < COMPONENT_COUNT; component++) {
         if (!has_component(meter, component))
             continue;
@@ -239,19 +239,21 @@ static void reap(struct metrics *metrics, uint64_t now)
                   ? "the directory of MetricsFile %s did not answer within %d s"
                   : "the process that writes MetricsFile %s died (within %d s)", metrics->path,
                   METRICS_DEADLINE_S);
-    if (!err.text[0])
-        metrics->written = metrics->writing;
     note(metrics, err.text);
 }
 
 static void start(struct metrics *metrics, const struct meter *meter, uint64_t now)
 {
+    const struct tally *tally = meter_tally(meter);
     struct work work = { .path = metrics->path };
     int rc;
 
+    if (tally->booked_ns > metrics->latest.booked_ns) { /* else power stays what it was */
+        metrics->before = metrics->latest;
+        metrics->latest = *tally;
+    }
     buf_init(&work.text);
-    metrics_format(&work.text, meter, &metrics->written);
-    metrics->writing = *meter_tally(meter);
+    metrics_format(&work.text, meter, &metrics->before);
     metrics->due_ns = now + METRICS_EVERY_S * NS_PER_S;
     rc = buf_failed(&work.text) ? -ENOMEM
                                 : child_start(&metrics->child, metrics->lock_fd, write_text, &work,

@@ -27,8 +27,8 @@ struct metrics {
     int lock_fd;           /* not to be held by a child that hangs on; -1: none */
     struct child child;
     uint64_t due_ns;       /* when the next is written; CLOCK_BOOTTIME */
-    struct tally written;  /* what the last file was made of … */
-    struct tally writing;  /* … and the one that the child writes */
+    struct tally before;   /* of the files so far the last that lacks … */
+    struct tally latest;   /* … what is booked as of the newest */
     bool is_failing;
 };
 
@@ -37,7 +37,7 @@ void metrics_init(struct metrics *metrics, const char *path, int lock_fd, uint64
 
 /*
  * Append the text. Counters are those of the meter since it started; power is the mean of what was
- * booked since `before`, the tally of the file before this, and left out when that is nothing.
+ * booked since `before`, the tally of an earlier file, and left out when that is nothing.
  */
 void metrics_format(struct buf *buf, const struct meter *meter, const struct tally *before);
 

@@ -222,9 +222,10 @@ static void test_it_is_written_once_a_minute(void **state)
     assert_int_equal(world_files(&w, "prom", ""), 1);
 }
 
-static void test_power_is_of_the_time_since_the_last_file(void **state)
+static void test_power_is_of_what_was_booked_last(void **state)
 {
     struct tally before;
+    char told[8192];
     struct buf text;
 
     (void)state;
@@ -241,6 +242,13 @@ static void test_power_is_of_the_time_since_the_last_file(void **state)
     assert_int_equal(micro_of(text.data, "slurm_carbon_power_watts{component=\"memory\"}"),
                      2 * WORLD_UW);
     buf_free(&text);
+    for (unsigned i = 1; i <= 3; i++) { /* with a seal an hour it stays until the next */
+        metrics_look(&metrics, w.meter, w.now + i * 60 * SECOND);
+        settle(w.now + i * 60 * SECOND);
+        file_text(told, sizeof(told));
+        assert_int_equal(micro_of(told, "slurm_carbon_power_watts{component=\"memory\"}"),
+                         2 * WORLD_UW);
+    }
 }
 
 /* A directory that is away costs the file, and the meter not a tick. */
@@ -311,7 +319,7 @@ int main(void)
         ON_A_NODE(test_what_is_not_known_is_left_out),
         ON_A_NODE(test_a_counter_that_falls_silent_is_counted),
         ON_A_NODE(test_it_is_written_once_a_minute),
-        ON_A_NODE(test_power_is_of_the_time_since_the_last_file),
+        ON_A_NODE(test_power_is_of_what_was_booked_last),
         ON_A_NODE(test_a_directory_that_is_away_is_an_error_and_no_more),
         ON_A_NODE(test_a_directory_that_hangs_is_given_up_and_tried_again),
         ON_A_NODE(test_without_the_key_nothing_is_written),
