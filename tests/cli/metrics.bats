@@ -6,13 +6,24 @@ setup() {
     rules=${top_srcdir:?}/scripts/prometheus/slurm-carbon.rules.yml
     unset SLURM_CARBON_CONF SLURM_CONF JOURNAL_STREAM
     export LC_ALL=C.UTF-8 TZ=UTC
-    pids=()
+    pids=() fuse=''
 }
 
 teardown() {
     local pid
+    end_fuse
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
     wait
+}
+
+is_unmounted() { ! grep -q " $dir/hung " /proc/mounts; }
+
+end_fuse() {
+    [ -n "$fuse" ] || return 0
+    kill -CONT "$fuse"
+    kill "$fuse"
+    fuse=''
+    until_true is_unmounted
 }
 
 needs() { # PROGRAM PACKAGE
@@ -207,6 +218,27 @@ END
     [ ! -e "$dir/away" ]
     kill "$meterd"
     wait "$meterd"
+}
+
+# A file system whose server stands still: whoever asks it for anything waits.
+@test "a directory that hangs holds up a process of its own, and not the meter" {
+    [ -x "${top_builddir:?}/tests/fake/fakesys" ] || skip 'no fakesys: libfuse3 was not there'
+    [ -w /dev/fuse ] || skip 'no FUSE here'
+    node hung/sys
+    mkdir "$dir/hung" "$dir/state"
+    "$top_builddir/tests/fake/fakesys" "$dir/hung" --state "$dir/state" -d 3>&-
+    fuse=$(<"$dir/state/pid")
+    kill -STOP "$fuse"
+    draw 3>&- &
+    pids+=($!)
+    start_meter
+    until_true has_sealed 4
+    ! grep -q MetricsFile "$dir/log" || { cat "$dir/log"; false; } # it is given half a minute
+    kill -CONT "$fuse"
+    until_true grep -q 'cannot write MetricsFile' "$dir/log" # so it had waited; the tree is read-only
+    kill "$meterd"
+    wait "$meterd"
+    end_fuse
 }
 
 @test "the example of alerts is one that Prometheus reads; a dead meter and a full share raise one" {
