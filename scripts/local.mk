@@ -39,6 +39,22 @@ $(units): %: %.in Makefile
 	$(SED) -e 's,[@]bindir@,$(bindir),' -e 's,[@]sbindir@,$(sbindir),' \
 		-e 's,[@]libexecdir@,$(libexecdir),' -e 's,[@]docdir@,$(docdir),' $< >$@
 
+# for Grafana, whose two kinds of data source take the same SQL told in two ways, and Prometheus
+grafanadir = $(pkgdatadir)/grafana
+dist_grafana_DATA = scripts/grafana/slurm-carbon.json
+nodist_grafana_DATA = scripts/grafana/slurm-carbon-postgresql.json
+CLEANFILES += $(nodist_grafana_DATA)
+prometheusdir = $(pkgdatadir)/prometheus
+dist_prometheus_DATA = scripts/prometheus/slurm-carbon.rules.yml
+$(nodist_grafana_DATA): scripts/grafana/slurm-carbon.json Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
+	$(SED) -e 's/frser-sqlite-datasource/grafana-postgresql-datasource/g' \
+		-e '/"queryText": /d' -e 's/"rawQueryText": /"rawSql": /' \
+		-e 's/"queryType": "table"/"editorMode": "code", "rawQuery": true/' \
+		-e 's/"timeColumns": \[\]/"format": "table"/' \
+		-e 's/"timeColumns": \["time"\]/"format": "time_series"/' \
+		$(top_srcdir)/scripts/grafana/slurm-carbon.json >$@
+
 # packages of distributions
 EXTRA_DIST += scripts/packages/build scripts/packages/rpm-macros scripts/packages/slurm-carbon.spec \
 	scripts/packages/plugstack.conf.d/carbon.conf scripts/packages/debian/control.in \

@@ -33,6 +33,7 @@
 #define PLUGIN "spank_carbon.so"
 #define LATE_S 900      /* batches and statuses are late after this, and … */
 #define LATE_BATCHES 10 /* … this many times DeliverSeconds */
+#define METRICS_LATE_S 300 /* it is written each minute */
 #define AHEAD_S 60      /* a batch may end so long after it was loaded: clocks differ */
 #define MARKS_MANY 1000 /* that nobody reads; a tick takes 256 */
 #define NAMED_MAX 5
@@ -192,6 +193,26 @@ static void look_at_marks(struct visit *visit)
     close(fd);
 }
 
+/* The meter says once in its log that it cannot write it, and node_exporter shows old figures. */
+static void look_at_metrics(struct visit *visit)
+{
+    const char *file = visit->conf.metrics_file;
+    struct stat st;
+
+    if (!file[0])
+        return;
+    if (stat(file, &st) < 0)
+        find(visit, WARNING, "metrics", "is its directory there, and in the unit's ReadWritePaths? "
+             "It is first written a minute after the start", "MetricsFile %s: %s", file,
+             strerror(errno));
+    else if (visit->now_s - st.st_mtim.tv_sec > METRICS_LATE_S)
+        find(visit, WARNING, "metrics", "carbon-meterd's log says why it cannot be written",
+             "MetricsFile %s is %" PRId64 " min old", file,
+             (visit->now_s - st.st_mtim.tv_sec) / 60);
+    else
+        find(visit, WELL, "metrics", "", "%s is written", file);
+}
+
 static void look_at_meter(struct visit *visit)
 {
     int alive, spool_fd = open(visit->conf.spool_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -213,6 +234,7 @@ static void look_at_meter(struct visit *visit)
     look_at_status(visit, spool_fd);
     look_at_spool(visit, spool_fd);
     look_at_marks(visit);
+    look_at_metrics(visit);
     close(spool_fd);
 }
 

@@ -316,6 +316,20 @@ static unsigned line_of(const unsigned *lines, const char *key)
     return 0;
 }
 
+/* The collector looks at no others, and says nothing. */
+static int check_metrics_file(const char *path, const struct conf *conf, const unsigned *lines,
+                              struct error *err)
+{
+    const char *file = conf->metrics_file;
+    size_t len = strlen(file);
+
+    if (len == 0 || (len > 6 && strcmp(file + len - 5, ".prom") == 0 && file[len - 6] != '/'))
+        return 0;
+    return error_set(err, -EINVAL, "%s:%u: MetricsFile: '%s' is no NAME.prom, and node_exporter "
+                     "reads no other files; name one in its textfile directory", path,
+                     line_of(lines, "MetricsFile"), file);
+}
+
 static int check_together(const char *path, const struct conf *conf, const unsigned *lines,
                           struct error *err)
 {
@@ -385,6 +399,8 @@ static int load(const char *path, char *text, const char *node, struct conf *con
     }
     if (rc == 0)
         rc = check_together(path, conf, origin->line, err);
+    if (rc == 0)
+        rc = check_metrics_file(path, conf, origin->line, err);
     if (rc == 0 && conf->cluster_name[0] == '\0')
         default_cluster_name(path, conf, origin);
     if (cfg)

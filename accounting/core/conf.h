@@ -23,13 +23,14 @@ struct conf {
     uint64_t pue_ppm;                     /* PUE x 10^6; at least 10^6 */
     char database[PATH_MAX];              /* "sqlite:/path" */
     char inventory[PATH_MAX];
-    char mark_dir[PATH_MAX];              /* here and in SpoolDir, SensorRoot %n is replaced */
+    char mark_dir[PATH_MAX];              /* in this and all of CONF_NODE_PATH %n is replaced */
     char spool_dir[PATH_MAX];
     char deliver_dir[PATH_MAX];
     uint32_t deliver_s;                   /* DeliverSeconds: a batch is sealed this often */
     uint32_t tick_ms;                     /* TickSeconds, to the millisecond; 100 ms to 60 s */
     uint32_t keep_power_days;             /* KeepPowerDays: older power per minute is pruned */
     uint32_t spool_max_mb;                /* SpoolMaxMB: beyond, the oldest batches are dropped */
+    char metrics_file[PATH_MAX];          /* MetricsFile, ends in .prom; "" = not set: none */
     char sensors[256];                    /* Sensors: "auto", or a list as "powercap,modelled" */
     char sensor_root[PATH_MAX];           /* SensorRoot: holds sys/ and proc/ */
     char cgroup_root[PATH_MAX];           /* CgroupRoot */

@@ -41,6 +41,8 @@ const struct conf_option conf_options[] = {
       "Power per minute is kept this long, 1 to 3650 days; totals and peaks are kept for ever." },
     { "SpoolMaxMB", CONF_MEGABYTES, AT(spool_max_mb), "256", 1, 1048576, NULL,
       "Undelivered batches beyond this many megabytes are dropped, oldest first, and counted." },
+    { "MetricsFile", CONF_NODE_PATH, AT(metrics_file), NULL, 0, 0, NULL,
+      "What the meter counts, for node_exporter's textfile collector: NAME.prom; unset: none." },
     { "Sensors", CONF_TEXT, AT(sensors), "auto", 0, 0, NULL,
       "Sources of energy readings: auto, or names separated by commas such as powercap,modelled." },
     { "SensorRoot", CONF_NODE_PATH, AT(sensor_root), "/", 0, 0, NULL,
@@ -222,8 +224,8 @@ static int parse_plain(const struct conf_option *option, const char *text, struc
     int rc = 0;
 
     if (strchr(text, '%'))
-        return error_set(err, -EINVAL, "'%s': %%n is allowed in MarkDir, SpoolDir and SensorRoot "
-                         "only; %s is one for all nodes", text, option->key);
+        return error_set(err, -EINVAL, "'%s': %%n is allowed in MarkDir, SpoolDir, SensorRoot "
+                         "and MetricsFile only; %s is one for all nodes", text, option->key);
     if (option->type == CONF_PATH)
         rc = check_absolute(text, err);
     if (option->type == CONF_DATABASE && strncmp(text, "sqlite:/", 8) != 0)

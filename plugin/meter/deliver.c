@@ -4,20 +4,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/clock.h"
 #include "core/file.h"
 
 void deliver_init(struct deliver *deliver, const char *dir, int lock_fd)
 {
-    *deliver = (struct deliver){ .lock_fd = lock_fd, .report_fd = -1 };
+    *deliver = (struct deliver){ .lock_fd = lock_fd };
     snprintf(deliver->dir, sizeof(deliver->dir), "%s", dir);
 }
 
@@ -88,18 +85,19 @@ int deliver_copy(const char *dir, int spool_fd, char (*names)[BATCH_NAME_SIZE], 
     return rc;
 }
 
-static void __attribute__((noreturn)) run_child(struct deliver *deliver, int spool_fd,
-                                                bool keep_last, int report_fd)
-{
-    struct deliver_result result;
-    ssize_t put;
-    int rc;
+/* What deliver_start() gives the child. */
+struct work {
+    struct deliver *deliver;
+    int spool_fd;
+    bool keep_last;
+};
 
-    if (deliver->lock_fd >= 0)
-        close(deliver->lock_fd); /* the meter's successor must not wait for a child that hangs */
-    rc = deliver_copy(deliver->dir, spool_fd, deliver->names, deliver->count, keep_last, &result);
-    put = write(report_fd, &result, sizeof(result)); /* below PIPE_BUF: whole or not at all */
-    _exit(rc < 0 || put != (ssize_t)sizeof(result));
+static int copy_all(void *context, void *report)
+{
+    const struct work *work = context;
+
+    return deliver_copy(work->deliver->dir, work->spool_fd, work->deliver->names,
+                        work->deliver->count, work->keep_last, report);
 }
 
 /* --- in the meter ---------------------------------------------------------------------------- */
@@ -107,54 +105,31 @@ static void __attribute__((noreturn)) run_child(struct deliver *deliver, int spo
 int deliver_start(struct deliver *deliver, int spool_fd, size_t count, bool keep_last,
                   uint64_t now)
 {
-    int fds[2], rc = 0;
-    pid_t pid;
+    struct work work = { deliver, spool_fd, keep_last };
 
-    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
-        return -errno;
     deliver->count = count;
-    pid = fork();
-    if (pid == 0)
-        run_child(deliver, spool_fd, keep_last, fds[1]);
-    if (pid < 0) {
-        rc = -errno;
-        close(fds[0]);
-    } else {
-        deliver->pid = pid;
-        deliver->report_fd = fds[0];
-        deliver->begin_ns = now;
-        deliver->was_killed = false;
-    }
-    close(fds[1]);
-    return rc;
+    return child_start(&deliver->child, deliver->lock_fd, copy_all, &work,
+                       sizeof(struct deliver_result), now);
 }
 
 bool deliver_is_busy(const struct deliver *deliver)
 {
-    return deliver->pid > 0;
+    return child_is_busy(&deliver->child);
 }
 
 bool deliver_reap(struct deliver *deliver, uint64_t now, struct deliver_result *ret_result)
 {
-    struct deliver_result result = { 0 };
+    struct deliver_result result;
+    int rc = child_reap(&deliver->child, DELIVER_DEADLINE_S, now, &result, sizeof(result));
 
-    if (!deliver->pid)
+    if (rc == -EAGAIN)
         return false;
-    if (!deliver->was_killed && now - deliver->begin_ns >= DELIVER_DEADLINE_S * NS_PER_S) {
-        kill(deliver->pid, SIGKILL);
-        deliver->was_killed = true;
-    }
-    if (waitpid(deliver->pid, NULL, WNOHANG) == 0)
-        return false;
-    if (read(deliver->report_fd, &result, sizeof(result)) != (ssize_t)sizeof(result)) {
+    if (rc < 0) {
         result = (struct deliver_result){ 0 };
-        error_set(&result.err, -ETIMEDOUT, deliver->was_killed
+        error_set(&result.err, rc, rc == -ETIMEDOUT
                   ? "DeliverDir %s did not answer within %d s; is its file system up?"
                   : "the delivery to %s died (within %d s)", deliver->dir, DELIVER_DEADLINE_S);
     }
-    close(deliver->report_fd);
-    deliver->report_fd = -1;
-    deliver->pid = 0;
     *ret_result = result;
     return true;
 }

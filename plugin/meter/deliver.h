@@ -1,10 +1,8 @@
 /*
  * deliver.h - copying sealed batches to DeliverDir, in a process of its own
  *
- * DeliverDir is often on the site's shared file system, which may hang for minutes or for ever. A
- * child does the copying; metering never waits for it. One child at a time: while one hangs none
- * other is started, and after DELIVER_DEADLINE_S it is killed (a process in the kernel's
- * uninterruptible sleep stays until the file system answers).
+ * DeliverDir is often on the site's shared file system, which may hang for minutes or for ever: a
+ * child (child.h) does the copying, one at a time.
  */
 #ifndef CARBON_METER_DELIVER_H
 #define CARBON_METER_DELIVER_H
@@ -12,9 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "core/batch.h"
+#include "meter/child.h"
 
 #define DELIVER_MAX 64       /* batches by one child */
 #define DELIVER_DEADLINE_S 60
@@ -23,10 +21,7 @@
 struct deliver {
     char dir[4096];  /* DeliverDir */
     int lock_fd;     /* not to be held by a child that hangs on; -1: none */
-    pid_t pid;       /* of the child; 0: none */
-    int report_fd;
-    uint64_t begin_ns;
-    bool was_killed;
+    struct child child;
     size_t count;    /* of names[] that the child was given */
     char names[DELIVER_MAX][BATCH_NAME_SIZE];
 };

@@ -67,6 +67,7 @@ struct meter {
     uint64_t sealed_to_ns;
     uint64_t marks_bad_before, dropped; /* since the stream began */
     struct batch unwritten;
+    struct tally tally; /* of the batches that were written */
     bool has_unwritten;
     bool failed; /* a tick did, half-way: nothing more is sealed */
     int64_t told_wall_ns; /* when the last error was logged */
@@ -493,6 +494,7 @@ static int write_batch(struct meter *meter, struct error *err)
     meter->sealed_to_ns = meter->unwritten.head.end_boottime_ns;
     meter->state.next_seq++;
     meter->has_unwritten = false;
+    tally_add(&meter->tally, &meter->unwritten);
     batch_clear(&meter->unwritten);
     meter->dropped += spool_drop(meter->spool);
     return 0;
@@ -747,6 +749,7 @@ int meter_open(const struct meter_options *options, uint64_t now, int64_t wall_n
         return error_set(err, -ENOMEM, "out of memory");
     meter->options = *options;
     meter->state.since_ns = now;
+    meter->state.since_wall_ns = wall_ns;
     meter->state.tick_wall_ns = wall_ns;
     deliver_init(&meter->deliver, options->conf->deliver_dir, options->lock_fd);
     rc = open_parts(meter, now, err);
@@ -799,6 +802,11 @@ void meter_describe(const struct meter *meter, struct meter_state *ret_state)
     state.batches_dropped = meter->dropped;
     state.has_unwritten = meter->has_unwritten;
     *ret_state = state;
+}
+
+const struct tally *meter_tally(const struct meter *meter)
+{
+    return &meter->tally;
 }
 
 size_t meter_counters(const struct meter *meter)

@@ -13,6 +13,7 @@
 #include "core/batch.h"
 #include "core/conf.h"
 #include "meter/deliver.h"
+#include "meter/tally.h"
 #include "sensors/sensors.h"
 
 struct meter;
@@ -34,6 +35,7 @@ struct meter_state {                 /* for the status file */
     uint64_t stream;
     uint64_t next_seq;
     uint64_t since_ns;               /* the meter's start; CLOCK_BOOTTIME */
+    int64_t since_wall_ns;
     uint64_t tick_ns;                /* the last tick */
     int64_t tick_wall_ns;
     uint64_t closed_ns;              /* attributed up to here */
@@ -108,6 +110,8 @@ bool meter_has_failed(const struct meter *meter);    /* something is to be read 
 bool meter_is_stranded(const struct meter *meter);
 
 void meter_describe(const struct meter *meter, struct meter_state *ret_state);
+/* What the batches that were written since the start add up to. */
+const struct tally *meter_tally(const struct meter *meter);
 size_t meter_counters(const struct meter *meter);
 const struct meter_counter *meter_counter(const struct meter *meter, size_t index);
 /* The idle floor in force of a counter, and whether it was learned; false when it has none. */

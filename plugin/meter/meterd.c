@@ -30,6 +30,7 @@
 #include "core/file.h"
 #include "meter/log.h"
 #include "meter/meter.h"
+#include "meter/metrics.h"
 #include "meter/status.h"
 
 /* A tick after a mark waits so long for the marks that come with it … */
@@ -54,6 +55,7 @@ struct daemon {
     struct sensors *sensors;
     struct meter *meter;
     struct meter_options options;
+    struct metrics metrics;
     int root_fd, lock_fd;
     struct pollfd fds[FD_COUNT];
     uint64_t tick_ns;      /* the last tick of either kind */
@@ -407,6 +409,7 @@ static void tick(struct daemon *d, bool regular)
     if (now >= d->seal_ns || meter_wants_seal(d->meter))
         seal(d, now);
     meter_reap(d->meter, now, clock_wall_ns());
+    metrics_look(&d->metrics, d->meter, now);
     if (meter_has_failed(d->meter))
         give_up(d);
     if (meter_is_stranded(d->meter)) {
@@ -446,8 +449,10 @@ static void on_signal(struct daemon *d)
             d->stop = true;
         else if (info.ssi_signo == SIGUSR1)
             write_status(d, now);
-        else if (info.ssi_signo == SIGCHLD)
+        else if (info.ssi_signo == SIGCHLD) {
             meter_reap(d->meter, now, clock_wall_ns());
+            metrics_look(&d->metrics, d->meter, now);
+        }
     }
 }
 
@@ -461,12 +466,21 @@ static int extra_timeout_ms(const struct daemon *d)
     return now >= d->extra_ns ? 0 : (int)((d->extra_ns - now + 999999) / 1000000);
 }
 
+/* The first file is of the first seal, or what there is where that takes more than a minute. */
+static uint64_t first_metrics_ns(const struct daemon *d, uint64_t now)
+{
+    uint64_t latest_ns = now + METRICS_EVERY_S * NS_PER_S;
+
+    return d->seal_ns < latest_ns ? d->seal_ns : latest_ns;
+}
+
 static void loop(struct daemon *d)
 {
     uint64_t now = clock_boottime_ns();
 
     d->tick_ns = now;
     d->seal_ns = now + d->conf.deliver_s * NS_PER_S;
+    metrics_init(&d->metrics, d->conf.metrics_file, d->lock_fd, first_metrics_ns(d, now));
     d->extra_ns = meter_is_behind(d->meter) ? now + EXTRA_GAP_NS : 0;
     write_status(d, now);
     meter_deliver(d->meter, now, clock_wall_ns()); /* what the last one left */
@@ -516,6 +530,7 @@ static void finish(struct daemon *d)
 
 static void clean_up(struct daemon *d)
 {
+    metrics_end(&d->metrics);
     meter_close(d->meter);
     sensors_close(d->sensors);
     topology_free(d->topology);

@@ -191,6 +191,21 @@ says() { # VERDICT WHAT TEXT [REMEDY]
     kill "$watcher_of_lock"
 }
 
+@test "the metrics file: not there, old, written" {
+    meter
+    [[ $(carbonctl doctor) != *MetricsFile* ]]
+    echo "MetricsFile=$PWD/carbon.prom" >>carbon.conf
+    doctor 0
+    says warning metrics "MetricsFile $PWD/carbon.prom: No such file" 'ReadWritePaths?'
+    touch -d '-10 min' carbon.prom
+    doctor 0
+    says warning metrics 'carbon.prom is 10 min old' "carbon-meterd's log says why"
+    touch carbon.prom
+    doctor 0
+    says well metrics 'carbon.prom is written'
+    kill "$watcher_of_lock"
+}
+
 @test "the books: no ingest, batches that wait, nodes that lack, are late, ahead or full" {
     books
     kill "$watcher"

@@ -43,3 +43,7 @@ TESTS += tests/cli/doctor.bats
 EXTRA_DIST += tests/cli/doctor.bats
 TESTS += tests/cli/backfill.bats
 EXTRA_DIST += tests/cli/backfill.bats
+TESTS += tests/cli/metrics.bats
+EXTRA_DIST += tests/cli/metrics.bats
+TESTS += tests/cli/dashboard.bats
+EXTRA_DIST += tests/cli/dashboard.bats tests/cli/dashboard.py

@@ -117,6 +117,7 @@ node() {
     chmod 755 "$base"
     install -d "$base/bin" "$base/root/proc" "$base/root/cgroup" "$base/etc"
     install -d -m 700 "$base/run" "$base/run/n1"
+    install -d "$base/prom" # of another package, root's
     install -d -m 750 -o $uid -g $uid "$base/spool" "$base/spool/deliver" "$base/lib"
     install "$top_builddir/carbon-meterd" "$top_builddir/carbonctl" "$base/bin"
     install "$top_builddir/sreport-carbon" "$top_srcdir/scripts/systemd/monthly-report" \
@@ -137,6 +138,7 @@ node() {
 ClusterName=test
 MarkDir=$base/run/n1
 SpoolDir=$base/spool/n1
+MetricsFile=$base/prom/n1.prom
 DeliverDir=$base/spool/deliver
 Database=sqlite:$base/lib/carbon.db
 Inventory=$base/etc/inventory.conf
@@ -181,7 +183,9 @@ sandbox() { # UNIT WRITABLE... -- COMMAND...
         --inh-caps "-all$ambient" --ambient-caps "-all$ambient" --bounding-set "-all$caps" "$@"
 }
 
-meter() { sandbox carbon-meterd "$base/run" "$base/spool" -- "$base/bin/carbon-meterd" --node n1; }
+meter() {
+    sandbox carbon-meterd "$base/run" "$base/spool" "$base/prom" -- "$base/bin/carbon-meterd" --node n1
+}
 
 ctl() { # COMMAND...
     (sandbox carbon-ingest "$base/lib" "$base/spool" -- "$base/bin/carbonctl" "$@")
@@ -238,7 +242,8 @@ meter_a_job() { # in the sandbox, from the mark to the books
     needs_root
     node
     meter_a_job
-    ! grep -E "not root's|hidden" "$base/log"
+    ! grep -E "not root's|hidden|MetricsFile" "$base/log"
+    [ "$(stat -c '%a %u' "$base/prom/n1.prom")" = "644 $uid" ]
     ctl init
     run ctl ingest
     echo "$output"

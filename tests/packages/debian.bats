@@ -63,6 +63,8 @@ files_of() { # NAME: of the package slurm-carbon-NAME
         tools) printf 'usr/%s\n' bin/sacct-carbon bin/sreport-carbon sbin/carbonctl
             echo usr/lib/sysusers.d/slurm-carbon.conf
             printf 'usr/share/slurm-carbon/%s.csv\n' grid_intensity embodied_factors equivalences
+            printf 'usr/share/slurm-carbon/%s\n' grafana/slurm-carbon{,-postgresql}.json \
+                prometheus/slurm-carbon.rules.yml
             printf 'usr/share/man/%s.gz\n' man1/s{acct,report}-carbon.1 man5/{carbon,inventory}.conf.5 \
                 man8/carbonctl.8
             printf 'usr/share/doc/slurm-carbon-tools/examples/%s.conf.sample\n' carbon inventory ;;

@@ -60,7 +60,9 @@ refute() { # COMMAND...: it fails (what is behind a `!`, bats does not see)
         /usr/lib/systemd/system/carbon-{meterd,ingest}.service /usr/lib/sysusers.d/slurm-carbon.conf \
         /usr/lib/systemd/system/carbon-{report,backup}.{service,timer} /usr/sbin/carbonctl \
         /usr/libexec/slurm-carbon/{monthly-report,daily-backup} /usr/bin/sreport-carbon \
-        /usr/lib/tmpfiles.d/slurm-carbon-{node,server}.conf /usr/share/slurm-carbon/equivalences.csv; do
+        /usr/lib/tmpfiles.d/slurm-carbon-{node,server}.conf /usr/share/slurm-carbon/equivalences.csv \
+        /usr/share/slurm-carbon/grafana/slurm-carbon{,-postgresql}.json \
+        /usr/share/slurm-carbon/prometheus/slurm-carbon.rules.yml; do
         grep -q "^$file " "$BATS_TEST_TMPDIR/all" || { echo "no $file"; return 1; }
     done
 }

@@ -47,6 +47,13 @@ tests_unit_test_deliver_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_deliver_CFLAGS = $(unit_cflags)
 tests_unit_test_deliver_LDADD = $(meter_unit_ldadd)
 
+check_PROGRAMS += tests/unit/test_metrics
+TESTS += tests/unit/test_metrics
+tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c $(meter_world)
+tests_unit_test_metrics_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_metrics_CFLAGS = $(unit_cflags)
+tests_unit_test_metrics_LDADD = $(meter_unit_ldadd)
+
 # … and what becomes of it in the books
 check_PROGRAMS += tests/unit/test_time
 TESTS += tests/unit/test_time

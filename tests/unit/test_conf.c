@@ -143,8 +143,8 @@ static void every_mistake_names_file_line_key_and_remedy(void **state)
         { "Zone=a\\nb\n", "backslashes and ${…} have no meaning here" },
         { "Zone=FR\n\nzone=DE\n", "carbon.conf:3: Zone: stands on line 1 already; keep one" },
         { "DeliverDir=/spool/%n\n", "carbon.conf:1: DeliverDir: '/spool/%n': %n is allowed in "
-          "MarkDir, SpoolDir and SensorRoot only" },
-        { "Database=sqlite:/%n.db\n", "%n is allowed in MarkDir, SpoolDir and SensorRoot only" },
+          "MarkDir, SpoolDir, SensorRoot and MetricsFile only" },
+        { "Database=sqlite:/%n.db\n", "%n is allowed in MarkDir, SpoolDir, SensorRoot and" },
         { "MarkDir=/run/%h\n", "MarkDir: %h in '/run/%h' means nothing; only %n" },
         { "SpoolDir=spool\n", "SpoolDir: 'spool' is not an absolute path; begin it with /" },
         { "SensorRoot=../x\n", "'../x' is not an absolute path" },
@@ -181,6 +181,28 @@ static void every_mistake_names_file_line_key_and_remedy(void **state)
                      cases[i].message);
         assert_int_equal(conf.deliver_s, 4711); /* untouched on failure */
     }
+}
+
+static void a_metrics_file_is_one_that_the_collector_reads(void **state)
+{
+    static const char *const refused[] = { "/tmp/n1.txt", "/tmp/.prom", "/prom", "/tmp/a.prom/" };
+    struct conf conf;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        char line[64], message[128];
+        struct error err = { "" };
+
+        snprintf(line, sizeof(line), "Zone=FR\nMetricsFile=%s\n", refused[i]);
+        snprintf(message, sizeof(message), "carbon.conf:2: MetricsFile: '%s' is no NAME.prom",
+                 refused[i]);
+        if (load(line, &conf, NULL, &err) != -EINVAL || !strstr(err.text, message))
+            fail_msg("%s: %s", refused[i], err.text);
+    }
+    assert_int_equal(load("MetricsFile=/x/carbon-%n.prom\n", &conf, NULL, NULL), 0);
+    assert_string_equal(conf.metrics_file, "/x/carbon-n1.prom");
+    assert_int_equal(load("MetricsFile=\n", &conf, NULL, NULL), 0);
+    assert_string_equal(conf.metrics_file, "");
 }
 
 static void a_named_file_must_be_there(void **state)
@@ -319,6 +341,7 @@ int main(void)
         cmocka_unit_test(without_a_file_the_defaults_serve),
         cmocka_unit_test(every_form_of_a_line_is_read),
         cmocka_unit_test(every_mistake_names_file_line_key_and_remedy),
+        cmocka_unit_test(a_metrics_file_is_one_that_the_collector_reads),
         cmocka_unit_test(a_named_file_must_be_there),
         cmocka_unit_test(the_clusters_name_is_slurms_in_lower_case),
         cmocka_unit_test(the_file_is_found_by_name_then_environment_then_slurm_conf),

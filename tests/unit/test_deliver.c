@@ -139,12 +139,12 @@ static void test_a_child_that_hangs_is_killed_and_told_of(void **state)
     (void)state;
     deliver_init(&deliver, target, -1);
     assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
-    deliver.pid = fork();
-    if (deliver.pid == 0)
+    deliver.child.pid = fork();
+    if (deliver.child.pid == 0)
         for (;;)
             pause(); /* as in the kernel, waiting for a server */
     close(fds[1]);
-    deliver.report_fd = fds[0];
+    deliver.child.report_fd = fds[0];
     assert_false(deliver_reap(&deliver, DELIVER_DEADLINE_S * NS_PER_S - 1, &result));
     assert_true(deliver_is_busy(&deliver));
     reap(&deliver, DELIVER_DEADLINE_S * NS_PER_S, &result);
