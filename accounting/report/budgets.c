@@ -21,6 +21,7 @@ struct sums {
     struct range_fine embodied; /* 2^-32 mg, and the next */
     exact spread;
     bool missing_embodied;
+    char *refusal;              /* why manufacture is not known */
 };
 
 /* Of a budget's year, what was before the month, and the month: what the two kinds of periods need. */
@@ -30,7 +31,6 @@ enum { BEFORE_MONTH, IN_MONTH, SPANS };
 struct account {
     const char *name;        /* the inventory's */
     struct sums sums[SPANS];
-    char *refusal;           /* why its manufacture is not known */
 };
 
 struct reading {
@@ -46,6 +46,7 @@ struct reading {
     struct key_map account_of;
     struct period_use *held; /* by the current account */
     size_t n_held;
+    char who[96];            /* held it, for messages */
 };
 
 /* --- energy ----------------------------------------------------------------------------------- */
@@ -145,9 +146,8 @@ static int add_embodied(struct reading *reading, struct account *account, int sp
                                 NULL, &embodied, &refusal);
 
     if (rc == -ERANGE || rc == -EINVAL) {
-        if (!account->refusal)
-            account->refusal = strdup(refusal.text);
-        return account->refusal ? 0 : no_memory(err);
+        sums->refusal = strdup(refusal.text);
+        return sums->refusal ? 0 : no_memory(err);
     }
     sums->embodied = embodied.amount;
     sums->spread = embodied.spread;
@@ -162,6 +162,7 @@ static int read_embodied(struct reading *reading, struct error *err)
     for (size_t i = 0; rc == 0 && i < reading->n_accounts; i++) {
         struct account *account = &reading->accounts[i];
 
+        snprintf(reading->who, sizeof(reading->who), "jobs of account %s", account->name);
         reading->n_held = 0;
         rc = period_uses_of_account(reading->store, &reading->period, account->name, take_use,
                                     reading, err);
@@ -258,6 +259,8 @@ static void add_sums(struct sums *sum, const struct sums *part)
     range_fine_add(&sum->embodied, &part->embodied);
     sum->spread += part->spread;
     sum->missing_embodied |= part->missing_embodied;
+    if (!sum->refusal)
+        sum->refusal = part->refusal; /* lent */
 }
 
 /* Everything is rounded once, here. */
@@ -288,14 +291,10 @@ static int sum_budget(struct reading *reading, struct budget_use *use, struct er
             continue;
         for (int span = use->budget->is_yearly ? BEFORE_MONTH : IN_MONTH; span < SPANS; span++)
             add_sums(&sum, &account->sums[span]);
-        if (account->refusal && !use->refusal) {
-            use->refusal = strdup(account->refusal);
-            if (!use->refusal)
-                return no_memory(err);
-        }
     }
     take_sums(use, &sum);
-    return 0;
+    use->refusal = sum.refusal ? strdup(sum.refusal) : NULL;
+    return sum.refusal && !use->refusal ? no_memory(err) : 0;
 }
 
 static bool is_of_tree(const struct inventory *inventory, const char *account)
@@ -339,7 +338,8 @@ static int read_accounts(struct reading *reading, bool all, struct error *err)
 static void reading_clear(struct reading *reading)
 {
     for (size_t i = 0; i < reading->n_accounts; i++)
-        free(reading->accounts[i].refusal);
+        for (int span = 0; span < SPANS; span++)
+            free(reading->accounts[i].sums[span].refusal);
     free(reading->accounts);
     free(reading->held);
     key_map_clear(&reading->account_of);
@@ -374,8 +374,10 @@ int budget_uses_read(struct store *store, const struct basis *basis, const char 
     int rc = uses.uses && reading.months ? 0 : no_memory(err);
 
     *ret = (struct budget_uses){ .uses = NULL };
-    if (rc == 0)
+    if (rc == 0) {
+        basis_months_name(reading.months, reading.who);
         choose_budgets(&reading, accounts, n_accounts, to_s);
+    }
     if (rc == 0 && uses.count > 0)
         rc = read_accounts(&reading, n_accounts == 0, err);
     if (rc == 0)

@@ -41,3 +41,6 @@ TESTS += tests/cli/reconcile.bats
 EXTRA_DIST += tests/cli/reconcile.bats
 TESTS += tests/cli/doctor.bats
 EXTRA_DIST += tests/cli/doctor.bats
+TESTS += tests/cli/budgets.bats
+EXTRA_DIST += tests/cli/budgets.bats tests/golden/sreport-carbon-budget.txt \
+	tests/golden/sacct-carbon-budgets.txt
