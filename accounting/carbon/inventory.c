@@ -695,6 +695,15 @@ const char *inventory_parent_of(const struct inventory *inventory, const char *a
     return found ? found->parent : NULL;
 }
 
+bool inventory_has_account(const struct inventory *inventory, const char *account)
+{
+    for (size_t i = 0; i < inventory->n_accounts; i++)
+        if (strcmp(inventory->accounts[i].account, account) == 0 ||
+            strcmp(inventory->accounts[i].parent, account) == 0)
+            return true;
+    return false;
+}
+
 bool inventory_is_within(const struct inventory *inventory, const char *account, const char *above)
 {
     while (account && strcmp(account, above) != 0)

@@ -131,6 +131,8 @@ int inventory_type_of(const struct inventory *inventory, const char *node);
 
 /* The account above, or NULL: it stands at the top. By bisection. */
 const char *inventory_parent_of(const struct inventory *inventory, const char *account);
+/* Does an account section name it, as account or parent? */
+bool inventory_has_account(const struct inventory *inventory, const char *account);
 /* Is an account the other one, or anywhere below it? */
 bool inventory_is_within(const struct inventory *inventory, const char *account,
                          const char *above);

@@ -86,7 +86,8 @@ static int take_section(struct sreport_options *options, const char *name, size_
         return 0;
     }
     return error_set(err, -EINVAL, "--section: \"%.*s\": write totals, account, user, partition, "
-                     "type, state, job, day, trend, asset or budget", (int)(len < 40 ? len : 40), name);
+                     "type, state, job, day, trend, asset or budget", (int)(len < 40 ? len : 40),
+                     name);
 }
 
 static int take_sections(struct sreport_options *options, const char *text, struct error *err)

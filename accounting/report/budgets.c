@@ -24,7 +24,7 @@ struct sums {
     char *refusal;              /* why manufacture is not known */
 };
 
-/* Of a budget's year, what was before the month, and the month: what the two kinds of periods need. */
+/* What was before the month, and the month: a year's budget is of both. */
 enum { BEFORE_MONTH, IN_MONTH, SPANS };
 
 /* An account that a budget counts, without those below it: read once, however many budgets do. */
@@ -297,19 +297,10 @@ static int sum_budget(struct reading *reading, struct budget_use *use, struct er
     return sum.refusal && !use->refusal ? no_memory(err) : 0;
 }
 
-static bool is_of_tree(const struct inventory *inventory, const char *account)
-{
-    for (size_t i = 0; i < inventory->n_accounts; i++)
-        if (strcmp(inventory->accounts[i].account, account) == 0 ||
-            strcmp(inventory->accounts[i].parent, account) == 0)
-            return true;
-    return false;
-}
-
 static int check_account(struct reading *reading, struct budget_use *use, struct error *err)
 {
     const char *account = use->budget->account;
-    int known = is_of_tree(&reading->basis->inventory, account);
+    int known = inventory_has_account(&reading->basis->inventory, account);
 
     if (!known)
         known = period_has_account(reading->store, reading->period.cluster, account, err);

@@ -164,7 +164,9 @@ static void write_notes_of(const struct budget_use *use, bool utf8, struct buf *
     if (!budget_used_is_known(use)) {
         buf_printf(buf, "  ");
         format_text(buf, use->budget->account, utf8, NULL);
-        buf_printf(buf, ": emissions unknown: %s\n", budget_why_unknown(use));
+        buf_printf(buf, ": emissions unknown: ");
+        format_text(buf, budget_why_unknown(use), utf8, NULL);
+        buf_printf(buf, "\n");
     }
 }
 

@@ -174,8 +174,9 @@ MUST_CHECK int period_report_text(const struct period_report *report,
                                   const struct period_text_style *style, struct buf *buf,
                                   struct error *err);
 /* One section ("totals", "account", "user", "partition", "type", "state", "job", "day", "trend",
-   "asset", "budget"): whole numbers, units in the names of columns, empty where unknown. CSV quotes and ends
-   lines as RFC 4180 says, and puts a ' before text that a spreadsheet would take for a formula. */
+   "asset", "budget"): whole numbers, units in the names of columns, empty where unknown. CSV quotes
+   and ends lines as RFC 4180 says, and puts a ' before text that a spreadsheet would take for a
+   formula. */
 struct period_section_style {
     const char *delimiter;
     bool csv, header, trailing;   /* trailing: a delimiter at the end of each line too */

@@ -89,9 +89,9 @@ MUST_CHECK int period_cluster_hours(struct store *store, const struct period *pe
                                     void *arg, struct error *err);
 
 /*
- * The same of one account's own jobs: their energy by UTC hour (key = 0), within [from_s, to_s), and
- * their allocations that live in it, not clipped, in no order. Both read the rows of that account's
- * jobs alone, so that an account of a few is quick in a large database.
+ * The same of one account's own jobs: their energy by UTC hour (key = 0), within [from_s, to_s),
+ * and their allocations that live in it, not clipped, in no order. Both read the rows of that
+ * account's jobs alone, so that an account of a few is quick in a large database.
  */
 MUST_CHECK int period_hours_of_account(struct store *store, const struct period *period,
                                        const char *account,
