@@ -516,7 +516,7 @@ static int read_budgets(struct run *run, struct store *store, const struct query
 {
     const struct sacct_options *options = &run->options;
 
-    if (options->accounts.count == 0 || options->grid || options->has_gco2 ||
+    if (options->accounts.count == 0 || run->to_s <= 0 || options->grid || options->has_gco2 ||
         (options->output != SACCT_TABLE && options->output != SACCT_JSON))
         return 0;
     return sacct_budgets_read(store, options->factor_set,
