@@ -35,10 +35,12 @@ void sacct_budgets_clear(struct sacct_budgets *budgets)
 int sacct_budgets_write(const struct sacct_budgets *budgets, const struct budgets_style *style,
                         struct buf *buf, struct error *err)
 {
+    const char *gap = buf->len > 0 ? "\n" : "";
+
     if (budgets->wanted && !budgets->has && budgets->basis.inventory.n_budgets > 0)
-        buf_printf(buf, "\nBudgets are of one cluster: name it with -M to see them.\n");
+        buf_printf(buf, "%sBudgets are of one cluster: name it with -M to see them.\n", gap);
     if (budgets->uses.count == 0)
         return 0;
-    buf_printf(buf, style->colour ? "\n\033[1mBudgets\033[0m\n" : "\nBudgets\n");
+    buf_printf(buf, style->colour ? "%s\033[1mBudgets\033[0m\n" : "%sBudgets\n", gap);
     return budgets_text(&budgets->uses, style, buf, err);
 }

@@ -27,7 +27,7 @@ MUST_CHECK int sacct_budgets_read(struct store *store, int64_t factor_set, const
                                   struct sacct_budgets *ret, struct error *err);
 void sacct_budgets_clear(struct sacct_budgets *budgets);
 
-/* After a table of jobs: an empty line, a title and the table; nothing where there are none. */
+/* After a table of jobs: a title and the table; nothing where there are none. */
 MUST_CHECK int sacct_budgets_write(const struct sacct_budgets *budgets,
                                    const struct budgets_style *style, struct buf *buf,
                                    struct error *err);

@@ -279,6 +279,9 @@ tree() {
         run -0 --separate-stderr sacct-carbon -A climate -S 2026-10-01 -E 2026-11-01 $option
         [[ $output != *Budgets* && $output != *budget* ]]
     done
+    run -0 sacct-carbon -A chemistry -S 2026-10-01 -E 2026-11-01 # without jobs
+    same Budgets "${lines[0]}"
+    same 'chemistry 2026 10.0 kg 0 kg 0 10.0 kg - -' "$(tr -s " " <<<"${lines[2]}" | sed "s|^ ||")"
     run -0 sacct-carbon -S 2026-10-01 -E 2026-11-01
     [[ $output != *Budgets* ]]
     same false "$(sacct-carbon -S 2026-10-01 -E 2026-11-01 --json | jq 'has("budgets")')"
