@@ -30,6 +30,8 @@
 #define CORES_MAX 65536u
 #define WATTS_MAX UINT64_C(10000)
 #define PUE_MAX_PPM (10 * PPM)
+#define BUDGET_MAX UINT64_C(1000000000) /* kg or kWh; as millijoules below INT64_MAX */
+#define MJ_PER_MILLIONTH_KWH 3600
 #define S_PER_DAY INT64_C(86400)
 
 const char *const asset_class_names[] = { "GPU", "CPU", "shared", NULL };
@@ -47,6 +49,8 @@ static const char *const node_type_keys[] = { "nodes", "gpus", "cores", "core_wa
 static const char *const pue_keys[] = { "from", "to", "value", "source", NULL };
 static const char *const market_keys[] = { "from", "to", "gco2e_per_kwh", "source", NULL };
 static const char *const account_keys[] = { "parent", NULL };
+static const char *const budget_keys[] = { "account", "period", "kgco2e", "kwh", "from", "to",
+                                           NULL };
 static const struct conf_spec node_type_sections[] = { { "asset", asset_keys, NULL },
                                                        { NULL, NULL, NULL } };
 static const struct conf_spec file_sections[] = {
@@ -55,6 +59,7 @@ static const struct conf_spec file_sections[] = {
     { "pue", pue_keys, NULL },
     { "market", market_keys, NULL },
     { "account", account_keys, NULL },
+    { "budget", budget_keys, NULL },
     { NULL, NULL, NULL },
 };
 static const struct conf_spec file_spec = { "", NULL, file_sections };
@@ -697,6 +702,164 @@ static int check_account(const struct reader *r, const struct conf_section *sect
     return 0; /* the ring is further up: told of one of its own accounts */
 }
 
+const char *inventory_parent_of(const struct inventory *inventory, const char *account)
+{
+    const struct account_parent *found =
+        strlen(account) < sizeof(found->account) ? find_account(inventory, account) : NULL;
+
+    return found ? found->parent : NULL;
+}
+
+bool inventory_has_account(const struct inventory *inventory, const char *account)
+{
+    for (size_t i = 0; i < inventory->n_accounts; i++)
+        if (strcmp(inventory->accounts[i].account, account) == 0 ||
+            strcmp(inventory->accounts[i].parent, account) == 0)
+            return true;
+    return false;
+}
+
+bool inventory_is_within(const struct inventory *inventory, const char *account, const char *above)
+{
+    while (account && strcmp(account, above) != 0)
+        account = inventory_parent_of(inventory, account);
+    return account != NULL;
+}
+
+/* --- budgets ---------------------------------------------------------------------------------- */
+
+int64_t budget_begin_s(const struct budget *budget, int64_t instant_s)
+{
+    return budget->is_yearly ? clock_year_begin_s(instant_s) : clock_month_begin_s(instant_s);
+}
+
+int64_t budget_next_s(const struct budget *budget, int64_t instant_s)
+{
+    return budget->is_yearly ? clock_year_next_s(instant_s) : clock_month_next_s(instant_s);
+}
+
+static int take_budget_period(const struct reader *r, const struct conf_section *section,
+                              struct budget *budget)
+{
+    const char *text = value_of(section, "period");
+    int rc = need(r, section, "period", "year");
+
+    if (rc < 0)
+        return rc;
+    budget->is_yearly = strcasecmp(text, "year") == 0;
+    if (!budget->is_yearly && strcasecmp(text, "month") != 0)
+        return wrong(r, section, "period", "\"%.40s\": write year or month", text);
+    return 0;
+}
+
+static int take_budget_amount(const struct reader *r, const struct conf_section *section,
+                              struct budget *budget)
+{
+    bool is_energy = has(section, "kwh");
+    const char *key = is_energy ? "kwh" : "kgco2e", *text = value_of(section, key);
+    uint64_t millionths;
+
+    if (is_energy && has(section, "kgco2e"))
+        return wrong(r, section, "kwh", "beside kgco2e; a budget is of one of the two, so write "
+                     "another one for the other, with a title of its own and account = \"%.40s\"",
+                     budget->account);
+    if (!is_energy && !has(section, "kgco2e"))
+        return wrong(r, section, NULL, "kgco2e or kwh is missing; write kgco2e = 500, or "
+                     "kwh = 12000");
+    if (parse_decimal(text, 6, BUDGET_MAX * 1000000, &millionths) < 0 || millionths == 0)
+        return wrong(r, section, key, "\"%.40s\": write %s, above 0 and at most %" PRIu64
+                     ", such as 500", text, is_energy ? "kilowatt-hours" : "kilograms of CO2e",
+                     BUDGET_MAX);
+    if (is_energy)
+        budget->energy_mj = millionths * MJ_PER_MILLIONTH_KWH;
+    else
+        budget->co2e_mg = millionths;
+    return 0;
+}
+
+/* A period has one budget from its first day to its last. */
+static int check_budget_border(const struct reader *r, const struct conf_section *section,
+                               const char *key, const struct budget *budget, int64_t border_s)
+{
+    if (!has(section, key) || budget_begin_s(budget, border_s) == border_s)
+        return 0;
+    return wrong(r, section, key, "not the first day of a %s; a budget is of whole ones, so write "
+                 "the first day of one, such as \"%s\"", budget->is_yearly ? "year" : "month",
+                 budget->is_yearly ? "2027-01-01" : "2027-03-01");
+}
+
+static int take_budget_times(const struct reader *r, const struct conf_section *section,
+                             struct budget *budget)
+{
+    int rc = take_time(r, section, "from", &budget->from_s);
+
+    budget->to_s = NEVER_S;
+    if (rc == 0)
+        rc = take_time(r, section, "to", &budget->to_s);
+    if (rc == 0)
+        rc = check_budget_border(r, section, "from", budget, budget->from_s);
+    if (rc == 0)
+        rc = check_budget_border(r, section, "to", budget, budget->to_s);
+    if (rc == 0 && budget->to_s <= budget->from_s)
+        rc = wrong(r, section, "to", "not after from; the last period ends before the day that "
+                   "`to` names, so write a later one, or leave `to` out while it goes on");
+    return rc;
+}
+
+/* One account may have a year's and a month's budget, of emissions and of energy. */
+static int check_budget_others(const struct reader *r, const struct conf_section *section,
+                               const struct budget *budget)
+{
+    const struct budget *others = r->inventory->budgets;
+
+    for (size_t i = 0; i < r->inventory->n_budgets; i++) {
+        if (strcmp(others[i].account, budget->account) == 0 &&
+            others[i].is_yearly == budget->is_yearly &&
+            (others[i].energy_mj > 0) == (budget->energy_mj > 0) &&
+            budget->from_s < others[i].to_s && others[i].from_s < budget->to_s)
+            return wrong(r, section, NULL, "account \"%.60s\" has a %s budget in %s of that time "
+                         "already (line %u); keep one of the two, or end one (to) where the other "
+                         "begins (from)", budget->account, budget->is_yearly ? "yearly" : "monthly",
+                         budget->energy_mj > 0 ? "kwh" : "kgco2e", others[i].line);
+    }
+    return 0;
+}
+
+static int take_budget(const struct reader *r, const struct conf_section *section)
+{
+    struct budget *budget = &r->inventory->budgets[r->inventory->n_budgets];
+    int rc;
+
+    budget->line = section->line;
+    if (has(section, "account"))
+        rc = take_text(r, section, "account", "\"an account\"", budget->account,
+                       sizeof(budget->account));
+    else
+        rc = take_title(r, section, budget->account, sizeof(budget->account));
+    if (rc == 0)
+        rc = take_budget_period(r, section, budget);
+    if (rc == 0)
+        rc = take_budget_amount(r, section, budget);
+    if (rc == 0)
+        rc = take_budget_times(r, section, budget);
+    if (rc == 0)
+        rc = check_budget_others(r, section, budget);
+    r->inventory->n_budgets++;
+    return rc;
+}
+
+static int compare_budgets(const void *a, const void *b)
+{
+    const struct budget *x = a, *y = b;
+    int order = strcmp(x->account, y->account);
+
+    if (order == 0)
+        order = (int)y->is_yearly - (int)x->is_yearly;
+    if (order == 0)
+        order = x->from_s < y->from_s ? -1 : x->from_s > y->from_s;
+    return order != 0 ? order : (x->energy_mj > 0) - (y->energy_mj > 0);
+}
+
 /* --- the whole file --------------------------------------------------------------------------- */
 
 static int allocate(const struct reader *r, size_t count)
@@ -708,8 +871,9 @@ static int allocate(const struct reader *r, size_t count)
     inventory->pues = calloc(count + 1, sizeof(*inventory->pues));
     inventory->markets = calloc(count + 1, sizeof(*inventory->markets));
     inventory->accounts = calloc(count + 1, sizeof(*inventory->accounts));
+    inventory->budgets = calloc(count + 1, sizeof(*inventory->budgets));
     if (!r->types || !inventory->types || !inventory->shared || !inventory->pues ||
-        !inventory->markets || !inventory->accounts)
+        !inventory->markets || !inventory->accounts || !inventory->budgets)
         return no_memory(r);
     return 0;
 }
@@ -724,6 +888,8 @@ static int take_section(struct reader *r, const struct conf_section *section)
         return take_pue(r, section);
     if (strcmp(section->kind, "market") == 0)
         return take_market(r, section);
+    if (strcmp(section->kind, "budget") == 0)
+        return take_budget(r, section);
     return take_account(r, section);
 }
 
@@ -778,6 +944,7 @@ static int take_all(struct reader *r, const struct conf_section *root)
     qsort(inventory->markets, inventory->n_markets, sizeof(*inventory->markets), compare_markets);
     qsort(inventory->accounts, inventory->n_accounts, sizeof(*inventory->accounts),
           compare_accounts);
+    qsort(inventory->budgets, inventory->n_budgets, sizeof(*inventory->budgets), compare_budgets);
     for (size_t i = 0; rc == 0 && i < root->n_sections; i++)
         if (strcmp(root->sections[i].kind, "account") == 0)
             rc = check_account(r, &root->sections[i]);
@@ -822,6 +989,7 @@ void inventory_clear(struct inventory *inventory)
     free(inventory->pues);
     free(inventory->markets);
     free(inventory->accounts);
+    free(inventory->budgets);
     *inventory = (struct inventory){ .types = NULL };
 }
 

@@ -19,17 +19,21 @@
  *     pue "2026" { from = "2026-01-01" to = "2027-01-01" value = 1.23 source = "…" }
  *     market "wind contract" { from = … to = … gco2e_per_kwh = 12.5 source = "…" }
  *     account "climate" { parent = "science" }
+ *     budget "climate" { period = year kgco2e = 500 }
+ *     budget "climate, by the month" { account = "climate" period = month kwh = 1200 … }
  *
  * An asset of a node type is one piece (or `count` of them) in each of its nodes, or in those of
  * its own `nodes`, which must be among the type's. kg is of one piece; `factor` names a row of
  * embodied_factors.csv for kg, low, high and source instead. An asset is in service as long as its
  * node type unless it says otherwise; it is retired with it at the latest. Of which pool a node's
  * assets are, carbon/embodied.h says. A period without `to` goes on. Times are UTC, a day or a full
- * hour: "2024-01-01", "2024-01-01T06:00Z".
+ * hour: "2024-01-01", "2024-01-01T06:00Z". A budget is of calendar months or years (UTC), in force
+ * for those that begin in [from, to); without from and to, for all.
  *
  * Every mistake is an error with file, line, field and remedy: overlapping hostlists of two types,
  * lifetime 0, low above central, a retirement before the begin of service, PUE below 1, overlapping
- * periods, an account that is its own ancestor, a factor that the table does not have. Keys are
+ * periods, an account that is its own ancestor, a factor that the table does not have, two budgets
+ * of one account, period and unit for the same time. Keys are
  * matched without case, # and // begin comments; there are no includes, variables or functions.
  */
 #ifndef CARBON_CARBON_INVENTORY_H
@@ -89,6 +93,15 @@ struct account_parent {
     char account[64], parent[64];
 };
 
+/* What an account and those below it may use in each calendar month or year. */
+struct budget {
+    char account[64];
+    bool is_yearly;              /* else monthly */
+    uint64_t co2e_mg, energy_mj; /* one of the two; the other is 0 */
+    int64_t from_s, to_s;        /* for periods that begin in [from_s, to_s); 0 and NEVER_S: all */
+    unsigned line;
+};
+
 struct inventory {
     struct node_type *types;
     size_t n_types;
@@ -102,6 +115,8 @@ struct inventory {
     size_t n_markets;
     struct account_parent *accounts; /* sorted by account */
     size_t n_accounts;
+    struct budget *budgets; /* sorted by account, years first, from_s, emissions before energy */
+    size_t n_budgets;
 };
 
 struct factor_table; /* carbon/factor_table.h */
@@ -116,5 +131,17 @@ void inventory_clear(struct inventory *inventory);
 
 /* Index of the type of a node, or -1; by bisection. */
 int inventory_type_of(const struct inventory *inventory, const char *node);
+
+/* The account above, or NULL: it stands at the top. By bisection. */
+const char *inventory_parent_of(const struct inventory *inventory, const char *account);
+/* Does an account section name it, as account or parent? */
+bool inventory_has_account(const struct inventory *inventory, const char *account);
+/* Is an account the other one, or anywhere below it? */
+bool inventory_is_within(const struct inventory *inventory, const char *account,
+                         const char *above);
+
+/* First second of the budget's period that holds an instant, and of the period after it. */
+int64_t budget_begin_s(const struct budget *budget, int64_t instant_s);
+int64_t budget_next_s(const struct budget *budget, int64_t instant_s);
 
 #endif

@@ -37,6 +37,7 @@ struct finding {
     bool missing;    /* figures are missing or wrong without it: exit status 1 */
     int type;        /* index of a node type, or -1 */
     const struct asset *asset; /* NULL: of none */
+    const struct budget *budget; /* the same */
     uint32_t gpus, cores;      /* reported, where the rule is about them */
     const char **nodes;        /* names belong to the inventory or to `reported` */
     size_t n_nodes;
@@ -72,7 +73,7 @@ static struct finding *finding_of(struct check *check, const struct finding *lik
         struct finding *f = &check->findings[i - 1];
 
         if (f->rule == like->rule && f->type == like->type && f->asset == like->asset &&
-            f->gpus == like->gpus && f->cores == like->cores)
+            f->budget == like->budget && f->gpus == like->gpus && f->cores == like->cores)
             return f;
     }
     findings = grow(check->findings, check->n_findings, sizeof(*findings));
@@ -107,7 +108,7 @@ static const char unknown_node[] = "unknown_node", gpus_differ[] = "gpus_differ"
                   cores_differ[] = "cores_differ", gpus_unseen[] = "gpus_unseen",
                   gpus_unknown[] = "gpus_unknown", no_assets[] = "no_assets",
                   no_gpu_asset[] = "no_gpu_asset", never_reported[] = "never_reported",
-                  amortised[] = "fully_amortised";
+                  amortised[] = "fully_amortised", unknown_account[] = "unknown_account";
 
 static bool has_class(const struct node_type *type, enum asset_class class)
 {
@@ -233,6 +234,25 @@ static int take_node(void *arg, const struct period_node *node)
     return 0;
 }
 
+/* A misspelled account would have a budget for ever, and use nothing of it. */
+static int check_budgets(struct check *check, struct store *store, struct error *err)
+{
+    const struct inventory *inventory = &check->inventory;
+    int known = 0;
+
+    for (size_t i = 0; known >= 0 && i < inventory->n_budgets; i++) {
+        const struct budget *budget = &inventory->budgets[i];
+        const struct finding like = { .rule = unknown_account, .type = -1, .budget = budget };
+
+        if (inventory_has_account(inventory, budget->account))
+            continue;
+        known = period_has_account(store, check->conf->cluster_name, budget->account, err);
+        if (known == 0)
+            find(check, &like, NULL);
+    }
+    return known < 0 ? known : 0;
+}
+
 /* Without a database there is still the file to check. */
 static int read_nodes(struct check *check, struct error *err)
 {
@@ -245,6 +265,8 @@ static int read_nodes(struct check *check, struct error *err)
         return rc;
     check->has_database = true;
     rc = period_nodes(store, check->conf->cluster_name, take_node, check, err);
+    if (rc == 0)
+        rc = check_budgets(check, store, err);
     store_close(store);
     if (check->n_reported > 0)
         qsort(check->reported, check->n_reported, sizeof(*check->reported), compare_reported);
@@ -313,7 +335,11 @@ static void describe(const struct check *check, const struct finding *f, char *t
 {
     char day[CLOCK_TEXT_SIZE];
 
-    if (f->asset) {
+    if (f->budget) {
+        snprintf(text, TEXT_SIZE, "budget of account \"%s\" (line %u): no job had this account "
+                 "yet, and no account section names it; is it spelled as in Slurm?",
+                 f->budget->account, f->budget->line);
+    } else if (f->asset) {
         clock_format_utc(f->asset->in_service_s + (int64_t)f->asset->lifetime_h * 3600, day);
         snprintf(text, TEXT_SIZE, "asset \"%s\" (line %u) is fully amortised since %.*s: it adds "
                  "nothing to jobs any more", f->asset->name, f->asset->line, DAY_LENGTH, day);
@@ -471,6 +497,7 @@ const struct command command_inventory_check = {
             "Exit status 1 when the file has a mistake or something in it is missing: a node that\n"
             "reported and is of no type, a number of GPUs or cores that differs, a type without\n"
             "assets, GPUs without an asset of class GPU. What is worth knowing (nodes that never\n"
-            "reported, assets that are fully amortised) is a note, and the status 0.\n\n",
+            "reported, assets that are fully amortised, budgets of accounts that no job had) is a\n"
+            "note, and the status 0.\n\n",
     .exec = check_exec,
 };

@@ -50,6 +50,7 @@ libcarbon_cli_la_CFLAGS = $(AM_CFLAGS)
 bin_PROGRAMS += sacct-carbon
 sacct_carbon_SOURCES = accounting/cli/sacct_carbon.c \
 	accounting/cli/sacct_profile.c accounting/cli/sacct_profile.h \
+	accounting/cli/sacct_budgets.c accounting/cli/sacct_budgets.h \
 	accounting/cli/sacct_rows.c accounting/cli/sacct_rows.h
 sacct_carbon_CFLAGS = $(AM_CFLAGS)
 sacct_carbon_LDADD = libcarbon-cli.la libcarbon-report.la libcarbon-carbon.la libcarbon-store.la \

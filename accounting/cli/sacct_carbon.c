@@ -20,6 +20,7 @@
 
 #include "cli/jobid.h"
 #include "cli/plainf.h"
+#include "cli/sacct_budgets.h"
 #include "cli/sacct_options.h"
 #include "cli/sacct_profile.h"
 #include "cli/sacct_rows.h"
@@ -59,6 +60,7 @@ struct run {
     char time_format[256]; /* SLURM_TIME_FORMAT, without what moves a terminal */
     struct sacct_profile profile;
     struct sacct_rows embodied; /* and parts, of each job */
+    struct sacct_budgets budgets; /* of -A */
 };
 
 static void say(const struct run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -507,6 +509,22 @@ static int hide_running_steps(struct run *run, struct store *store, struct error
     return shares < 0 ? shares : 0;
 }
 
+/* Of the accounts asked for, at the end of the time asked for. What if the grid were another is no
+   question of budgets. */
+static int read_budgets(struct run *run, struct store *store, const struct query_names *clusters,
+                        struct error *err)
+{
+    const struct sacct_options *options = &run->options;
+
+    if (options->accounts.count == 0 || run->to_s <= 0 || options->grid || options->has_gco2 ||
+        (options->output != SACCT_TABLE && options->output != SACCT_JSON))
+        return 0;
+    return sacct_budgets_read(store, options->factor_set,
+                              clusters->count == 1 ? clusters->names[0] : NULL, &options->accounts,
+                              run->to_s < run->style.now_s ? run->to_s : run->style.now_s,
+                              &run->budgets, err);
+}
+
 static int read_store(struct run *run, struct store *store, struct query_filter *filter,
                       struct error *err)
 {
@@ -535,8 +553,10 @@ static int read_store(struct run *run, struct store *store, struct query_filter 
         return read_profile(run, store, err);
     if (rc == 0)
         rc = choose_method(run, store, err);
-    return rc == 0 ? sacct_rows_read(store, &run->basis, &run->result, &run->options, &run->style,
-                                     &run->embodied, err) : rc;
+    if (rc == 0)
+        rc = sacct_rows_read(store, &run->basis, &run->result, &run->options, &run->style,
+                             &run->embodied, err);
+    return rc == 0 ? read_budgets(run, store, &filter->clusters, err) : rc;
 }
 
 /* Everything that is read is of one instant. */
@@ -770,7 +790,11 @@ static int write_explained(struct run *run, struct buf *out, struct error *err)
 static int write_report(struct run *run, struct buf *out, struct error *err)
 {
     const struct sacct_options *options = &run->options;
-    const struct json_options json = { options->by, options->compare };
+    const struct budgets_style style = { run->style.utf8, run->style.colour, true };
+    const struct json_options json = {
+        .by = options->by, .compare = options->compare, .has_budgets = run->budgets.wanted,
+        .budgets = run->budgets.has ? &run->budgets.uses : NULL,
+    };
     bool header = !options->no_header;
     int rc;
 
@@ -788,9 +812,10 @@ static int write_report(struct run *run, struct buf *out, struct error *err)
     if (wants_card(run))
         return card_write(&run->rows[0], !options->allocations, options->compare, out, err);
     rc = table_write(run->rows, run->n_rows, &run->choices, header, out, err);
-    if (rc == 0 && header && options->format.len == 0)
-        table_write_summary(run->rows, run->n_rows, options->compare, out);
-    return rc;
+    if (rc < 0 || !header || options->format.len > 0)
+        return rc;
+    table_write_summary(run->rows, run->n_rows, options->compare, out);
+    return sacct_budgets_write(&run->budgets, &style, out, err);
 }
 
 /* A reader that went away (head) is no error worth a word. */
@@ -886,6 +911,7 @@ static void clear(struct run *run)
     free(run->rows);
     sacct_profile_clear(&run->profile);
     sacct_rows_clear(&run->embodied);
+    sacct_budgets_clear(&run->budgets);
     basis_clear(&run->basis);
 }
 

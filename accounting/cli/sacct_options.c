@@ -23,7 +23,8 @@ const struct cli_option sacct_option_table[] = {
     { 'u', "user", "LIST", "jobs of these users, by name or number" },
     { OPT_UID, "uid", "LIST", "the same as --user" },
     { 'a', "allusers", NULL, "jobs of all users; else your own, unless you are root" },
-    { 'A', "accounts", "LIST", "jobs of these accounts" },
+    { 'A', "accounts", "LIST", "jobs of these accounts, and what is left of the "
+      "budgets that they count in (inventory.conf)" },
     { 'r', "partition", "LIST", "jobs in these partitions" },
     { 'q', "qos", "LIST", "jobs of these qualities of service" },
     { 'M', "clusters", "LIST", "jobs of these clusters, or all; else of ClusterName in "

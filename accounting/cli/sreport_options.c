@@ -30,7 +30,7 @@ const struct cli_option sreport_option_table[] = {
     { OPT_FACTOR_SET, "factor-set", "N", "with an older set of factors (carbonctl factors list); "
       "else the newest" },
     { OPT_SECTION, "section", "LIST", "only these, whole: totals, account, user, partition, type, "
-      "state, job, day, trend, asset" },
+      "state, job, day, trend, asset, budget" },
     { OPT_TOP, "top", "N", "the N jobs that emitted most; else 10" },
     { 'p', "parsable", NULL, "fields between |, with one at the end; an empty line between "
       "sections; whole mg, mJ and ms" },
@@ -86,7 +86,8 @@ static int take_section(struct sreport_options *options, const char *name, size_
         return 0;
     }
     return error_set(err, -EINVAL, "--section: \"%.*s\": write totals, account, user, partition, "
-                     "type, state, job, day, trend or asset", (int)(len < 40 ? len : 40), name);
+                     "type, state, job, day, trend, asset or budget", (int)(len < 40 ? len : 40),
+                     name);
 }
 
 static int take_sections(struct sreport_options *options, const char *text, struct error *err)

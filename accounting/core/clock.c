@@ -64,3 +64,19 @@ int64_t clock_month_next_s(int64_t wall_s)
     /* 31 days after the first of any month lie in the next */
     return clock_month_begin_s(clock_month_begin_s(wall_s) + 31 * INT64_C(86400));
 }
+
+int64_t clock_year_begin_s(int64_t wall_s)
+{
+    time_t t = (time_t)wall_s;
+    struct tm tm;
+
+    if (!gmtime_r(&t, &tm))
+        return 0;
+    return wall_s - ((tm.tm_yday * INT64_C(24) + tm.tm_hour) * 60 + tm.tm_min) * 60 - tm.tm_sec;
+}
+
+int64_t clock_year_next_s(int64_t wall_s)
+{
+    /* 366 days after the first of any year lie in the next */
+    return clock_year_begin_s(clock_year_begin_s(wall_s) + 366 * INT64_C(86400));
+}

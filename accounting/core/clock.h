@@ -25,5 +25,8 @@ void clock_format_utc(int64_t wall_s, char ret_text[CLOCK_TEXT_SIZE]);
 /* First second of the UTC month that a second since 1970 lies in, and of the month after it. */
 int64_t clock_month_begin_s(int64_t wall_s);
 int64_t clock_month_next_s(int64_t wall_s);
+/* The same of UTC years. */
+int64_t clock_year_begin_s(int64_t wall_s);
+int64_t clock_year_next_s(int64_t wall_s);
 
 #endif

@@ -80,6 +80,8 @@ struct basis_months; /* a cache, belongs to one store and basis */
 struct basis_months *basis_months_new(struct store *store, const struct basis *basis,
                                       const char *cluster);
 struct basis_months *basis_months_free(struct basis_months *months); /* takes NULL */
+/* Whose uses come next, for messages, until the end; else "the job". */
+void basis_months_name(struct basis_months *months, const char *who);
 
 /* Masses are in 2^-32 mg, so that parts of a job add up to it: range_fine_mg(). */
 struct job_embodied {

@@ -34,6 +34,7 @@ struct basis_months {
     struct store *store;
     const struct basis *basis;
     char cluster[CLUSTER_NAME_SIZE];
+    const char *who;             /* held what comes, for messages */
     struct period_report report; /* only its period: whose nodes */
     struct work work;            /* only its nodes */
     bool is_ready;               /* nodes and end_s are read */
@@ -65,6 +66,7 @@ struct basis_months *basis_months_new(struct store *store, const struct basis *b
         return NULL;
     months->store = store;
     months->basis = basis;
+    months->who = "the job";
     snprintf(months->cluster, sizeof(months->cluster), "%s", cluster);
     months->report.period.cluster = months->cluster;
     months->work = (struct work){ .store = store, .basis = basis, .report = &months->report };
@@ -89,6 +91,11 @@ struct basis_months *basis_months_free(struct basis_months *months)
     free(months->months);
     free(months);
     return NULL;
+}
+
+void basis_months_name(struct basis_months *months, const char *who)
+{
+    months->who = who;
 }
 
 /* Nodes of the cluster, and up to when there is anything of it. */
@@ -347,7 +354,7 @@ static int add_held(const struct held *held,
                     struct job_embodied *job, struct error *err)
 {
     bool has = held->months->basis->has_inventory;
-    int rc = has ? check_used(held, "the job", err) : 0;
+    int rc = has ? check_used(held, held->months->who, err) : 0;
 
     for (int pool = 0; rc == 0 && pool < POOL_COUNT; pool++) {
         struct embodied_line one = line_of(held, (enum pool_kind)pool);

@@ -443,6 +443,9 @@ int json_write(const struct row *rows, size_t count, const struct json_options *
         if (rows[i].part)
             json_add(&doc, place.parts, part_of(&doc, &rows[i]));
     }
+    if (options->has_budgets)
+        json_put(&doc, root, "budgets", options->budgets ? budgets_json(&doc, options->budgets)
+                                                         : json_null());
     json_doc_write(&doc, root, buf);
     return doc.failed || buf_failed(buf) ? error_set(err, -ENOMEM, "no memory for the JSON") : 0;
 }

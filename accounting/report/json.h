@@ -9,12 +9,15 @@
 
 #include "core/buf.h"
 #include "core/error.h"
+#include "report/budgets.h"
 #include "report/parts.h"
 #include "report/row.h"
 
 struct json_options {
     enum parts_by by; /* rows of parts follow their job's own; there are none of steps then */
     bool compare;     /* with equivalences */
+    bool has_budgets; /* with budgets: NULL where they cannot be told */
+    const struct budget_uses *budgets;
 };
 
 /*

@@ -3,6 +3,8 @@ noinst_LTLIBRARIES += libcarbon-report.la
 libcarbon_report_la_SOURCES = \
 	accounting/report/basis.c accounting/report/basis.h \
 	accounting/report/basis_months.c \
+	accounting/report/budgets.c accounting/report/budgets.h \
+	accounting/report/budgets_write.c \
 	accounting/report/card.c accounting/report/card.h \
 	accounting/report/cells.c accounting/report/cells.h \
 	accounting/report/columns.c accounting/report/columns.h \
@@ -31,7 +33,8 @@ libcarbon_report_la_SOURCES = \
 	accounting/report/period_text.c accounting/report/period_text.h \
 	accounting/report/period_trend.c accounting/report/period_work.h \
 	accounting/report/web.c accounting/report/web.h \
-	accounting/report/web_books.c accounting/report/web_figures.c \
+	accounting/report/web_books.c accounting/report/web_budgets.c \
+	accounting/report/web_figures.c \
 	accounting/report/web_notes.c accounting/report/web_plots.c \
 	accounting/report/web_style.c accounting/report/web_tables.c \
 	accounting/report/web_times.c \

@@ -156,20 +156,11 @@ static struct report_line *find_line(const struct report_group *group, const cha
     return NULL;
 }
 
-static const char *parent_of(const struct inventory *inventory, const char *account)
-{
-    for (size_t i = 0; i < inventory->n_accounts; i++) {
-        if (strcmp(inventory->accounts[i].account, account) == 0)
-            return inventory->accounts[i].parent;
-    }
-    return NULL;
-}
-
 /* Give lines their parents, and parents without jobs a line: it comes last, and has its turn. */
 static int add_parents(const struct inventory *inventory, struct report_group *group)
 {
     for (size_t i = 0; i < group->count; i++) {
-        const char *parent = parent_of(inventory, group->lines[i].name);
+        const char *parent = inventory_parent_of(inventory, group->lines[i].name);
         struct report_line *line;
 
         if (!parent)

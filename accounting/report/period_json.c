@@ -445,6 +445,7 @@ int period_report_json(const struct period_report *report, struct buf *buf, stru
     json_put(&doc, root, "days", days_of(&doc, report));
     json_put(&doc, root, "trend", trend_of(&doc, report));
     json_put(&doc, root, "assets", assets_of(&doc, report));
+    json_put(&doc, root, "budgets", budgets_json(&doc, &report->budgets));
     json_put(&doc, root, "warnings", warnings_of(&doc, report));
     json_doc_write(&doc, root, buf);
     return doc.failed || buf_failed(buf) ? error_set(err, -ENOMEM, "no memory for the JSON") : 0;

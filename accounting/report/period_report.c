@@ -66,7 +66,11 @@ static int build(struct work *work, struct error *err)
     if (rc == 0)
         rc = work_warnings(work, err);
     work_progress(work, 95);
-    return rc == 0 ? work_trend(work, err) : rc;
+    if (rc == 0)
+        rc = work_trend(work, err);
+    return rc == 0 ? budget_uses_read(work->store, work->basis, work->report->period.cluster, NULL,
+                                      0, work->report->period.to_s, &work->report->budgets, err)
+                   : rc;
 }
 
 static void work_clear(struct work *work)
@@ -146,6 +150,7 @@ void period_report_clear(struct period_report *report)
     hostlist_clear(&report->unknown_nodes);
     hostlist_clear(&report->silent_nodes);
     embodied_clear(&report->embodied);
+    budget_uses_clear(&report->budgets);
     *report = (struct period_report){ 0 };
 }
 

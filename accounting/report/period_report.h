@@ -20,6 +20,7 @@
 #include "core/buf.h"
 #include "core/error.h"
 #include "report/basis.h"
+#include "report/budgets.h"
 #include "store/period.h"
 
 /* Energy and emissions of something. */
@@ -129,6 +130,9 @@ struct period_report {
     struct report_month *trend;   /* 13 months up to the one that holds the period's last hour */
     size_t n_trend;
 
+    /* in the order of the inventory; of the periods that hold the report's last hour */
+    struct budget_uses budgets;
+
     /* what a reader must know */
     uint64_t hours, annual_hours, estimated_hours, other_basis_hours; /* of those with energy */
     uint64_t nodes_silent_hours;  /* node-hours in service (inventory) without any energy row */
@@ -171,8 +175,9 @@ MUST_CHECK int period_report_text(const struct period_report *report,
                                   const struct period_text_style *style, struct buf *buf,
                                   struct error *err);
 /* One section ("totals", "account", "user", "partition", "type", "state", "job", "day", "trend",
-   "asset"): whole numbers, units in the names of columns, empty where unknown. CSV quotes and ends
-   lines as RFC 4180 says, and puts a ' before text that a spreadsheet would take for a formula. */
+   "asset", "budget"): whole numbers, units in the names of columns, empty where unknown. CSV quotes
+   and ends lines as RFC 4180 says, and puts a ' before text that a spreadsheet would take for a
+   formula. */
 struct period_section_style {
     const char *delimiter;
     bool csv, header, trailing;   /* trailing: a delimiter at the end of each line too */

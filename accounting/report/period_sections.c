@@ -340,6 +340,47 @@ static void write_asset(struct sheet *sheet, size_t i)
     put_text(sheet, "source", part->asset->source);
 }
 
+/* --- budgets ---------------------------------------------------------------------------------- */
+
+static void put_left(struct sheet *sheet, const char *name, bool known, uint64_t amount,
+                     uint64_t used)
+{
+    put_signed(sheet, name, known, (int64_t)amount - (int64_t)used);
+}
+
+static void write_budget(struct sheet *sheet, size_t i)
+{
+    static const struct budget no_budget;
+    static const struct budget_use none = { .budget = &no_budget };
+    const struct budget_use *use = sheet->names ? &none : &sheet->report->budgets.uses[i];
+    const struct budget *budget = use->budget;
+    bool energy = budget->energy_mj > 0, known = budget_used_is_known(use);
+
+    put_text(sheet, "account", budget->account);
+    put_text(sheet, "period", use->label);
+    put_instant(sheet, "from_utc", use->from_s);
+    put_instant(sheet, "used_to_utc", use->to_s);
+    put_instant(sheet, "end_utc", use->end_s);
+    put_known(sheet, "budget_mg", !energy, budget->co2e_mg);
+    put_known(sheet, "budget_mj", energy, budget->energy_mj);
+    put_left(sheet, "left_mg", !energy && known, budget->co2e_mg, budget_used(use));
+    put_left(sheet, "left_mj", energy, budget->energy_mj, budget_used(use));
+    put_number(sheet, "used_mj", use->energy_mj);
+    put_known(sheet, "used_operational_mg", use->has_grams, use->operational_mg);
+    put_known(sheet, "used_embodied_low_mg", !use->refusal, use->embodied.low);
+    put_known(sheet, "used_embodied_mg", !use->refusal, use->embodied.central);
+    put_known(sheet, "used_embodied_high_mg", !use->refusal, use->embodied.high);
+    put_known(sheet, "used_total_mg", use->has_grams && !use->refusal,
+              use->operational_mg + use->embodied.central);
+    put_text(sheet, "missing_embodied", use->missing_embodied ? "yes" : "no");
+    put_number(sheet, "measured_mj", use->measured_mj);
+    put_number(sheet, "modelled_mj", use->modelled_mj);
+    put_number(sheet, "metered_domain_ms", use->metered_ms);
+    put_number(sheet, "elapsed_domain_ms", use->elapsed_ms);
+    put_number(sheet, "gap_domain_ms", use->gap_ms);
+    put_text(sheet, "account_is_known", use->is_known ? "yes" : "no");
+}
+
 /* --- sections --------------------------------------------------------------------------------- */
 
 static size_t one(const struct period_report *report)
@@ -363,6 +404,7 @@ COUNT(job, n_top)
 COUNT(day, n_days)
 COUNT(trend, n_trend)
 COUNT(asset, embodied.n_parts)
+COUNT(budget, budgets.count)
 
 static const struct section {
     const char *name;
@@ -379,11 +421,13 @@ static const struct section {
     { "day", count_day, write_day },
     { "trend", count_trend, write_month },
     { "asset", count_asset, write_asset },
+    { "budget", count_budget, write_budget },
 };
 #define SECTIONS (sizeof(sections) / sizeof(*sections))
 
 const char *const period_report_sections[] = {
-    "totals", "account", "user", "partition", "type", "state", "job", "day", "trend", "asset", NULL,
+    "totals", "account", "user", "partition", "type", "state", "job", "day", "trend", "asset",
+    "budget", NULL,
 };
 _Static_assert(sizeof(period_report_sections) / sizeof(*period_report_sections) == SECTIONS + 1,
                "each section has its name");

@@ -789,9 +789,26 @@ static int write_assets(struct ptext *page, struct error *err)
     return cells_write(&cells, true, page->style->headings, page->style->colour, page->buf, err);
 }
 
+/* --- budgets ---------------------------------------------------------------------------------- */
+
+static int write_budgets(struct ptext *page, struct error *err)
+{
+    const struct budget_uses *budgets = &page->report->budgets;
+    const struct budgets_style style = { page->style->utf8, page->style->colour,
+                                         page->style->headings };
+
+    if (budgets->count == 0 && !page->style->section)
+        return 0;
+    ptext_title(page, "Budgets of accounts");
+    if (budgets->count == 0)
+        buf_printf(page->buf, "  none: inventory.conf, budget \"...\" { ... }\n");
+    return budgets_text(budgets, &style, page->buf, err);
+}
+
 const struct ptext_section ptext_sections[] = {
-    { "account", write_accounts }, { "user", write_users }, { "partition", write_partitions },
-    { "type", write_types }, { "state", write_states }, { "job", write_jobs },
-    { "day", write_days }, { "trend", write_trend }, { "asset", write_assets },
+    { "account", write_accounts }, { "budget", write_budgets }, { "user", write_users },
+    { "partition", write_partitions }, { "type", write_types }, { "state", write_states },
+    { "job", write_jobs }, { "day", write_days }, { "trend", write_trend },
+    { "asset", write_assets },
     { NULL, NULL },
 };

@@ -256,18 +256,23 @@ static void figure(const struct web_page *page, void (*plot)(const struct web_pa
     buf_printf(page->buf, "</figure>\n");
 }
 
-static void write_nav(struct buf *buf)
+static void write_nav(const struct web_page *page)
 {
+    struct buf *buf = page->buf;
+
     buf_printf(buf,
                "<nav aria-label=\"On this page\">\n<ul>\n"
                "<li><a href=\"#made-of\">What it is made of</a></li>\n"
                "<li><a href=\"#who\">Accounts</a></li>\n"
+               "%s"
                "<li><a href=\"#when\">Days</a></li>\n"
                "<li><a href=\"#trend\">Months</a></li>\n"
                "<li><a href=\"#tables\">Tables</a></li>\n"
                "<li><a href=\"#balance\">Balance</a></li>\n"
                "<li><a href=\"#method\">Method</a></li>\n"
-               "</ul>\n</nav>\n");
+               "</ul>\n</nav>\n",
+               page->report->budgets.count > 0
+               ? "<li><a href=\"#budgets\">Budgets</a></li>\n" : "");
 }
 
 static void write_parts(const struct web_page *page)
@@ -294,6 +299,16 @@ static void write_who(const struct web_page *page)
     else
         figure(page, web_accounts_plot,
                "What each account’s own jobs took; what no job held is not in it.");
+    section_end(page->buf);
+}
+
+/* Only where accounts have budgets. */
+static void write_budgets(const struct web_page *page)
+{
+    if (page->report->budgets.count == 0)
+        return;
+    section(page->buf, "budgets", "Budgets");
+    web_budgets(page);
     section_end(page->buf);
 }
 
@@ -412,9 +427,10 @@ static void write_page(struct web_page *page, const struct buf *notes)
     write_head(page);
     write_header(page);
     buf_printf(buf, "<main>\n");
-    write_nav(buf);
+    write_nav(page);
     write_parts(page);
     write_who(page);
+    write_budgets(page);
     write_when(page);
     write_trend(page);
     write_books(page);

@@ -103,6 +103,7 @@ void web_trend_plot(const struct web_page *page);
 void web_swatch(struct buf *buf, const char *class);
 
 void web_parts_table(const struct web_page *page);
+void web_budgets(const struct web_page *page); /* there is one at least */
 void web_tables(const struct web_page *page);
 void web_days_table(const struct web_page *page);
 void web_months_table(const struct web_page *page);

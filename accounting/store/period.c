@@ -17,6 +17,7 @@ struct reading {
     union {
         int (*node)(void *arg, const struct period_node *node);
         int (*job)(void *arg, const struct period_job *job);
+        int (*key)(void *arg, int64_t job_key);
         int (*use)(void *arg, const struct period_use *use);
         int (*energy)(void *arg, const struct period_energy *energy);
     } take;
@@ -129,16 +130,15 @@ static const char SQL_USES_OF_JOB[] =
     "SELECT a.job_key, a.node_key, a.begin_ns, " LAST_NS ", a.end_ns IS NULL, a.cores, a.gpus"
     " FROM allocation a WHERE a.job_key = ?1 ORDER BY a.begin_ns, a.node_key, a.allocation_key";
 
-/* Read the rows of a statement with OF_MONTHS in it. */
-static int read_months(const struct reading *reading, const char *sql)
-{
-    const struct period *period = reading->period;
-    int rc = check_period(period, reading->err);
-    sqlite3_stmt *rows;
+/* ?7: the account */
+static const char SQL_USES_OF_ACCOUNT[] =
+    "SELECT a.job_key, a.node_key, a.begin_ns, " LAST_NS ", a.end_ns IS NULL, a.cores, a.gpus"
+    " FROM job j JOIN allocation a ON a.job_key = j.job_key"
+    " WHERE j.cluster = ?1 AND j.account = ?7 AND" LIVES;
 
-    if (rc < 0)
-        return rc;
-    rows = store_statement(reading->store, sql, reading->err);
+/* Bind what period statements have in common. -EIO without the statement. */
+static int bind_period(const struct period *period, sqlite3_stmt *rows)
+{
     if (!rows)
         return -EIO;
     sqlite3_bind_text(rows, 1, period->cluster, -1, SQLITE_STATIC);
@@ -147,7 +147,20 @@ static int read_months(const struct reading *reading, const char *sql)
     sqlite3_bind_int64(rows, 4, period->to_s);
     sqlite3_bind_int64(rows, 5, period->from_s * (int64_t)NS_PER_S);
     sqlite3_bind_int64(rows, 6, period->to_s * (int64_t)NS_PER_S);
-    return read_rows(reading, rows);
+    return 0;
+}
+
+/* Read the rows of a statement with OF_MONTHS in it. */
+static int read_months(const struct reading *reading, const char *sql)
+{
+    int rc = check_period(reading->period, reading->err);
+    sqlite3_stmt *rows;
+
+    if (rc < 0)
+        return rc;
+    rows = store_statement(reading->store, sql, reading->err);
+    rc = bind_period(reading->period, rows);
+    return rc < 0 ? rc : read_rows(reading, rows);
 }
 
 static int read_job(const struct reading *reading, sqlite3_stmt *row)
@@ -234,6 +247,25 @@ int period_uses_of_job(struct store *store, int64_t job_key,
     return read_rows(&reading, rows);
 }
 
+int period_uses_of_account(struct store *store, const struct period *period, const char *account,
+                           int (*take)(void *arg, const struct period_use *use), void *arg,
+                           struct error *err)
+{
+    const struct reading reading = { .store = store, .read = read_use, .take.use = take,
+                                     .arg = arg, .err = err };
+    int rc = check_period(period, err);
+    sqlite3_stmt *rows;
+
+    if (rc < 0)
+        return rc;
+    rows = store_statement(store, SQL_USES_OF_ACCOUNT, err);
+    rc = bind_period(period, rows);
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_text(rows, 7, account, -1, SQLITE_STATIC);
+    return read_rows(&reading, rows);
+}
+
 /* --- energy by hour -------------------------------------------------------------------------- */
 
 /* Columns 0 and 1 are hour and key; then, in this order: */
@@ -255,15 +287,23 @@ static const char SQL_CLUSTER_HOURS[] =
     "SELECT hour_s, 0, " NODE_AMOUNTS " FROM cluster_hour WHERE cluster = ?1 AND hour_s >= ?2"
     " AND hour_s < ?3 ORDER BY hour_s";
 
+#define ROW_SUMS "0, SUM(active_mj), SUM(idle_mj), 0, 0," \
+    " SUM(CASE WHEN quality = 'measured' THEN active_mj + idle_mj ELSE 0 END)," \
+    " SUM(CASE WHEN quality = 'modelled' THEN active_mj + idle_mj ELSE 0 END)," \
+    " SUM(metered_ms), SUM(elapsed_ms)," \
+    " SUM(CASE WHEN quality = 'gap' THEN elapsed_ms ELSE 0 END)"
+
 /* From the rows of the job: job_hour lies by hour, and knows of a job only where to look. */
 static const char SQL_HOURS_OF_JOB[] =
-    "SELECT hour_s, ?1, 0, SUM(active_mj), SUM(idle_mj), 0, 0,"
-    " SUM(CASE WHEN quality = 'measured' THEN active_mj + idle_mj ELSE 0 END),"
-    " SUM(CASE WHEN quality = 'modelled' THEN active_mj + idle_mj ELSE 0 END),"
-    " SUM(metered_ms), SUM(elapsed_ms),"
-    " SUM(CASE WHEN quality = 'gap' THEN elapsed_ms ELSE 0 END)"
+    "SELECT hour_s, ?1, " ROW_SUMS
     " FROM energy WHERE job_key = ?1 AND hour_s >= ?2 AND hour_s < ?3"
     " GROUP BY hour_s ORDER BY hour_s";
+
+static const char SQL_HOURS_OF_ACCOUNT[] =
+    "SELECT e.hour_s, 0, " ROW_SUMS
+    " FROM job j JOIN energy e ON e.job_key = j.job_key"
+    " WHERE j.cluster = ?1 AND j.account = ?4 AND e.hour_s >= ?2 AND e.hour_s < ?3"
+    " GROUP BY e.hour_s ORDER BY e.hour_s";
 
 static int read_hour(const struct reading *reading, sqlite3_stmt *row)
 {
@@ -350,6 +390,65 @@ int period_hours_of_job(struct store *store, int64_t job_key, int64_t from_s, in
     if (rows)
         sqlite3_bind_int64(rows, 1, job_key);
     return read_hours(&reading, rows, from_s, to_s);
+}
+
+int period_hours_of_account(struct store *store, const struct period *period, const char *account,
+                            int (*take)(void *arg, const struct period_energy *energy), void *arg,
+                            struct error *err)
+{
+    const struct reading reading = { .store = store, .period = period, .read = read_hour,
+                                     .take.energy = take, .arg = arg, .err = err };
+    int rc = check_period(period, err);
+    sqlite3_stmt *rows;
+
+    if (rc < 0)
+        return rc;
+    rows = store_statement(store, SQL_HOURS_OF_ACCOUNT, err);
+    if (rows) {
+        sqlite3_bind_text(rows, 1, period->cluster, -1, SQLITE_STATIC);
+        sqlite3_bind_text(rows, 4, account, -1, SQLITE_STATIC);
+    }
+    return read_hours(&reading, rows, period->from_s, period->to_s);
+}
+
+static const char SQL_JOBS_OF_ACCOUNT[] =
+    "SELECT job_key FROM job WHERE account = ?2 AND cluster = ?1";
+
+static int read_key(const struct reading *reading, sqlite3_stmt *row)
+{
+    return reading->take.key(reading->arg, sqlite3_column_int64(row, 0));
+}
+
+int period_jobs_of_account(struct store *store, const char *cluster, const char *account,
+                           int (*take)(void *arg, int64_t job_key), void *arg, struct error *err)
+{
+    const struct reading reading = { .store = store, .read = read_key, .take.key = take,
+                                     .arg = arg, .err = err };
+    sqlite3_stmt *rows = store_statement(store, SQL_JOBS_OF_ACCOUNT, err);
+
+    if (!rows)
+        return -EIO;
+    sqlite3_bind_text(rows, 1, cluster, -1, SQLITE_STATIC);
+    sqlite3_bind_text(rows, 2, account, -1, SQLITE_STATIC);
+    return read_rows(&reading, rows);
+}
+
+static const char SQL_HAS_ACCOUNT[] =
+    "SELECT 1 FROM job WHERE account = ?2 AND cluster = ?1 LIMIT 1";
+
+int period_has_account(struct store *store, const char *cluster, const char *account,
+                       struct error *err)
+{
+    sqlite3_stmt *row = store_statement(store, SQL_HAS_ACCOUNT, err);
+    int rc;
+
+    if (!row)
+        return -EIO;
+    sqlite3_bind_text(row, 1, cluster, -1, SQLITE_STATIC);
+    sqlite3_bind_text(row, 2, account, -1, SQLITE_STATIC);
+    rc = store_step(store, row, err);
+    sqlite3_reset(row);
+    return rc;
 }
 
 /* Each of the two by itself is one look into the index; both in one SELECT read the cluster. */

@@ -88,6 +88,27 @@ MUST_CHECK int period_cluster_hours(struct store *store, const struct period *pe
                                     int (*take)(void *arg, const struct period_energy *energy),
                                     void *arg, struct error *err);
 
+/*
+ * The same of one account's own jobs: their energy by UTC hour (key = 0), within [from_s, to_s),
+ * and their allocations that live in it, not clipped, in no order. Both read the rows of that
+ * account's jobs alone, so that an account of a few is quick in a large database.
+ */
+MUST_CHECK int period_hours_of_account(struct store *store, const struct period *period,
+                                       const char *account,
+                                       int (*take)(void *arg, const struct period_energy *energy),
+                                       void *arg, struct error *err);
+MUST_CHECK int period_uses_of_account(struct store *store, const struct period *period,
+                                      const char *account,
+                                      int (*take)(void *arg, const struct period_use *use),
+                                      void *arg, struct error *err);
+/* The keys of all of an account's own jobs. */
+MUST_CHECK int period_jobs_of_account(struct store *store, const char *cluster, const char *account,
+                                      int (*take)(void *arg, int64_t job_key), void *arg,
+                                      struct error *err);
+/* Has the account ever had a job of its own on the cluster? 1 or 0, or a negative errno. */
+MUST_CHECK int period_has_account(struct store *store, const char *cluster, const char *account,
+                                  struct error *err);
+
 /* First and last hour with energy of the cluster; *ret_has false when there is none. */
 MUST_CHECK int period_bounds(struct store *store, const char *cluster, bool *ret_has,
                              int64_t *ret_first_s, int64_t *ret_last_s, struct error *err);

@@ -237,6 +237,24 @@ EOF
     says_not "gone switch"
 }
 
+@test "a budget of an account that no job had and no section names is a note" {
+    with_database
+    complete
+    printf '%s\n' 'account "ocean" { parent = "climate" }' \
+        'budget "climate" { period = year kgco2e = 5 }' \
+        'budget "typo" { account = "klimate" period = year kgco2e = 5 }' >>"$inventory"
+    run "$carbonctl" inventory check
+    [ "$status" -eq 0 ]
+    says "note: budget of account \"klimate\" (line $(wc -l <"$inventory")): no job had this account"
+    says_not '"climate"'
+    books=$(sed -n 's/^Database=sqlite://p' "$SLURM_CARBON_CONF")
+    sqlite3 "$books" "INSERT INTO job (job_key, cluster, job_id, restart_count, account, begin_s)
+        SELECT 77, cluster, 77, 0, 'klimate', 0 FROM node LIMIT 1"
+    run "$carbonctl" inventory check
+    [ "$status" -eq 0 ]
+    says_not klimate
+}
+
 @test "check as JSON" {
     command -v jq >/dev/null || skip "no jq"
     with_database

@@ -395,12 +395,12 @@ hourly() { # FILE HOURS: FR's intensity from 1 October on, 30 and 70 g/kWh in tu
     says 'FAILED::1::'
     [[ ${lines[0]} == *:: ]]
     # all sections, with an empty line between
-    same 10 "$(sreport-carbon --month 2026-10 -P | awk 'BEGIN { RS = "" } END { print NR }')"
+    same 11 "$(sreport-carbon --month 2026-10 -P | awk 'BEGIN { RS = "" } END { print NR }')"
 }
 
 @test 'CSV files are as RFC 4180 has them, and no formula is among them' {
     run -0 sreport-carbon --month 2026-10 --csv "$BATS_TEST_TMPDIR/csv"
-    same 'account asset day job partition state totals trend type user' \
+    same 'account asset budget day job partition state totals trend type user' \
         "$(cd "$BATS_TEST_TMPDIR/csv" && echo *.csv | sed 's/\.csv//g')"
     python3 - "$BATS_TEST_TMPDIR/csv" <<'END'
 import csv, glob, sys
@@ -436,7 +436,7 @@ END
     run -1 sreport-carbon --month 2026-10 -S 2026-10-01
     says 'exclude each other'
     run -1 sreport-carbon --section jobs
-    says 'write totals, account, user, partition, type, state, job, day, trend or asset'
+    says 'write totals, account, user, partition, type, state, job, day, trend, asset or budget'
     run -1 sreport-carbon --mode fair
     says 'write capacity, share or planned'
     run -1 sreport-carbon --json --section user

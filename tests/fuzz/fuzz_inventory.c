@@ -93,6 +93,26 @@ static void check_accounts(const struct inventory *inventory)
     }
 }
 
+/* Each has one unit and whole periods, and no other of its kind at the same time. */
+static void check_budgets(const struct inventory *inventory)
+{
+    for (size_t i = 0; i < inventory->n_budgets; i++) {
+        const struct budget *budget = &inventory->budgets[i];
+
+        PROMISE(budget->account[0] != '\0' && budget->from_s < budget->to_s);
+        PROMISE((budget->co2e_mg > 0) != (budget->energy_mj > 0));
+        PROMISE(budget_begin_s(budget, budget->from_s) == budget->from_s);
+        for (size_t j = 0; j < i; j++) {
+            const struct budget *other = &inventory->budgets[j];
+
+            PROMISE(strcmp(other->account, budget->account) != 0 ||
+                    other->is_yearly != budget->is_yearly ||
+                    (other->co2e_mg > 0) != (budget->co2e_mg > 0) ||
+                    other->to_s <= budget->from_s || budget->to_s <= other->from_s);
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = fuzz_text(data, size);
@@ -106,6 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_types(&inventory);
         check_periods(&inventory);
         check_accounts(&inventory);
+        check_budgets(&inventory);
         for (size_t i = 0; i < inventory.n_shared; i++)
             check_asset(&inventory.shared[i]);
     }

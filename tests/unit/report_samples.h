@@ -12,6 +12,7 @@
 #define SAMPLE_TOP 10
 #define SAMPLE_PARTS 8
 #define SAMPLE_MONTHS 13
+#define SAMPLE_BUDGETS 6
 
 /* A report with room for all that it points to. Nothing needs to be freed. */
 struct sample {
@@ -31,6 +32,8 @@ struct sample {
     struct grid_interval interval;
     struct pue_period pue;
     char *unknown_names[40];
+    struct budget budgets[SAMPLE_BUDGETS];
+    struct budget_use budget_uses[SAMPLE_BUDGETS];
 };
 
 /* "month", "empty", …: each a case that a page must show well. Ends with NULL. */

@@ -83,6 +83,25 @@ static void months_begin_at_midnight_of_the_first(void **state)
     }
 }
 
+static void years_begin_at_midnight_of_the_first_of_january(void **state)
+{
+    static const struct {
+        int64_t at_s, begin_s, next_s;
+    } rows[] = {
+        { 0, 0, 31536000 },
+        { 1798761599, 1767225600, 1798761600 },          /* 2026-12-31T23:59:59Z */
+        { 1798761600, 1798761600, 1830297600 },          /* 2027-01-01T00:00:00Z */
+        { 1861919999, 1830297600, 1861920000 },          /* 2028-12-31: the 366th day */
+        { INT64_C(4107542400), INT64_C(4102444800), INT64_C(4133980800) }, /* 2100: no leap year */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH(rows); i++) {
+        ROW_HOLDS(i, clock_year_begin_s(rows[i].at_s) == rows[i].begin_s);
+        ROW_HOLDS(i, clock_year_next_s(rows[i].at_s) == rows[i].next_s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +109,7 @@ int main(void)
         cmocka_unit_test(boottime_never_steps_back),
         cmocka_unit_test(the_wall_clock_counts_from_1970),
         cmocka_unit_test(months_begin_at_midnight_of_the_first),
+        cmocka_unit_test(years_begin_at_midnight_of_the_first_of_january),
         cmocka_unit_test(the_boot_id_is_a_uuid_and_stays),
     };
 

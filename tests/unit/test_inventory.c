@@ -145,6 +145,67 @@ static void periods_and_accounts_come_sorted(void **state)
     inventory_clear(&inventory);
 }
 
+static void budgets_come_with_their_periods(void **state)
+{
+    static const char text[] =
+        "budget \"physics\" { period = year kgco2e = 500.25 }\n"
+        "budget \"climate 2027\" { account = climate period = Year kgco2e = 450\n"
+        "                         from = 2027-01-01 }\n"
+        "budget \"climate\" { period = YEAR kgco2e = 0.000001 to = 2027-01-01 }\n"
+        "budget \"climate kWh\" { account = climate period = month kwh = 1000000000\n"
+        "                        from = \"2026-01-01T00:00Z\" }\n"
+        "budget \"climate by year, kWh\" { account = climate period = year kwh = 1.5 }\n";
+    struct inventory inventory;
+    const struct budget *b;
+
+    (void)state;
+    parse(text, &inventory);
+    b = inventory.budgets;
+    assert_int_equal(inventory.n_budgets, 5);
+    assert_string_equal(b[0].account, "climate");
+    ROW_HOLDS(0, b[0].is_yearly && b[0].co2e_mg == 1 && b[0].energy_mj == 0);
+    ROW_HOLDS(0, b[0].from_s == 0 && b[0].to_s == S_2027 && b[0].line == 4);
+    ROW_HOLDS(1, b[1].is_yearly && b[1].co2e_mg == 0 && b[1].energy_mj == 5400000000);
+    ROW_HOLDS(2, b[2].is_yearly && b[2].co2e_mg == 450000000);
+    ROW_HOLDS(2, b[2].from_s == S_2027 && b[2].to_s == NEVER_S);
+    ROW_HOLDS(3, !b[3].is_yearly && b[3].energy_mj == UINT64_C(3600000000000000000));
+    ROW_HOLDS(3, b[3].from_s == S_2026);
+    assert_string_equal(b[4].account, "physics");
+    assert_int_equal(b[4].co2e_mg, 500250000);
+    /* 2026-09-16 lies in September and in 2026 */
+    assert_int_equal(budget_begin_s(&b[4], S_2026_09_16), S_2026);
+    assert_int_equal(budget_next_s(&b[4], S_2026_09_16), S_2027);
+    assert_int_equal(budget_begin_s(&b[3], S_2026_09_16), S_2026_09_16 - 15 * DAY_S);
+    assert_int_equal(budget_next_s(&b[3], S_2026_09_16), S_2026_09_16 + 15 * DAY_S);
+    assert_int_equal(budget_begin_s(&b[4], S_2027 - 1), S_2026);
+    assert_int_equal(budget_begin_s(&b[4], S_2027), S_2027);
+    inventory_clear(&inventory);
+}
+
+static void an_account_is_within_all_above_it(void **state)
+{
+    static const char text[] = "account \"climate\" { parent = science }\n"
+                               "account \"ocean\" { parent = climate }\n";
+    static const struct {
+        const char *account, *above;
+        bool is_within;
+    } rows[] = {
+        { "ocean", "ocean", true }, { "ocean", "climate", true }, { "ocean", "science", true },
+        { "climate", "ocean", false }, { "science", "climate", false }, { "x", "x", true },
+        { "x", "science", false }, { "ocean", "x", false },
+    };
+    struct inventory inventory;
+
+    (void)state;
+    parse(text, &inventory);
+    for (size_t i = 0; i < LENGTH(rows); i++)
+        ROW_HOLDS(i, inventory_is_within(&inventory, rows[i].account, rows[i].above) ==
+                     rows[i].is_within);
+    assert_string_equal(inventory_parent_of(&inventory, "ocean"), "climate");
+    assert_null(inventory_parent_of(&inventory, "science"));
+    inventory_clear(&inventory);
+}
+
 static void an_empty_file_is_an_empty_inventory(void **state)
 {
     static const char *const texts[] = { "", "\n", "# nothing yet", "/* nor here */" };
@@ -229,7 +290,7 @@ static const struct {
     { "\n\n# \xff", "3: a byte that is no UTF-8 text; write the file in UTF-8, without control "
                     "characters" },
     { "include(\"/etc/passwd\")", "1: include: no such section; there are node_type, shared, "
-                                  "pue, market and account" },
+                                  "pue, market, account and budget" },
     /* node types */
     { "node_type \"\" { }", "1: node_type \"\": an empty title; give it a name" },
     { "node_type \"t\" { }", "1: node_type \"t\": nodes is missing; write nodes = \"n[001-128]\"" },
@@ -325,6 +386,37 @@ static const struct {
       "building takes) to 10, such as 1.2" },
     { P "value = 1.2 }",
       "1: pue \"p\": source is missing; write source = \"who measured it, and how\"" },
+    { "budget \"b\" { }", "1: budget \"b\": period is missing; write period = year" },
+    { "budget \"b\" {\nperiod = week }", "2: budget \"b\": period: \"week\": write year or month" },
+    { "budget \"b\" { period = year }",
+      "1: budget \"b\": kgco2e or kwh is missing; write kgco2e = 500, or kwh = 12000" },
+    { "budget \"b\" { period = year kgco2e = 5\nkwh = 5 }",
+      "2: budget \"b\": kwh: beside kgco2e; a budget is of one of the two, so write another one "
+      "for the other, with a title of its own and account = \"b\"" },
+    { "budget \"b\" { period = year kgco2e = 0 }",
+      "1: budget \"b\": kgco2e: \"0\": write kilograms of CO2e, above 0 and at most 1000000000, "
+      "such as 500" },
+    { "budget \"b\" { period = month kwh = 1000000001 }",
+      "1: budget \"b\": kwh: \"1000000001\": write kilowatt-hours, above 0 and at most "
+      "1000000000, such as 500" },
+    { "budget \"b\" { period = year kgco2e = 5 from = 2026-02-01 }",
+      "1: budget \"b\": from: not the first day of a year; a budget is of whole ones, so write the "
+      "first day of one, such as \"2027-01-01\"" },
+    { "budget \"b\" { period = month kgco2e = 5\nto = \"2026-02-01T01:00Z\" }",
+      "2: budget \"b\": to: not the first day of a month; a budget is of whole ones, so write the "
+      "first day of one, such as \"2027-03-01\"" },
+    { "budget \"b\" { period = month kgco2e = 5 from = 2026-02-01 to = 2026-02-01 }",
+      "1: budget \"b\": to: not after from; the last period ends before the day that `to` names, "
+      "so write a later one, or leave `to` out while it goes on" },
+    { "budget \"b\" { period = month kgco2e = 5 }\n"
+      "budget \"other\" { account = b period = month kgco2e = 6 from = 2026-02-01 }",
+      "2: budget \"other\": account \"b\" has a monthly budget in kgco2e of that time already "
+      "(line 1); keep one of the two, or end one (to) where the other begins (from)" },
+    { "budget \"b\" { account = \"\" }",
+      "1: budget \"b\": account: empty; write account = \"an account\"" },
+    { "budget \"b\" { parent = c }",
+      "1: budget \"b\": parent: no such key here; there are account, period, kgco2e, kwh, from and "
+      "to" },
     { P "to = 2026-01-01 value = 1.2 source = s }",
       "1: pue \"p\": to: not after from; the period ends before the day that `to` names, so write "
       "a later one, or leave `to` out while it goes on" },
@@ -526,6 +618,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_is_read),
         cmocka_unit_test(periods_and_accounts_come_sorted),
+        cmocka_unit_test(budgets_come_with_their_periods),
+        cmocka_unit_test(an_account_is_within_all_above_it),
         cmocka_unit_test(an_empty_file_is_an_empty_inventory),
         cmocka_unit_test(each_of_ten_thousand_nodes_finds_its_type),
         cmocka_unit_test(every_mistake_is_told_with_line_field_and_remedy),

@@ -22,6 +22,7 @@
 
 #define NODES 6       /* the last two of cluster "other" */
 #define JOBS 60       /* the last ten of cluster "other" */
+#define ACCOUNTS 3
 #define ALLOCATIONS 200
 #define ROWS 1500
 #define TOTALS 300
@@ -34,6 +35,12 @@ static bool node_is_ours(int64_t node_key)
 static bool job_is_ours(int64_t job_key)
 {
     return job_key <= JOBS - 10;
+}
+
+/* Accounts "a0" to "a2"; both clusters have jobs of each. */
+static int account_of(int64_t job_key)
+{
+    return (int)(job_key % ACCOUNTS);
 }
 
 struct held {
@@ -102,9 +109,9 @@ static void make_names(struct world *world)
         run_sql(world, "INSERT INTO node VALUES (%" PRId64 ", '%s', 'n%" PRId64 "', 2, 64, 4,"
                 " 1000)", i, node_is_ours(i) ? "ours" : "other", 9 - i);
     for (int64_t i = 1; i <= JOBS; i++)
-        run_sql(world, "INSERT INTO job (job_key, cluster, job_id, restart_count, begin_s) VALUES"
-                " (%" PRId64 ", '%s', %" PRId64 ", 0, 0)", i, job_is_ours(i) ? "ours" : "other",
-                1000 - i);
+        run_sql(world, "INSERT INTO job (job_key, cluster, job_id, restart_count, begin_s, account)"
+                " VALUES (%" PRId64 ", '%s', %" PRId64 ", 0, 0, 'a%d')", i,
+                job_is_ours(i) ? "ours" : "other", 1000 - i, account_of(i));
 }
 
 static void make_held(struct world *world)
@@ -387,15 +394,73 @@ static void uses_of_a_job_are_whole(void **state)
     }
 }
 
+static const char *const account_names[ACCOUNTS + 1] = { "a0", "a1", "a2", "a3" };
+
+static void uses_of_an_account_are_whole_and_those_that_live_in_the_period(void **state)
+{
+    struct world *world = *state;
+
+    for (size_t i = 0; i < LENGTH(periods) * (ACCOUNTS + 1); i++) {
+        const struct period *period = &periods[i / (ACCOUNTS + 1)];
+        int account = (int)(i % (ACCOUNTS + 1));
+        struct uses found = { .count = 0 };
+        size_t expected = 0;
+
+        assert_int_equal(period_uses_of_account(world->books.store, period, account_names[account],
+                                                take_use, &found, NULL), 0);
+        for (size_t j = 0; j < ALLOCATIONS; j++) {
+            const struct held *held = &world->held[j];
+
+            if (!lives(held, period) || account_of(held->job_key) != account ||
+                !is_of(period, job_is_ours(held->job_key)))
+                continue;
+            expected++;
+            ROW_HOLDS(i, take_out(&found, held, INT64_MIN, INT64_MAX));
+        }
+        ROW_HOLDS(i, found.count == expected);
+    }
+}
+
+static int take_key(void *arg, int64_t job_key)
+{
+    struct keys *keys = arg;
+
+    assert_true(keys->count < JOBS);
+    keys->keys[keys->count++] = job_key;
+    return 0;
+}
+
+static void an_account_has_its_jobs_on_each_cluster(void **state)
+{
+    struct store *store = ((struct world *)*state)->books.store;
+
+    for (int i = 0; i <= ACCOUNTS; i++) {
+        const char *account = account_names[i];
+        struct keys ours = { .count = 0 }, theirs = { .count = 0 };
+
+        assert_int_equal(period_jobs_of_account(store, "ours", account, take_key, &ours, NULL), 0);
+        assert_int_equal(period_jobs_of_account(store, "other", account, take_key, &theirs, NULL),
+                         0);
+        ROW_HOLDS(i, ours.count + theirs.count == (i < ACCOUNTS ? JOBS / ACCOUNTS : 0));
+        for (size_t j = 0; j < ours.count; j++)
+            ROW_HOLDS(i, job_is_ours(ours.keys[j]) && account_of(ours.keys[j]) == i);
+        for (size_t j = 0; j < theirs.count; j++)
+            ROW_HOLDS(i, !job_is_ours(theirs.keys[j]) && account_of(theirs.keys[j]) == i);
+        ROW_HOLDS(i, period_has_account(store, "ours", account, NULL) == (i < ACCOUNTS));
+        ROW_HOLDS(i, period_has_account(store, "absent", account, NULL) == 0);
+    }
+}
+
 /* --- energy ---------------------------------------------------------------------------------- */
 
-enum view { OF_JOB, OF_NODE, OF_CLUSTER };
+enum view { OF_JOB, OF_NODE, OF_CLUSTER, OF_ACCOUNT };
 
 struct hours {
     struct world *world;
     const struct period *period;
     enum view view;
     int64_t only_job; /* 0: any */
+    int account;      /* of OF_ACCOUNT */
     int64_t last_hour_s, last_key;
     size_t count;
 };
@@ -411,6 +476,9 @@ static bool counts(const struct hours *hours, const struct row *row)
     if (!is_in(row, hours->period) || (hours->view == OF_JOB && row->job_key <= 0) ||
         (hours->only_job && row->job_key != hours->only_job))
         return false;
+    if (hours->view == OF_ACCOUNT)
+        return row->job_key > 0 && account_of(row->job_key) == hours->account &&
+               is_of(hours->period, job_is_ours(row->job_key));
     return hours->view != OF_CLUSTER || is_of(hours->period, node_is_ours(row->node_key));
 }
 
@@ -506,6 +574,22 @@ static void hours_of_a_job_are_the_same(void **state)
         assert_int_equal(period_hours_of_job(world->books.store, key, AUG, OCT, take_hour, &hours,
                                              NULL), 0);
         ROW_HOLDS(key, hours.count == distinct(&hours));
+    }
+}
+
+static void hours_of_an_account_are_those_of_its_jobs(void **state)
+{
+    struct world *world = *state;
+
+    for (size_t i = 0; i < LENGTH(periods) * (ACCOUNTS + 1); i++) {
+        const struct period *period = &periods[i / (ACCOUNTS + 1)];
+        struct hours hours = { .world = world, .period = period, .view = OF_ACCOUNT,
+                               .account = (int)(i % (ACCOUNTS + 1)), .last_key = -1 };
+
+        assert_int_equal(period_hours_of_account(world->books.store, period,
+                                                 account_names[hours.account], take_hour, &hours,
+                                                 NULL), 0);
+        ROW_HOLDS(i, hours.count == distinct(&hours));
     }
 }
 
@@ -620,8 +704,11 @@ int main(void)
         cmocka_unit_test(a_job_comes_with_all_that_is_known_of_it),
         cmocka_unit_test(uses_are_cut_to_the_period_and_come_once),
         cmocka_unit_test(uses_of_a_job_are_whole),
+        cmocka_unit_test(uses_of_an_account_are_whole_and_those_that_live_in_the_period),
+        cmocka_unit_test(an_account_has_its_jobs_on_each_cluster),
         cmocka_unit_test(energy_by_hour_is_the_sum_of_its_rows),
         cmocka_unit_test(hours_of_a_job_are_the_same),
+        cmocka_unit_test(hours_of_an_account_are_those_of_its_jobs),
         cmocka_unit_test(the_bounds_are_the_first_and_last_hour_of_the_cluster),
         cmocka_unit_test(nodes_come_by_name),
         cmocka_unit_test(a_taker_can_stop_and_the_next_reading_begins_anew),

@@ -313,8 +313,8 @@ static void test_an_account_has_those_below_it_in_its_tree(void **state)
     const struct report_group *accounts = &world->report.accounts;
 
     world->parents[0] = (struct account_parent){ "a", "group" };
-    world->parents[1] = (struct account_parent){ "group", "site" };
-    world->parents[2] = (struct account_parent){ "b", "site" };
+    world->parents[1] = (struct account_parent){ "b", "site" };
+    world->parents[2] = (struct account_parent){ "group", "site" };
     world->basis.inventory.accounts = world->parents;
     world->basis.inventory.n_accounts = 3;
     add_shared_node(world);

@@ -9,7 +9,7 @@ function __sreport_carbon_months
 end
 
 function __sreport_carbon_sections
-    printf '%s\n' totals account user partition type state job day trend asset
+    printf '%s\n' totals account user partition type state job day trend asset budget
 end
 
 complete -c sreport-carbon -f
