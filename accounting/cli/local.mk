@@ -7,6 +7,7 @@ carbonctl_SOURCES = \
 	accounting/cli/ctl_config.c \
 	accounting/cli/ctl_doctor.c \
 	accounting/cli/ctl_estimate.c \
+	accounting/cli/ctl_export.c \
 	accounting/cli/ctl_factors.c \
 	accounting/cli/ctl_grid.c accounting/cli/ctl_grid.h \
 	accounting/cli/ctl_grid_import.c \

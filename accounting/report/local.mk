@@ -10,7 +10,9 @@ libcarbon_report_la_SOURCES = \
 	accounting/report/html.c accounting/report/html.h \
 	accounting/report/csv.c accounting/report/csv.h \
 	accounting/report/explain.c accounting/report/explain.h \
+	accounting/report/export.c accounting/report/export.h \
 	accounting/report/job_carbon.c accounting/report/job_carbon.h \
+	accounting/report/job_rows.c accounting/report/job_rows.h \
 	accounting/report/json.c accounting/report/json.h \
 	accounting/report/profile.c accounting/report/profile.h \
 	accounting/report/profile_plot.c accounting/report/profile_plot.h \

@@ -41,3 +41,5 @@ TESTS += tests/cli/reconcile.bats
 EXTRA_DIST += tests/cli/reconcile.bats
 TESTS += tests/cli/doctor.bats
 EXTRA_DIST += tests/cli/doctor.bats
+TESTS += tests/cli/export.bats
+EXTRA_DIST += tests/cli/export.bats tests/golden/export.csv tests/golden/export.jsonl

@@ -47,6 +47,8 @@ complete -c carbonctl -n '__carbonctl_at "" help' -a estimate -d 'what work woul
 complete -c carbonctl -n '__carbonctl_at "" help' -a quarantine -d 'what ingest set aside'
 complete -c carbonctl -n '__carbonctl_at "" help' -a repair -d 'mend what audit finds'
 complete -c carbonctl -n '__carbonctl_at "" help' -a reconcile -d 'join jobs with slurmdbd'
+complete -c carbonctl -n '__carbonctl_at "" help' -a export \
+    -d 'print jobs for other programs'
 complete -c carbonctl -n '__carbonctl_at "" help' -a backup -d 'copy the database'
 complete -c carbonctl -n '__carbonctl_at "" help' -a doctor -d 'say what to mend and how'
 complete -c carbonctl -n '__carbonctl_at "" help' -a help -d 'list the commands, or tell about one'
@@ -81,7 +83,7 @@ complete -c carbonctl -n '__carbonctl_at prune "factors update" "grid import"' -
     -d 'change nothing'
 complete -c carbonctl -n '__carbonctl_at "quarantine drop" "repair loss"' -l reason -x \
     -d 'why, for whoever reads the audit'
-complete -c carbonctl -n '__carbonctl_at "factors show" "grid list" "grid show"' -l set -x \
+complete -c carbonctl -n '__carbonctl_at "factors show" "grid list" "grid show" export' -l set -x \
     -d 'of this factor set'
 complete -c carbonctl -n '__carbonctl_at "grid list" "grid show"' -s P -l parsable \
     -d 'fields between |'
@@ -92,6 +94,7 @@ complete -c carbonctl -n '__carbonctl_at ingest' -l watch -d 'go on loading'
 complete -c carbonctl -n '__carbonctl_at audit' -l verbose -d 'print every finding and what to do'
 complete -c carbonctl -n '__carbonctl_at status' -l days -x -d 'look at so many days'
 complete -c carbonctl -n '__carbonctl_at backup' -l verify -d 'check the backup in FILE'
+complete -c carbonctl -n '__carbonctl_at export' -l format -x -d 'form' -a 'csv jsonl'
 complete -c carbonctl -n '__carbonctl_at backup "grid import"' -F
 complete -c carbonctl -n '__carbonctl_at "factors show"' \
     -a 'settings inventory.conf grid_intensity.csv embodied_factors.csv equivalences.csv'
@@ -107,8 +110,9 @@ complete -c carbonctl -n '__carbonctl_at "grid import"' -l replace -d 'take the 
 complete -c carbonctl -n '__carbonctl_at "grid import"' -l allow-gaps \
     -d 'missing hours take the annual value'
 complete -c carbonctl -n '__carbonctl_at reconcile' -l sacct-file -r -F -d 'instead of sacct'
-complete -c carbonctl -n '__carbonctl_at "grid show" reconcile' -s S -l starttime -x -d 'from here on'
-complete -c carbonctl -n '__carbonctl_at "grid show"' -s E -l endtime -x -d 'up to here'
+complete -c carbonctl -n '__carbonctl_at "grid show" reconcile export' -s S -l starttime -x \
+    -d 'from here on'
+complete -c carbonctl -n '__carbonctl_at "grid show" export' -s E -l endtime -x -d 'up to here'
 complete -c carbonctl -n '__carbonctl_at "inventory discover"' -l xml -r -F -d 'of another node'
 complete -c carbonctl -n '__carbonctl_at "inventory discover"' -l node -x -d 'its name'
 complete -c carbonctl -n '__carbonctl_at sensors' -l seconds -x -d 'measure so long'
