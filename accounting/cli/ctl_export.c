@@ -169,10 +169,10 @@ const struct command command_export = {
     .name = "export",
     .usage = "[--starttime TIME] [--endtime TIME] [--format csv|jsonl] [OPTIONS]",
     .summary = "print a line for each run of a job that ended in a period, for other programs",
-    .help = "All users' jobs, with the figures of sacct-carbon and units in the names; what is not\n"
-            "known is empty (CSV) or null (JSON). cluster, job_id_raw and submit_s are slurmdbd's\n"
-            "key of a run; submit_s is known once `carbonctl reconcile` asked it. The same fields\n"
-            "always, in the order of the runs' begins.\n\n"
+    .help = "All users' jobs, with the figures of sacct-carbon and units in the names; what is\n"
+            "not known is empty (CSV) or null (JSON). cluster, job_id_raw and submit_s are\n"
+            "slurmdbd's key of a run; submit_s is known once `carbonctl reconcile` asked it.\n"
+            "Always the same fields, in the order of the runs' begins.\n\n"
             "  -S, --starttime TIME\n"
             "                     runs that ended at this time or later (midnight unless told)\n"
             "  -E, --endtime TIME\n"
