@@ -4,6 +4,7 @@ carbonctl_SOURCES = \
 	accounting/cli/carbonctl.c accounting/cli/carbonctl.h \
 	accounting/cli/ctl_audit.c \
 	accounting/cli/ctl_backup.c \
+	accounting/cli/ctl_compare.c \
 	accounting/cli/ctl_config.c \
 	accounting/cli/ctl_doctor.c \
 	accounting/cli/ctl_estimate.c \

@@ -6,6 +6,7 @@ libcarbon_report_la_SOURCES = \
 	accounting/report/card.c accounting/report/card.h \
 	accounting/report/cells.c accounting/report/cells.h \
 	accounting/report/columns.c accounting/report/columns.h \
+	accounting/report/compare.c accounting/report/compare.h \
 	accounting/report/format.c accounting/report/format.h \
 	accounting/report/html.c accounting/report/html.h \
 	accounting/report/csv.c accounting/report/csv.h \

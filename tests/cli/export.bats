@@ -112,7 +112,8 @@ END
     "$top_builddir/carbonctl" export -c "$BATS_TEST_TMPDIR/carbon.conf" -S 2027-01-15T07:00 \
         -E 2027-01-16 >"$csv"
     seq 10001 16001 | diff - <(column job_id "$csv")
-    # all of their names are 24 MB
+    # all of their names are 24 MB; AddressSanitizer needs more room than there is
+    ! grep -q __asan_init "$top_builddir/carbonctl" || return 0
     peak=$( (ulimit -v 60000; "$top_builddir/carbonctl" export -c "$BATS_TEST_TMPDIR/carbon.conf" \
         -S 2027-01-15T07:00 -E 2027-01-16) | wc -l)
     same 6002 "$peak"

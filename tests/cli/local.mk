@@ -43,3 +43,5 @@ TESTS += tests/cli/doctor.bats
 EXTRA_DIST += tests/cli/doctor.bats
 TESTS += tests/cli/export.bats
 EXTRA_DIST += tests/cli/export.bats tests/golden/export.csv tests/golden/export.jsonl
+TESTS += tests/cli/compare.bats
+EXTRA_DIST += tests/cli/compare.bats tests/golden/compare.txt

@@ -49,6 +49,7 @@ complete -c carbonctl -n '__carbonctl_at "" help' -a repair -d 'mend what audit 
 complete -c carbonctl -n '__carbonctl_at "" help' -a reconcile -d 'join jobs with slurmdbd'
 complete -c carbonctl -n '__carbonctl_at "" help' -a export \
     -d 'print jobs for other programs'
+complete -c carbonctl -n '__carbonctl_at "" help' -a compare -d 'a job beside CodeCarbon'
 complete -c carbonctl -n '__carbonctl_at "" help' -a backup -d 'copy the database'
 complete -c carbonctl -n '__carbonctl_at "" help' -a doctor -d 'say what to mend and how'
 complete -c carbonctl -n '__carbonctl_at "" help' -a help -d 'list the commands, or tell about one'
@@ -77,7 +78,7 @@ complete -c carbonctl -n '__carbonctl_at init ingest prune "factors update" "gri
     "quarantine retry" "quarantine drop" "repair loss" "repair sums" reconcile' -l wait -x \
     -d 'wait so long while another process writes'
 complete -c carbonctl -n '__carbonctl_at audit sensors estimate "inventory discover" \
-    "inventory check" "quarantine list" "grid list" "grid show"' \
+    "inventory check" "quarantine list" "grid list" "grid show" compare' \
     -l json -d 'print JSON'
 complete -c carbonctl -n '__carbonctl_at prune "factors update" "grid import"' -l dry-run \
     -d 'change nothing'
@@ -95,7 +96,9 @@ complete -c carbonctl -n '__carbonctl_at audit' -l verbose -d 'print every findi
 complete -c carbonctl -n '__carbonctl_at status' -l days -x -d 'look at so many days'
 complete -c carbonctl -n '__carbonctl_at backup' -l verify -d 'check the backup in FILE'
 complete -c carbonctl -n '__carbonctl_at export' -l format -x -d 'form' -a 'csv jsonl'
-complete -c carbonctl -n '__carbonctl_at backup "grid import"' -F
+complete -c carbonctl -n '__carbonctl_at compare' -l job -x -d 'which job'
+complete -c carbonctl -n '__carbonctl_at compare' -l run-id -x -d 'this row alone'
+complete -c carbonctl -n '__carbonctl_at backup compare "grid import"' -F
 complete -c carbonctl -n '__carbonctl_at "factors show"' \
     -a 'settings inventory.conf grid_intensity.csv embodied_factors.csv equivalences.csv'
 complete -c carbonctl -n '__carbonctl_at "grid import"' -l format -x \
