@@ -20,6 +20,7 @@ dist_adr_DATA = docs/adr/0001-series-and-slices.md \
 formatsdir = $(docdir)/formats
 dist_formats_DATA = docs/formats/batch-1.md \
 	docs/formats/capture-1.md \
+	docs/formats/export.md \
 	docs/formats/grid-intensity.md \
 	docs/formats/mark-1.md \
 	docs/formats/sreport-carbon.md \

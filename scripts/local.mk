@@ -34,7 +34,12 @@ chore_SCRIPTS = $(chores)
 sysusers_DATA = $(sysusers)
 tmpfiles_DATA = $(tmpfiles)
 endif
-$(units): %: %.in Makefile
+# for slurm.conf
+epilogdir = $(choredir)
+nodist_epilog_SCRIPTS = scripts/task-epilog
+EXTRA_DIST += scripts/task-epilog.in
+CLEANFILES += scripts/task-epilog
+scripts/task-epilog $(units): %: %.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
 	$(SED) -e 's,[@]bindir@,$(bindir),' -e 's,[@]sbindir@,$(sbindir),' \
 		-e 's,[@]libexecdir@,$(libexecdir),' -e 's,[@]docdir@,$(docdir),' $< >$@

@@ -30,6 +30,12 @@ struct reader {
     int code;                    /* first failure */
 };
 
+/* "?pue" names a column that may be missing. */
+static const char *column_name(const char *column)
+{
+    return column + (column[0] == '?');
+}
+
 static void header_field(struct reader *reader, const char *text)
 {
     if (reader->field >= FIELDS_MAX) {
@@ -40,13 +46,13 @@ static void header_field(struct reader *reader, const char *text)
     }
     reader->use[reader->field] = UNUSED_COLUMN;
     for (size_t i = 0; i < reader->n_columns; i++) {
-        if (strcasecmp(text, reader->columns[i]) != 0)
+        if (strcasecmp(text, column_name(reader->columns[i])) != 0)
             continue;
         for (size_t k = 0; k < reader->field; k++)
             if (reader->use[k] == (int)i)
                 reader->code = error_set(reader->err, -EBADMSG, "%s:%u: the header names %s twice; "
                                          "keep one of the two", reader->name, reader->line,
-                                         reader->columns[i]);
+                                         column_name(reader->columns[i]));
         reader->use[reader->field] = (int)i;
     }
 }
@@ -83,13 +89,13 @@ static void end_header(struct reader *reader)
     reader->header_seen = true;
     reader->width = reader->field;
     for (size_t i = 0; i < reader->n_columns; i++) {
-        bool found = false;
+        bool found = reader->columns[i][0] == '?';
 
         for (size_t k = 0; k < reader->width; k++)
             found |= reader->use[k] == (int)i;
         if (!found) {
             reader->code = error_set(reader->err, -EBADMSG, "%s:%u: the header names no column "
-                                     "%s; the table that is shipped has it", reader->name,
+                                     "%s; a table of this kind has it", reader->name,
                                      reader->line, reader->columns[i]);
             return;
         }
@@ -163,7 +169,7 @@ int csv_rows(const char *text, const char *name, const char *const *columns,
 int csv_bad_field(const struct csv_row *row, size_t column, const char *remedy)
 {
     return error_set(row->err, -EBADMSG, "%s:%u: %s: \"%.60s\": %s", row->name, row->line,
-                     row->columns[column], row->fields[column], remedy);
+                     column_name(row->columns[column]), row->fields[column], remedy);
 }
 
 int csv_take_text(const struct csv_row *row, size_t column, char *room, size_t size)

@@ -16,13 +16,14 @@ struct csv_row {
     const char *name;           /* of the file, for messages */
     const char *const *columns; /* as csv_rows() was given them */
     unsigned line;              /* that the row begins on */
-    char **fields;              /* by index of columns; none is NULL */
+    char **fields;              /* by index of columns; NULL: of a column that is missing */
     struct error *err;
 };
 
 /*
  * Hand each row below the header to `take`, its fields in the order of `columns` (which ends with
- * NULL), whatever the order in the file; other columns are ignored, blank lines too. -EBADMSG
+ * NULL), whatever the order in the file; other columns are ignored, blank lines too. A column named
+ * with a ? in front ("?pue") may be missing. -EBADMSG
  * with "name:line: column: what is wrong" for a header without a column, a row with fewer or more
  * fields than the header, bad quoting; else the first negative that take returns; -ENOMEM.
  */

@@ -6,6 +6,7 @@ libcarbon_carbon_la_SOURCES = \
 	accounting/carbon/csv_rows.c accounting/carbon/csv_rows.h \
 	accounting/carbon/factor_table.c accounting/carbon/factor_table.h \
 	accounting/carbon/embodied.c accounting/carbon/embodied.h \
+	accounting/carbon/emissions.c accounting/carbon/emissions.h \
 	accounting/carbon/estimate.c accounting/carbon/estimate.h \
 	accounting/carbon/grid.c accounting/carbon/grid.h \
 	accounting/carbon/grid_import.c accounting/carbon/grid_import.h \

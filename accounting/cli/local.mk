@@ -5,9 +5,11 @@ carbonctl_SOURCES = \
 	accounting/cli/ctl_audit.c \
 	accounting/cli/ctl_backfill.c \
 	accounting/cli/ctl_backup.c \
+	accounting/cli/ctl_compare.c \
 	accounting/cli/ctl_config.c \
 	accounting/cli/ctl_doctor.c \
 	accounting/cli/ctl_estimate.c \
+	accounting/cli/ctl_export.c \
 	accounting/cli/ctl_factors.c \
 	accounting/cli/ctl_grid.c accounting/cli/ctl_grid.h \
 	accounting/cli/ctl_grid_import.c \

@@ -359,29 +359,6 @@ static int drop_duplicates(struct run *run, struct error *err)
 
 /* --- what grams rest on ----------------------------------------------------------------------- */
 
-/* The UTC months with energy of the jobs that were found: [*ret_from_s, *ret_to_s). */
-static void span_hours(const struct query_result *result, int64_t *ret_from_s, int64_t *ret_to_s)
-{
-    *ret_from_s = FAR_S;
-    *ret_to_s = 0;
-    for (size_t i = 0; i < result->n_jobs; i++) {
-        const struct usage *usage = &result->jobs[i].usage;
-
-        if (usage->n_hours == 0)
-            continue;
-        if (usage->hours[0].hour_s < *ret_from_s)
-            *ret_from_s = usage->hours[0].hour_s;
-        if (usage->hours[usage->n_hours - 1].hour_s + S_PER_HOUR > *ret_to_s)
-            *ret_to_s = usage->hours[usage->n_hours - 1].hour_s + S_PER_HOUR;
-    }
-    if (*ret_from_s >= *ret_to_s) {
-        *ret_from_s = *ret_to_s;
-        return;
-    }
-    *ret_from_s = clock_month_begin_s(*ret_from_s);
-    *ret_to_s = clock_month_next_s(*ret_to_s - 1);
-}
-
 /* Without a factor set, energy is known all the same. */
 static void name_remedy(struct run *run, bool has_set)
 {
@@ -438,7 +415,7 @@ static int choose_method(struct run *run, struct store *store, struct error *err
     bool what_if = run->options.grid || run->options.has_gco2;
     int rc;
 
-    span_hours(&run->result, &from_s, &to_s);
+    job_carbon_span(&run->result, &from_s, &to_s);
     rc = basis_load(store, run->options.factor_set, run->options.grid, from_s, to_s, &run->basis,
                     err);
     if (rc < 0 && run->options.grid)

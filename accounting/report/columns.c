@@ -603,23 +603,6 @@ static void write_sensors(const struct row *row, struct buf *buf)
     }
 }
 
-static void write_flags(const struct row *row, struct buf *buf)
-{
-    uint32_t flags = row_flags(row);
-    const char *glue = "";
-
-    for (unsigned bit = 0; flag_names[bit]; bit++) {
-        if (flags & 1u << bit) {
-            buf_printf(buf, "%s%s", glue, flag_names[bit]);
-            glue = ",";
-        }
-    }
-    for (size_t i = 0; row_carbon_flag(row, i); i++) {
-        buf_printf(buf, "%s%s", glue, row_carbon_flag(row, i));
-        glue = ",";
-    }
-}
-
 static void write_complete(const struct row *row, struct buf *buf)
 {
     if (!row->step)
@@ -753,8 +736,8 @@ const struct column columns[] = {
     { "Complete", 0, false, "yes: all nodes reported, coverage 100 %, nothing lost (--strict)",
       write_complete, 0, false },
     { "Flags", 0, false, "what a reader must know: end_late and the like of the job, and of its "
-      "grams missing_embodied, annual_intensity, estimated_intensity, other_basis", write_flags, 0,
-      false },
+      "grams missing_embodied, annual_intensity, estimated_intensity, other_basis",
+      row_write_flags, 0, false },
     { NULL, 0, false, NULL, NULL, 0, false },
 };
 

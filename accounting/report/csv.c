@@ -14,3 +14,17 @@ bool csv_is_formula(const char *text)
             return true;
     return false;
 }
+
+void csv_text(struct buf *buf, const char *text)
+{
+    const char *formula = csv_is_formula(text) ? "'" : "";
+
+    if (!strpbrk(text, ",\"\r\n")) {
+        buf_printf(buf, "%s%s", formula, text);
+        return;
+    }
+    buf_printf(buf, "\"%s", formula);
+    for (; *text != '\0'; text++)
+        buf_printf(buf, *text == '"' ? "\"%c" : "%c", *text);
+    buf_printf(buf, "\"");
+}

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
+
 struct job_carbon_reader {
     struct store *store;
     const struct basis *basis;
@@ -125,4 +127,26 @@ int job_carbon_read(struct job_carbon_reader *reader, const struct query_job *jo
     if (rc == -ENOMEM)
         return no_memory(err);
     return rc < 0 ? error_set(err, rc, "%s", refusal.text) : 0;
+}
+
+void job_carbon_span(const struct query_result *result, int64_t *ret_from_s, int64_t *ret_to_s)
+{
+    *ret_from_s = INT64_MAX;
+    *ret_to_s = 0;
+    for (size_t i = 0; i < result->n_jobs; i++) {
+        const struct usage *usage = &result->jobs[i].usage;
+
+        if (usage->n_hours == 0)
+            continue;
+        if (usage->hours[0].hour_s < *ret_from_s)
+            *ret_from_s = usage->hours[0].hour_s;
+        if (usage->hours[usage->n_hours - 1].hour_s + S_PER_HOUR > *ret_to_s)
+            *ret_to_s = usage->hours[usage->n_hours - 1].hour_s + S_PER_HOUR;
+    }
+    if (*ret_from_s >= *ret_to_s) {
+        *ret_from_s = *ret_to_s;
+        return;
+    }
+    *ret_from_s = clock_month_begin_s(*ret_from_s);
+    *ret_to_s = clock_month_next_s(*ret_to_s - 1);
 }

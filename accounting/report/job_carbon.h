@@ -36,4 +36,10 @@ MUST_CHECK int job_carbon_read(struct job_carbon_reader *reader, const struct qu
                                int64_t from_s, int64_t to_s, bool lines, struct job_carbon *ret,
                                struct error *err);
 
+/*
+ * The UTC months with energy of these jobs, [*ret_from_s, *ret_to_s): what their basis has to have
+ * the grid's hours of. Both are 0 where none has energy.
+ */
+void job_carbon_span(const struct query_result *result, int64_t *ret_from_s, int64_t *ret_to_s);
+
 #endif

@@ -7,7 +7,7 @@
 
 /* 15 digits: what a double surely holds. */
 #define DEL 0x7f
-#define FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(15) | JSON_ENSURE_ASCII)
+#define FLAGS (JSON_REAL_PRECISION(15) | JSON_ENSURE_ASCII)
 
 void json_put(struct json_doc *doc, json_t *object, const char *key, json_t *content)
 {
@@ -25,8 +25,7 @@ void json_put_maybe(struct json_doc *doc, json_t *object, const char *key, struc
     json_put(doc, object, key, number.has ? json_integer(number.value) : json_null());
 }
 
-/* NULL, as all of jansson's failures, without memory */
-static json_t *string_of(const char *text)
+json_t *json_text(const char *text)
 {
     json_t *string = text ? json_string(text) : json_null();
     struct buf clean;
@@ -43,12 +42,12 @@ static json_t *string_of(const char *text)
 
 void json_put_text(struct json_doc *doc, json_t *object, const char *key, const char *text)
 {
-    json_put(doc, object, key, string_of(text));
+    json_put(doc, object, key, json_text(text));
 }
 
 void json_add_text(struct json_doc *doc, json_t *array, const char *text)
 {
-    json_add(doc, array, string_of(text));
+    json_add(doc, array, json_text(text));
 }
 
 void json_put_instant(struct json_doc *doc, json_t *object, const char *key, int64_t instant_s)
@@ -61,7 +60,7 @@ void json_put_instant(struct json_doc *doc, json_t *object, const char *key, int
 
 void json_put_buf(struct json_doc *doc, json_t *object, const char *key, struct buf *text)
 {
-    json_put(doc, object, key, buf_failed(text) ? NULL : string_of(text->data ? text->data : ""));
+    json_put(doc, object, key, buf_failed(text) ? NULL : json_text(text->data ? text->data : ""));
     buf_free(text);
 }
 
@@ -84,10 +83,20 @@ static int append(const char *bytes, size_t len, void *data)
     return 0;
 }
 
-void json_doc_write(struct json_doc *doc, json_t *root, struct buf *buf)
+static void write_root(struct json_doc *doc, json_t *root, size_t flags, struct buf *buf)
 {
-    if (!doc->failed && json_dump_callback(root, append, buf, FLAGS) != 0)
+    if (!doc->failed && json_dump_callback(root, append, buf, flags) != 0)
         doc->failed = true;
     buf_printf(buf, "\n");
     json_decref(root);
+}
+
+void json_doc_write(struct json_doc *doc, json_t *root, struct buf *buf)
+{
+    write_root(doc, root, FLAGS | JSON_INDENT(2), buf);
+}
+
+void json_doc_write_line(struct json_doc *doc, json_t *root, struct buf *buf)
+{
+    write_root(doc, root, FLAGS | JSON_COMPACT, buf);
 }

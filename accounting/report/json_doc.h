@@ -22,7 +22,9 @@ struct json_doc {
 void json_put(struct json_doc *doc, json_t *object, const char *key, json_t *content);
 void json_put_integer(struct json_doc *doc, json_t *object, const char *key, uint64_t number);
 void json_put_maybe(struct json_doc *doc, json_t *object, const char *key, struct maybe number);
-/* NULL text is null. Foreign bytes that are no UTF-8 are escaped. */
+/* NULL text is null. Foreign bytes that are no UTF-8 are escaped. NULL without memory. */
+json_t *json_text(const char *text);
+/* The same, as the object's `key`. */
 void json_put_text(struct json_doc *doc, json_t *object, const char *key, const char *text);
 /* "2026-11-23T04:06:00Z" */
 void json_put_instant(struct json_doc *doc, json_t *object, const char *key, int64_t instant_s);
@@ -38,5 +40,7 @@ void json_add_text(struct json_doc *doc, json_t *array, const char *text);
  * terminal's direction of writing gets out. buf or doc tells of failure.
  */
 void json_doc_write(struct json_doc *doc, json_t *root, struct buf *buf);
+/* The same on one line, for files that have a document a line. */
+void json_doc_write_line(struct json_doc *doc, json_t *root, struct buf *buf);
 
 #endif

@@ -8,11 +8,14 @@ libcarbon_report_la_SOURCES = \
 	accounting/report/card.c accounting/report/card.h \
 	accounting/report/cells.c accounting/report/cells.h \
 	accounting/report/columns.c accounting/report/columns.h \
+	accounting/report/compare.c accounting/report/compare.h \
 	accounting/report/format.c accounting/report/format.h \
 	accounting/report/html.c accounting/report/html.h \
 	accounting/report/csv.c accounting/report/csv.h \
 	accounting/report/explain.c accounting/report/explain.h \
+	accounting/report/export.c accounting/report/export.h \
 	accounting/report/job_carbon.c accounting/report/job_carbon.h \
+	accounting/report/job_rows.c accounting/report/job_rows.h \
 	accounting/report/json.c accounting/report/json.h \
 	accounting/report/profile.c accounting/report/profile.h \
 	accounting/report/profile_plot.c accounting/report/profile_plot.h \

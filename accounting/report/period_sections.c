@@ -25,24 +25,6 @@ struct sheet {
 
 /* --- cells ------------------------------------------------------------------------------------ */
 
-/*
- * As RFC 4180 has it. Text that a spreadsheet would take for a formula gets a ' in front; control
- * characters were escaped before.
- */
-static void quote(struct sheet *sheet, const char *text)
-{
-    const char *formula = csv_is_formula(text) ? "'" : "";
-
-    if (!strpbrk(text, ",\"\r\n")) {
-        buf_printf(sheet->buf, "%s%s", formula, text);
-        return;
-    }
-    buf_printf(sheet->buf, "\"%s", formula);
-    for (; *text != '\0'; text++)
-        buf_printf(sheet->buf, *text == '"' ? "\"%c" : "%c", *text);
-    buf_printf(sheet->buf, "\"");
-}
-
 /* The next column; true when its value is wanted, not its name. */
 static bool column(struct sheet *sheet, const char *name)
 {
@@ -63,7 +45,7 @@ static void put_text(struct sheet *sheet, const char *name, const char *text)
     format_text(&clean, text, true, sheet->csv ? NULL : sheet->delimiter);
     sheet->buf->failed |= buf_failed(&clean);
     if (sheet->csv)
-        quote(sheet, clean.data ? clean.data : "");
+        csv_text(sheet->buf, clean.data ? clean.data : "");
     else
         buf_printf(sheet->buf, "%s", clean.data ? clean.data : "");
     buf_free(&clean);

@@ -365,6 +365,23 @@ const char *row_carbon_flag(const struct row *row, size_t place)
     return NULL;
 }
 
+void row_write_flags(const struct row *row, struct buf *buf)
+{
+    uint32_t flags = row_flags(row);
+    const char *glue = "";
+
+    for (unsigned bit = 0; flag_names[bit]; bit++) {
+        if (flags & 1u << bit) {
+            buf_printf(buf, "%s%s", glue, flag_names[bit]);
+            glue = ",";
+        }
+    }
+    for (size_t i = 0; row_carbon_flag(row, i); i++) {
+        buf_printf(buf, "%s%s", glue, row_carbon_flag(row, i));
+        glue = ",";
+    }
+}
+
 const char *flag_words(unsigned bit)
 {
     static const char *const words[] = {

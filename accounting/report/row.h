@@ -105,6 +105,8 @@ bool row_peak_mw(const struct row *row, uint64_t *ret_mw); /* of jobs only */
 uint32_t row_flags(const struct row *row);
 /* Flags of its grams: "missing_embodied", "annual_intensity", …; by place, NULL at the end. */
 const char *row_carbon_flag(const struct row *row, size_t place);
+/* The names of both kinds: "end_late,annual_intensity" */
+void row_write_flags(const struct row *row, struct buf *buf);
 /* The flag's meaning for its reader, in words. */
 const char *flag_words(unsigned bit);
 /* Is everything there: all nodes, full coverage, no gap, nothing lost? */

@@ -276,17 +276,14 @@ static void add_conditions(struct sql *sql, const struct query_filter *filter)
                    (long long)filter->to_s, (long long)filter->from_s);
 }
 
-static int read_jobs(struct store *store, const struct query_filter *filter, size_t first,
-                     struct query_result *result, struct error *err)
+/* Append all jobs that a statement in the making finds. */
+static int read_found(struct store *store, struct sql *sql, struct query_result *result,
+                      struct error *err)
 {
-    struct sql sql;
     sqlite3_stmt *stmt;
-    int rc, step;
+    int step = SQLITE_DONE;
+    int rc = sql_prepare(store, sql, &stmt, err);
 
-    sql_init(&sql, select_jobs);
-    add_ids(&sql, filter, first);
-    add_conditions(&sql, filter);
-    rc = sql_prepare(store, &sql, &stmt, err);
     if (rc < 0)
         return rc;
     while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
@@ -299,6 +296,17 @@ static int read_jobs(struct store *store, const struct query_filter *filter, siz
         rc = store_failed(store, "cannot read jobs from it", err);
     sqlite3_finalize(stmt);
     return rc;
+}
+
+static int read_jobs(struct store *store, const struct query_filter *filter, size_t first,
+                     struct query_result *result, struct error *err)
+{
+    struct sql sql;
+
+    sql_init(&sql, select_jobs);
+    add_ids(&sql, filter, first);
+    add_conditions(&sql, filter);
+    return read_found(store, &sql, result, err);
 }
 
 static int compare(int64_t a, int64_t b)
@@ -370,6 +378,33 @@ int query_jobs(struct store *store, const struct query_filter *filter, struct qu
     query_keep(&result, is_first_find, &last_key);
     *ret = result;
     return 0;
+}
+
+/*
+ * By the index of begins, so that nothing is sorted, and no chunk reads again what one before it
+ * did. What ended in the window began before its end.
+ */
+int query_next_ended(struct store *store, int64_t from_s, int64_t to_s, struct query_place *place,
+                     struct query_result *ret, struct error *err)
+{
+    struct query_result result = { 0 };
+    struct sql sql;
+    int rc;
+
+    sql_init(&sql, select_jobs);
+    buf_printf(&sql.text, " AND begin_s >= %lld AND (begin_s > %lld OR job_key > %lld)",
+               (long long)place->begin_s, (long long)place->begin_s, (long long)place->job_key);
+    buf_printf(&sql.text, " AND begin_s <= %lld AND end_s >= %lld AND end_s < %lld",
+               (long long)to_s, (long long)from_s, (long long)to_s);
+    buf_printf(&sql.text, " ORDER BY begin_s, job_key LIMIT %d", CHUNK);
+    rc = read_found(store, &sql, &result, err);
+    if (rc < 0)
+        query_clear(&result);
+    else if (result.n_jobs > 0)
+        *place = (struct query_place){ result.jobs[result.n_jobs - 1].begin_s,
+                                       result.jobs[result.n_jobs - 1].job_key };
+    *ret = result;
+    return rc;
 }
 
 /* --- what belongs to jobs --------------------------------------------------------------------- */

@@ -147,6 +147,21 @@ struct query_filter {
 MUST_CHECK int query_jobs(struct store *store, const struct query_filter *filter,
                           struct query_result *ret, struct error *err);
 
+/* Behind which job to go on; zeroed: before the first. */
+struct query_place {
+    int64_t begin_s, job_key;
+};
+
+/*
+ * The next few hundred runs that ended in [from_s, to_s), in order of begin (of equal ones as they
+ * came into the books), and *place moves behind them; none when there are no more. So any number of
+ * jobs passes through little memory, and each call may be in a transaction of its own. Errors and
+ * *ret are query_jobs()'s.
+ */
+MUST_CHECK int query_next_ended(struct store *store, int64_t from_s, int64_t to_s,
+                                struct query_place *place, struct query_result *ret,
+                                struct error *err);
+
 /* Drop the jobs for which keep() is false. */
 void query_keep(struct query_result *result, bool (*keep)(const struct query_job *job, void *data),
                 void *data);

@@ -138,6 +138,13 @@ sreport() {
     sacct --profile=csv "$((first + 3))"
     look csv out
     [ "$(wc -l <out)" -eq 3 ]
+    fine carbonctl export -S 2026-10-01
+    look csv out
+    jobs=$(($(wc -l <out) - 1))
+    [ "$jobs" -gt 20 ]
+    fine carbonctl export -S 2026-10-01 --format jsonl
+    jq -se --argjson n "$jobs" --arg cluster "$cluster" \
+        'length == $n and all(.[]; .cluster == $cluster)' out
 }
 
 @test 'a page has the elements that it has with harmless names' {

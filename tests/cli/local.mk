@@ -50,3 +50,7 @@ EXTRA_DIST += tests/cli/dashboard.bats tests/cli/dashboard.py
 TESTS += tests/cli/budgets.bats
 EXTRA_DIST += tests/cli/budgets.bats tests/golden/sreport-carbon-budget.txt \
 	tests/golden/sacct-carbon-budgets.txt
+TESTS += tests/cli/export.bats
+EXTRA_DIST += tests/cli/export.bats tests/golden/export.csv tests/golden/export.jsonl
+TESTS += tests/cli/compare.bats
+EXTRA_DIST += tests/cli/compare.bats tests/golden/compare.txt

@@ -1,8 +1,10 @@
-/* factor_table.h and intensity.h: the tables that are shipped, as someone may edit them. */
+/* factor_table.h and intensity.h: the tables that are shipped, as someone may edit them;
+   and emissions.h: CodeCarbon's */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "carbon/emissions.h"
 #include "carbon/factor_table.h"
 #include "carbon/intensity.h"
 #include "fuzz.h"
@@ -62,10 +64,40 @@ static void try_intensities(const char *text, const char *basis)
     free(rows);
 }
 
+static bool is_amount(double number)
+{
+    return number >= 0 && number <= 1e15;
+}
+
+static void try_emissions(const char *text)
+{
+    struct emissions_row *rows = NULL;
+    struct error err = { "" };
+    size_t count = 0;
+    int rc = emissions_parse(text, "table", &rows, &count, &err);
+
+    if (fuzz_failed(rc, &err)) {
+        PROMISE(!rows && count == 0);
+        return;
+    }
+    PROMISE(count > 0);
+    for (size_t i = 0; i < count; i++) {
+        struct emissions_row sum = rows[0];
+
+        PROMISE(rows[i].duration_s > 0 && rows[i].pue >= 1 && is_amount(rows[i].pue));
+        PROMISE(is_amount(rows[i].total_kwh) && is_amount(rows[i].cpu_kwh));
+        PROMISE(is_amount(rows[i].cpu_w) && rows[i].timestamp[10] == 'T');
+        emissions_add(&sum, &rows[i]);
+        PROMISE(sum.pue >= 0.999 && sum.total_kwh >= rows[i].total_kwh);
+    }
+    free(rows);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = fuzz_text(data, size);
 
+    try_emissions(text);
     try_factors(text);
     try_equivalences(text);
     try_intensities(text, "lifecycle");

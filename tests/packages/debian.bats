@@ -62,6 +62,7 @@ files_of() { # NAME: of the package slurm-carbon-NAME
             echo usr/lib/tmpfiles.d/slurm-carbon-server.conf ;;
         tools) printf 'usr/%s\n' bin/sacct-carbon bin/sreport-carbon sbin/carbonctl
             echo usr/lib/sysusers.d/slurm-carbon.conf
+            echo usr/libexec/slurm-carbon/task-epilog
             printf 'usr/share/slurm-carbon/%s.csv\n' grid_intensity embodied_factors equivalences
             printf 'usr/share/slurm-carbon/%s\n' grafana/slurm-carbon{,-postgresql}.json \
                 prometheus/slurm-carbon.rules.yml

@@ -48,6 +48,7 @@ refute() { # COMMAND...: it fails (what is behind a `!`, bats does not see)
             */man8/spank_carbon.8* | */plugstack-carbon.conf | */slurm-carbon-spank-*)
                 [ "$owner" = spank ] ;;
             *carbon-meterd* | */slurm-carbon-node.conf) [ "$owner" = node ] ;;
+            /usr/libexec/slurm-carbon | */task-epilog) [ "$owner" = tools ] ;;
             */carbon-ingest.service | */carbon-report.* | */carbon-backup.* | */carbon-reconcile.* | \
                 */libexec/* | */slurm-carbon-server.conf) [ "$owner" = server ] ;;
             */doc/slurm-carbon/*.sample) [ "$owner" = tools ] ;;
@@ -59,7 +60,7 @@ refute() { # COMMAND...: it fails (what is behind a `!`, bats does not see)
     for file in /usr/lib64/slurm/spank_carbon.so /usr/sbin/carbon-meterd /usr/bin/sacct-carbon \
         /usr/lib/systemd/system/carbon-{meterd,ingest}.service /usr/lib/sysusers.d/slurm-carbon.conf \
         /usr/lib/systemd/system/carbon-{report,backup}.{service,timer} /usr/sbin/carbonctl \
-        /usr/libexec/slurm-carbon/{monthly-report,daily-backup} /usr/bin/sreport-carbon \
+        /usr/libexec/slurm-carbon/{monthly-report,daily-backup,task-epilog} /usr/bin/sreport-carbon \
         /usr/lib/tmpfiles.d/slurm-carbon-{node,server}.conf /usr/share/slurm-carbon/equivalences.csv \
         /usr/share/slurm-carbon/grafana/slurm-carbon{,-postgresql}.json \
         /usr/share/slurm-carbon/prometheus/slurm-carbon.rules.yml; do

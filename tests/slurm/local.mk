@@ -7,4 +7,5 @@ EXTRA_DIST += \
 	tests/slurm/gpu.bats \
 	tests/slurm/helper.bash \
 	tests/slurm/life.bats \
-	tests/slurm/marks.bats
+	tests/slurm/marks.bats \
+	tests/slurm/task_epilog.bats

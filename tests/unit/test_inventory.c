@@ -563,7 +563,7 @@ static void a_malformed_table_names_line_and_column(void **state)
     } cases[] = {
         { "", "f.csv: empty; its first line names the columns" },
         { "component,unit\n",
-          "f.csv:1: the header names no column kgco2e_per_unit; the table that is shipped has it" },
+          "f.csv:1: the header names no column kgco2e_per_unit; a table of this kind has it" },
         { "unit,unit\n", "f.csv:1: the header names unit twice; keep one of the two" },
         { HEAD "a,b,1,1,1,2020,s\n",
           "f.csv:2: 7 fields where the header has 8; quote a field that holds a comma" },

@@ -48,6 +48,9 @@ complete -c carbonctl -n '__carbonctl_at "" help' -a quarantine -d 'what ingest 
 complete -c carbonctl -n '__carbonctl_at "" help' -a repair -d 'mend what audit finds'
 complete -c carbonctl -n '__carbonctl_at "" help' -a reconcile -d 'join jobs with slurmdbd'
 complete -c carbonctl -n '__carbonctl_at "" help' -a backfill -d 'book jobs that nobody metered'
+complete -c carbonctl -n '__carbonctl_at "" help' -a export \
+    -d 'print jobs for other programs'
+complete -c carbonctl -n '__carbonctl_at "" help' -a compare -d 'a job beside CodeCarbon'
 complete -c carbonctl -n '__carbonctl_at "" help' -a backup -d 'copy the database'
 complete -c carbonctl -n '__carbonctl_at "" help' -a doctor -d 'say what to mend and how'
 complete -c carbonctl -n '__carbonctl_at "" help' -a help -d 'list the commands, or tell about one'
@@ -76,13 +79,13 @@ complete -c carbonctl -n '__carbonctl_at init ingest prune "factors update" "gri
     "quarantine retry" "quarantine drop" "repair loss" "repair sums" reconcile backfill' -l wait -x \
     -d 'wait so long while another process writes'
 complete -c carbonctl -n '__carbonctl_at audit sensors estimate "inventory discover" \
-    "inventory check" "quarantine list" "grid list" "grid show"' \
+    "inventory check" "quarantine list" "grid list" "grid show" compare' \
     -l json -d 'print JSON'
 complete -c carbonctl -n '__carbonctl_at prune "factors update" "grid import" backfill' -l dry-run \
     -d 'change nothing'
 complete -c carbonctl -n '__carbonctl_at "quarantine drop" "repair loss"' -l reason -x \
     -d 'why, for whoever reads the audit'
-complete -c carbonctl -n '__carbonctl_at "factors show" "grid list" "grid show"' -l set -x \
+complete -c carbonctl -n '__carbonctl_at "factors show" "grid list" "grid show" export' -l set -x \
     -d 'of this factor set'
 complete -c carbonctl -n '__carbonctl_at "grid list" "grid show"' -s P -l parsable \
     -d 'fields between |'
@@ -93,7 +96,10 @@ complete -c carbonctl -n '__carbonctl_at ingest' -l watch -d 'go on loading'
 complete -c carbonctl -n '__carbonctl_at audit' -l verbose -d 'print every finding and what to do'
 complete -c carbonctl -n '__carbonctl_at status' -l days -x -d 'look at so many days'
 complete -c carbonctl -n '__carbonctl_at backup' -l verify -d 'check the backup in FILE'
-complete -c carbonctl -n '__carbonctl_at backup "grid import"' -F
+complete -c carbonctl -n '__carbonctl_at export' -l format -x -d 'form' -a 'csv jsonl'
+complete -c carbonctl -n '__carbonctl_at compare' -l job -x -d 'which job'
+complete -c carbonctl -n '__carbonctl_at compare' -l run-id -x -d 'this row alone'
+complete -c carbonctl -n '__carbonctl_at backup compare "grid import"' -F
 complete -c carbonctl -n '__carbonctl_at "factors show"' \
     -a 'settings inventory.conf grid_intensity.csv embodied_factors.csv equivalences.csv'
 complete -c carbonctl -n '__carbonctl_at "grid import"' -l format -x \
@@ -109,9 +115,10 @@ complete -c carbonctl -n '__carbonctl_at "grid import"' -l allow-gaps \
     -d 'missing hours take the annual value'
 complete -c carbonctl -n '__carbonctl_at reconcile backfill' -l sacct-file -r -F \
     -d 'instead of sacct'
-complete -c carbonctl -n '__carbonctl_at "grid show" reconcile backfill' -s S -l starttime -x \
-    -d 'from here on'
-complete -c carbonctl -n '__carbonctl_at "grid show" backfill' -s E -l endtime -x -d 'up to here'
+complete -c carbonctl -n '__carbonctl_at "grid show" reconcile backfill export' -s S -l starttime \
+    -x -d 'from here on'
+complete -c carbonctl -n '__carbonctl_at "grid show" backfill export' -s E -l endtime -x \
+    -d 'up to here'
 complete -c carbonctl -n '__carbonctl_at backfill' -l drop -d 'take it back'
 complete -c carbonctl -n '__carbonctl_at "inventory discover"' -l xml -r -F -d 'of another node'
 complete -c carbonctl -n '__carbonctl_at "inventory discover"' -l node -x -d 'its name'
