@@ -230,11 +230,21 @@ static void take_setting(const char *line, const char *key, char *value, size_t 
                  at + strspn(at, " "));
 }
 
+/* Where nobody has set PlugStackConfig, it is the file beside slurm.conf. */
+static void default_plugstack(struct visit *visit, const char *slurm_conf)
+{
+    const char *slash = strrchr(slurm_conf, '/');
+
+    if (slash && (!visit->plugstack[0] || strcmp(visit->plugstack, "(null)") == 0))
+        snprintf(visit->plugstack, sizeof(visit->plugstack), "%.*s/plugstack.conf",
+                 (int)(slash - slurm_conf), slurm_conf);
+}
+
 static bool ask_slurm(struct visit *visit)
 {
     static const char *const argv[] = { "scontrol", "show", "config", NULL };
     struct error err = { "" };
-    char *line = NULL;
+    char *line = NULL, slurm_conf[PATH_MAX - sizeof("plugstack.conf")] = "";
     size_t size = 0;
     FILE *file;
     int rc = run_command(argv, SLURM_DEADLINE_S, true, &file, &err);
@@ -249,7 +259,9 @@ static bool ask_slurm(struct visit *visit)
         take_setting(line, "PrologFlags", visit->prolog_flags, sizeof(visit->prolog_flags));
         take_setting(line, "PlugStackConfig", visit->plugstack, sizeof(visit->plugstack));
         take_setting(line, "PluginDir", visit->plugin_dirs, sizeof(visit->plugin_dirs));
+        take_setting(line, "SLURM_CONF", slurm_conf, sizeof(slurm_conf));
     }
+    default_plugstack(visit, slurm_conf);
     free(line);
     fclose(file);
     find(visit, WELL, "Slurm", "", "slurmctld answers, version %s", visit->version);
