@@ -5,7 +5,6 @@
 #include "config.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -23,13 +22,16 @@
 #include "cli/carbonctl.h"
 #include "cli/meter_status.h"
 #include "cli/run.h"
+#include "core/built_for.h"
 #include "core/clock.h"
+#include "core/file.h"
 #include "store/audit.h"
 #include "store/nodes.h"
 #include "store/reconcile.h"
 
 #define SLURM_DEADLINE_S 20
 #define PLUGIN "spank_carbon.so"
+#define PLUGIN_MAX_SIZE (16 << 20)
 #define LATE_S 900      /* batches and statuses are late after this, and … */
 #define LATE_BATCHES 10 /* … this many times DeliverSeconds */
 #define AHEAD_S 60      /* a batch may end so long after it was loaded: clocks differ */
@@ -336,27 +338,44 @@ static bool find_plugin(const struct visit *visit, const char *name, char ret_pa
     return false;
 }
 
+/* SLURM_VERSION_NUMBER of the Slurm that a plugin was built for; 0 when it does not say. */
+static int read_built_for(const char *path, unsigned *ret_number, struct error *err)
+{
+    char *data;
+    const char *at;
+    size_t len;
+    char real[PATH_MAX];
+    int rc = file_read(AT_FDCWD, realpath(path, real) ? real : path, PLUGIN_MAX_SIZE, &data,
+                       &len, err);
+
+    if (rc < 0)
+        return rc;
+    *ret_number = 0;
+    at = memmem(data, len, SLURM_BUILT_FOR, strlen(SLURM_BUILT_FOR));
+    if (at)
+        sscanf(at + strlen(SLURM_BUILT_FOR), "0x%6x", ret_number);
+    free(data);
+    return 0;
+}
+
 /* Slurm refuses a plugin that was built for another major.minor. */
 static void look_at_plugin(struct visit *visit, const char *path)
 {
-    void *plugin = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
-    const unsigned *number = plugin ? dlsym(plugin, "plugin_version") : NULL;
-    unsigned major = 0, minor = 0;
+    unsigned number, major = 0, minor = 0;
+    struct error err = { "" };
 
-    if (!number) {
-        find(visit, WARNING, "plugin", "is it whole?", "%s cannot be looked at: %s", path,
-             plugin ? "it has no version" : dlerror());
-    } else if (sscanf(visit->version, "%u.%u", &major, &minor) == 2 &&
-               (*number >> 16 != major || (*number >> 8 & 0xff) != minor)) {
+    if (read_built_for(path, &number, &err) < 0 || number == 0)
+        find(visit, WARNING, "plugin", "is it whole? is it of this version?",
+             "%s cannot be looked at: %s", path,
+             err.text[0] ? err.text : "it does not say which Slurm it was built for");
+    else if (sscanf(visit->version, "%u.%u", &major, &minor) == 2 &&
+             (number >> 16 != major || (number >> 8 & 0xff) != minor))
         find(visit, PROBLEM, "plugin", "install the package that is named after this Slurm",
-             "%s was built for Slurm %u.%02u, and this is %s", path, *number >> 16,
-             *number >> 8 & 0xff, visit->version);
-    } else {
-        find(visit, WELL, "plugin", "", "%s, for Slurm %u.%02u", path, *number >> 16,
-             *number >> 8 & 0xff);
-    }
-    if (plugin)
-        dlclose(plugin);
+             "%s was built for Slurm %u.%02u, and this is %s", path, number >> 16,
+             number >> 8 & 0xff, visit->version);
+    else
+        find(visit, WELL, "plugin", "", "%s, for Slurm %u.%02u", path, number >> 16,
+             number >> 8 & 0xff);
 }
 
 static void look_at_plugstack(struct visit *visit)
