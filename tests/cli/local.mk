@@ -41,3 +41,4 @@ TESTS += tests/cli/reconcile.bats
 EXTRA_DIST += tests/cli/reconcile.bats
 TESTS += tests/cli/doctor.bats
 EXTRA_DIST += tests/cli/doctor.bats
+EXTRA_DIST += tests/cli/docs_elsewhere.txt tests/cli/users_fixture.sh
