@@ -2,6 +2,7 @@
 dist_doc_DATA += docs/carbon.conf.sample docs/architecture.md docs/accuracy.md docs/bloom.md docs/method.md docs/operations.md docs/performance.md
 dist_doc_DATA += docs/adding-a-sensor.md docs/admin.md docs/reliability.md docs/security.md
 dist_doc_DATA += docs/inventory.md docs/inventory.conf.sample
+dist_doc_DATA += docs/quickstart.md docs/users.md docs/faq.md
 # where the pages above link to
 adrdir = $(docdir)/adr
 dist_adr_DATA = docs/adr/0001-series-and-slices.md \

@@ -5,7 +5,6 @@
 #include "config.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -23,7 +22,9 @@
 #include "cli/carbonctl.h"
 #include "cli/meter_status.h"
 #include "cli/run.h"
+#include "core/built_for.h"
 #include "core/clock.h"
+#include "core/file.h"
 #include "core/hostlist.h"
 #include "store/audit.h"
 #include "store/nodes.h"
@@ -31,6 +32,7 @@
 
 #define SLURM_DEADLINE_S 20
 #define PLUGIN "spank_carbon.so"
+#define PLUGIN_MAX_SIZE (16 << 20)
 #define LATE_S 900      /* batches and statuses are late after this, and … */
 #define LATE_BATCHES 10 /* … this many times DeliverSeconds */
 #define METRICS_LATE_S 300 /* it is written each minute */
@@ -254,11 +256,21 @@ static void take_setting(const char *line, const char *key, char *value, size_t 
                  at + strspn(at, " "));
 }
 
+/* Where nobody has set PlugStackConfig, it is the file beside slurm.conf. */
+static void default_plugstack(struct visit *visit, const char *slurm_conf)
+{
+    const char *slash = strrchr(slurm_conf, '/');
+
+    if (slash && (!visit->plugstack[0] || strcmp(visit->plugstack, "(null)") == 0))
+        snprintf(visit->plugstack, sizeof(visit->plugstack), "%.*s/plugstack.conf",
+                 (int)(slash - slurm_conf), slurm_conf);
+}
+
 static bool ask_slurm(struct visit *visit)
 {
     static const char *const argv[] = { "scontrol", "show", "config", NULL };
     struct error err = { "" };
-    char *line = NULL;
+    char *line = NULL, slurm_conf[PATH_MAX - sizeof("plugstack.conf")] = "";
     size_t size = 0;
     FILE *file;
     int rc = run_command(argv, SLURM_DEADLINE_S, true, &file, &err);
@@ -273,7 +285,9 @@ static bool ask_slurm(struct visit *visit)
         take_setting(line, "PrologFlags", visit->prolog_flags, sizeof(visit->prolog_flags));
         take_setting(line, "PlugStackConfig", visit->plugstack, sizeof(visit->plugstack));
         take_setting(line, "PluginDir", visit->plugin_dirs, sizeof(visit->plugin_dirs));
+        take_setting(line, "SLURM_CONF", slurm_conf, sizeof(slurm_conf));
     }
+    default_plugstack(visit, slurm_conf);
     free(line);
     fclose(file);
     find(visit, WELL, "Slurm", "", "slurmctld answers, version %s", visit->version);
@@ -369,27 +383,44 @@ static bool find_plugin(const struct visit *visit, const char *name, char ret_pa
     return false;
 }
 
+/* SLURM_VERSION_NUMBER of the Slurm that a plugin was built for; 0 when it does not say. */
+static int read_built_for(const char *path, unsigned *ret_number, struct error *err)
+{
+    char *data;
+    const char *at;
+    size_t len;
+    char real[PATH_MAX];
+    int rc = file_read(AT_FDCWD, realpath(path, real) ? real : path, PLUGIN_MAX_SIZE, &data,
+                       &len, err);
+
+    if (rc < 0)
+        return rc;
+    *ret_number = 0;
+    at = memmem(data, len, SLURM_BUILT_FOR, strlen(SLURM_BUILT_FOR));
+    if (at)
+        sscanf(at + strlen(SLURM_BUILT_FOR), "0x%6x", ret_number);
+    free(data);
+    return 0;
+}
+
 /* Slurm refuses a plugin that was built for another major.minor. */
 static void look_at_plugin(struct visit *visit, const char *path)
 {
-    void *plugin = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
-    const unsigned *number = plugin ? dlsym(plugin, "plugin_version") : NULL;
-    unsigned major = 0, minor = 0;
+    unsigned number, major = 0, minor = 0;
+    struct error err = { "" };
 
-    if (!number) {
-        find(visit, WARNING, "plugin", "is it whole?", "%s cannot be looked at: %s", path,
-             plugin ? "it has no version" : dlerror());
-    } else if (sscanf(visit->version, "%u.%u", &major, &minor) == 2 &&
-               (*number >> 16 != major || (*number >> 8 & 0xff) != minor)) {
+    if (read_built_for(path, &number, &err) < 0 || number == 0)
+        find(visit, WARNING, "plugin", "is it whole? is it of this version?",
+             "%s cannot be looked at: %s", path,
+             err.text[0] ? err.text : "it does not say which Slurm it was built for");
+    else if (sscanf(visit->version, "%u.%u", &major, &minor) == 2 &&
+             (number >> 16 != major || (number >> 8 & 0xff) != minor))
         find(visit, PROBLEM, "plugin", "install the package that is named after this Slurm",
-             "%s was built for Slurm %u.%02u, and this is %s", path, *number >> 16,
-             *number >> 8 & 0xff, visit->version);
-    } else {
-        find(visit, WELL, "plugin", "", "%s, for Slurm %u.%02u", path, *number >> 16,
-             *number >> 8 & 0xff);
-    }
-    if (plugin)
-        dlclose(plugin);
+             "%s was built for Slurm %u.%02u, and this is %s", path, number >> 16,
+             number >> 8 & 0xff, visit->version);
+    else
+        find(visit, WELL, "plugin", "", "%s, for Slurm %u.%02u", path, number >> 16,
+             number >> 8 & 0xff);
 }
 
 static void look_at_plugstack(struct visit *visit)

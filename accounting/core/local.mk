@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += libcarbon-core.la
 # what the plugin may use of it: libc alone
 core_plugin_sources = \
 	accounting/core/buf.c accounting/core/buf.h \
+	accounting/core/built_for.h \
 	accounting/core/clock.c accounting/core/clock.h \
 	accounting/core/error.c accounting/core/error.h \
 	accounting/core/file.c accounting/core/file.h \

@@ -17,9 +17,17 @@
 
 #include <slurm/spank.h>
 
+#include "core/built_for.h"
 #include "spank/job_script.h"
 #include "spank/settings.h"
 #include "spank/stepd.h"
+
+#define TEXT_OF_(number) #number
+#define TEXT_OF(number) TEXT_OF_(number)
+
+/* For `carbonctl doctor`, which cannot load us. */
+static const char built_for[] __attribute__((used)) =
+    SLURM_BUILT_FOR TEXT_OF(SLURM_VERSION_NUMBER);
 
 #pragma GCC visibility push(default)
 

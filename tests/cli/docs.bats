@@ -16,7 +16,7 @@ run_page() {
         case $inside:$line in
             no:'```console') inside=yes ;;
             yes:'```') compare; inside=no ;;
-            yes:'$ '*) compare; command=${line#??} ;;
+            yes:'$ '* | yes:'# '*) compare; command=${line#??} ;;
             yes:*) expected+=$line$'\n' ;;
         esac
     done <"$page"
@@ -37,9 +37,124 @@ compare() {
     command='' expected=''
 }
 
-@test 'docs/bloom.md: every command prints what the page says' {
+@test 'docs/bloom.md: every command prints what the page says; README.md: what it shows of that job' {
     cp "${top_srcdir:?}"/tests/data/bloom/* "$BATS_TEST_TMPDIR"
     run_page "$top_srcdir/docs/bloom.md"
+    export SLURM_CARBON_CONF=$BATS_TEST_TMPDIR/carbon.conf
+    sacct-carbon --compare 176 >shown
+    local line count=0
+    while IFS= read -r line; do
+        count=$((count + 1))
+        # dates of factor sets differ, and a line may end in an ellipsis
+        grep -F -- "${line%%…*}" shown >/dev/null || [[ $line == *'by factor set 1 of'* ]] ||
+            { echo "not printed: $line"; false; }
+    done < <(sed -n '/^\$ sacct-carbon --compare 176/,/^```/p' "$top_srcdir/README.md" | sed '1d;$d')
+    [ "$count" -ge 10 ]
+    count=0
+    while IFS= read -r line; do
+        count=$((count + 1))
+        bash -ec "$line" >shown
+        [ -s shown ]
+    done < <(grep -o '`sacct-carbon [^`]* 176`' "$top_srcdir/README.md" | tr -d '`')
+    [ "$count" -ge 4 ]
+}
+
+@test 'docs/users.md: every command prints what the page says' {
+    local file
+    for file in sacct profile users; do
+        # shellcheck source=/dev/null
+        . "${top_srcdir:?}/tests/cli/${file}_fixture.sh"
+    done
+    export CARBON_DATA=$top_srcdir/accounting/carbon
+    users_fixture "$BATS_TEST_TMPDIR"
+    export SLURM_CARBON_CONF=$BATS_TEST_TMPDIR/carbon.conf
+    run_page "$top_srcdir/docs/users.md"
+}
+
+# Of README.md and docs/*.md: a command stands in a console block, behind a prompt, and is run by
+# the pages above, by quickstart.bats, or by what docs_elsewhere.txt names. What is told of our
+# programs in a sentence, `sacct-carbon --by day 176`, has only options that they have.
+@test 'every command of the pages is run by a test, and every option that they name is one' {
+    command -v python3 >/dev/null || skip 'no python3'
+    cd "$top_srcdir"
+    python3 - README.md docs/*.md <<'END'
+import re, subprocess, sys
+
+RUN_WHOLE = ('docs/quickstart.md', 'docs/bloom.md', 'docs/users.md')
+OURS = r'(?:sacct-carbon|sreport-carbon|carbonctl|carbon-meterd)'
+COMMAND = re.compile(r'^\s+(?:[$#] )?(?:' + OURS + r'|systemctl|apt|runuser|scripts/|s(?:batch|run|control)) ?\S')
+complaints = []
+pages = {page: open(page).read() for page in sys.argv[1:]}
+
+def commands(page):
+    "(command, number of the line) of its console blocks; what is nowhere in one is complained of"
+    inside = found = False
+    for number, line in enumerate(pages[page].split('\n'), 1):
+        line_in_list = line.strip() if line.lstrip().startswith('```') else line
+        if line_in_list.startswith('```'):
+            inside = line_in_list == '```console'
+            found = inside
+        elif inside and re.match(r'^\s*[$#] ', line):
+            found = True
+            yield re.sub(r'^\s*[$#] ', '', line), number
+        elif not inside and COMMAND.match(line) and line.startswith('    '):
+            complaints.append(f'{page}:{number}: a command outside of a console block')
+
+run = set()
+for page in RUN_WHOLE:
+    run |= {command for command, _ in commands(page)}
+# but not the first section of it, which quickstart.sh leaves to scripts/check
+run -= {'scripts/deps build packages', 'scripts/packages/build deb'}
+
+elsewhere = {}
+for line in open('tests/cli/docs_elsewhere.txt'):
+    if line.startswith('#'):
+        continue
+    page, command, file, text = line.rstrip('\n').split(' | ')
+    elsewhere[page, command] = False
+    if text not in open(file).read():
+        complaints.append(f'{file} has no "{text}" any more, which was to run: {command}')
+
+total = 0
+for page in pages:
+    for command, number in commands(page):
+        total += 1
+        if command in run:
+            continue
+        for key in ((page, command), (page, '*')):
+            if key in elsewhere:
+                elsewhere[key] = True
+                break
+        else:
+            complaints.append(f'{page}:{number}: run by nothing (docs_elsewhere.txt): {command}')
+complaints += [f'docs_elsewhere.txt: {page} has not: {command}'
+               for (page, command), used in elsewhere.items() if not used]
+
+def help_of(words):
+    return subprocess.run(words + ['--help'], capture_output=True, text=True).stdout
+
+helps = {}
+for page, text in pages.items():
+    spans = re.findall(r'`(' + OURS + r'(?:\s[^`]*)?)`', text)
+    spans += [command.split('|')[0] for command, _ in commands(page)
+              if re.match(OURS + r'|scripts/', command)]
+    for span in spans:
+        words = span.split()
+        of = words[:1]
+        if words[0] == 'carbonctl':
+            for word in words[1:3]:
+                if re.fullmatch('[a-z]+', word) and len(of) < 3 and help_of(of + [word]):
+                    of.append(word)
+            if len(words) > 1 and re.fullmatch('[a-z]+', words[1]) and len(of) == 1:
+                complaints.append(f'{page}: carbonctl has no such command: {span}')
+        key = ' '.join(of)
+        helps.setdefault(key, help_of(of))
+        for option in re.findall(r'(?:^|\s)(--[a-z][a-z-]*)', span):
+            if not re.search(re.escape(option) + r'\b(?!-)', helps[key]):
+                complaints.append(f'{page}: {key} has no {option}: {span}')
+print('\n'.join(dict.fromkeys(complaints)))
+sys.exit(bool(complaints) or total < 60)
+END
 }
 
 # Every message that is written in the sources of meterd, ingest and the database is in the page:

@@ -134,6 +134,11 @@ says() { # VERDICT WHAT TEXT [REMEDY]
     doctor 1
     says PROBLEM plugin "was built for Slurm ${version%.*}, and this is 99.11.1" 'install the package'
     slurm "$version" Contain
+    # of a site that never set PlugStackConfig it is said to be (null), and is beside slurm.conf
+    sed -i "s|^PlugStackConfig .*|PlugStackConfig         = (null)\nSLURM_CONF              = $PWD/slurm.conf|" bin/scontrol
+    doctor 0
+    says well plugstack.conf "$PWD/plugstack.conf names it"
+    slurm "$version" Contain
     echo '# optional spank_carbon.so' >plugstack.conf
     doctor 1
     says PROBLEM plugstack.conf 'does not name spank_carbon.so' 'add `optional spank_carbon.so'

@@ -54,3 +54,4 @@ TESTS += tests/cli/export.bats
 EXTRA_DIST += tests/cli/export.bats tests/golden/export.csv tests/golden/export.jsonl
 TESTS += tests/cli/compare.bats
 EXTRA_DIST += tests/cli/compare.bats tests/golden/compare.txt
+EXTRA_DIST += tests/cli/docs_elsewhere.txt tests/cli/users_fixture.sh

@@ -1,21 +1,14 @@
 #!/usr/bin/env bats
 # the Debian packages: installed into a bare Debian, used there, removed again, in this order
 #
-# scripts/check gives PACKAGES, where they lie, and TREE, the bare Debian, which is not changed:
-# all of it happens on an overlay. The installation of their dependencies is a test of these.
+# PACKAGES and TREE are as helper.bash has them. The installation of their dependencies is a test of
+# these.
+# shellcheck disable=SC2154
 
 setup_file() {
     [ "$(id -u)" -eq 0 ] || skip 'needs root'
-    export root=$BATS_FILE_TMPDIR/root
-    mkdir -p "$root" "$BATS_FILE_TMPDIR/over"
-    # overlays do not lie on overlays
-    mount -t tmpfs -o mode=755 slurm-carbon "$BATS_FILE_TMPDIR/over"
-    mkdir "$BATS_FILE_TMPDIR/over/upper" "$BATS_FILE_TMPDIR/over/work"
-    mount -t overlay slurm-carbon "$root" \
-        -o "lowerdir=${TREE:?},upperdir=$BATS_FILE_TMPDIR/over/upper,workdir=$BATS_FILE_TMPDIR/over/work"
-    mount -t proc proc "$root/proc"
-    mount -t tmpfs -o mode=755 run "$root/run"
-    mkdir "$root/packages"
+    load helper
+    open_tree
     local file
     for file in "${PACKAGES:?}"/slurm-carbon-*.deb; do
         [[ $file == *-dbgsym_* ]] || cp "$file" "$root/packages/$(basename "${file%%_*}").deb"
@@ -26,12 +19,12 @@ setup_file() {
 }
 
 teardown_file() {
-    umount -l "$root/proc" "$root/run" "$root" "$BATS_FILE_TMPDIR/over"
+    load helper
+    [ -z "${root-}" ] || close_tree
 }
 
-inside() { # COMMAND...: in the Debian
-    chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
-        DEBIAN_FRONTEND=noninteractive ${http_proxy:+http_proxy="$http_proxy"} "$@"
+setup() {
+    load helper
 }
 
 as_service() { # COMMAND...: as the services' user
