@@ -71,27 +71,27 @@ struct place {
     int64_t hour_s;
 };
 
-static struct place place_of(sqlite3_stmt *row)
+static struct place place_of(struct stmt *row)
 {
-    return (struct place){ sqlite3_column_int64(row, 0), audit_text(row, 1),
-                           sqlite3_column_int64(row, 2) };
+    return (struct place){ stmt_int(row, 0), audit_text(row, 1),
+                           stmt_int(row, 2) };
 }
 
 /* "seq 3 to 9 of stream 0123456789abcdef, …"; what cannot be read is left out. */
 static void name_batches(const struct audit *audit, const struct place *place, char *text,
                          size_t size)
 {
-    sqlite3_stmt *row = audit->deep ? store_statement(audit->store, SQL_BATCHES_OF_HOUR, NULL)
+    struct stmt *row = audit->deep ? store_statement(audit->store, SQL_BATCHES_OF_HOUR, NULL)
                                     : NULL;
     struct buf buf;
 
     if (!row)
         return;
     buf_init_fixed(&buf, text, size);
-    sqlite3_bind_int64(row, 1, place->node_key);
-    sqlite3_bind_int64(row, 2, place->hour_s * (int64_t)NS_PER_S);
+    stmt_bind_int(row, 1, place->node_key);
+    stmt_bind_int(row, 2, place->hour_s * (int64_t)NS_PER_S);
     while (store_step(audit->store, row, NULL) > 0) {
-        int64_t first = sqlite3_column_int64(row, 1), last = sqlite3_column_int64(row, 2);
+        int64_t first = stmt_int(row, 1), last = stmt_int(row, 2);
 
         buf_printf(&buf, "%sseq %" PRId64, buf.len > 0 ? ", " : "", first);
         if (last > first)
@@ -119,17 +119,17 @@ report_hour(const struct audit *audit, const char *rule, const struct place *pla
     hand_out(audit, &finding);
 }
 
-const char *audit_text(sqlite3_stmt *row, int column)
+const char *audit_text(struct stmt *row, int column)
 {
-    const char *text = (const char *)sqlite3_column_text(row, column);
+    const char *text = stmt_text(row, column);
 
     return text ? text : "";
 }
 
 int audit_for_each(const struct audit *audit, const char *sql, void *state,
-                   void (*take)(const struct audit *audit, sqlite3_stmt *row, void *state))
+                   void (*take)(const struct audit *audit, struct stmt *row, void *state))
 {
-    sqlite3_stmt *row = store_statement(audit->store, sql, audit->err);
+    struct stmt *row = store_statement(audit->store, sql, audit->err);
     int rc;
 
     if (!row)
@@ -196,16 +196,16 @@ static void month_begin(const struct audit *audit, struct month *month, const ch
     snprintf(month->node, sizeof(month->node), "%s", node);
 }
 
-static void take_hour(const struct audit *audit, sqlite3_stmt *row, void *state)
+static void take_hour(const struct audit *audit, struct stmt *row, void *state)
 {
     struct month *month = state;
     struct audit_balance *b = &month->balance;
     const struct place place = place_of(row);
-    int64_t counted_mj = sqlite3_column_int64(row, 6);
+    int64_t counted_mj = stmt_int(row, 6);
     int64_t parts_mj[5], difference_mj = counted_mj;
 
     for (int i = 0; i < 5; i++) {
-        parts_mj[i] = sqlite3_column_int64(row, 7 + i);
+        parts_mj[i] = stmt_int(row, 7 + i);
         difference_mj -= parts_mj[i];
     }
     month_begin(audit, month, audit_text(row, 4), audit_text(row, 5), place.hour_s);
@@ -298,15 +298,15 @@ report_link(const struct audit *audit, const struct chain *chain, bool fails, in
     hand_out(audit, &finding);
 }
 
-static void take_loss(const struct audit *audit, struct chain *chain, sqlite3_stmt *row)
+static void take_loss(const struct audit *audit, struct chain *chain, struct stmt *row)
 {
-    int64_t count = sqlite3_column_int64(row, COLUMN_GIVEN_UP);
-    int64_t last = sqlite3_column_int64(row, COLUMN_SEQ);
+    int64_t count = stmt_int(row, COLUMN_GIVEN_UP);
+    int64_t last = stmt_int(row, COLUMN_SEQ);
     char range[48] = "", made[CLOCK_TEXT_SIZE];
 
     if (count > 1)
         snprintf(range, sizeof(range), "%" PRId64 " to ", last - count + 1);
-    clock_format_utc(sqlite3_column_int64(row, COLUMN_MADE), made);
+    clock_format_utc(stmt_int(row, COLUMN_MADE), made);
     chain->ahead += count;
     report_link(audit, chain, false, 0, ", seq %s%" PRId64 ": given up by %s at %s: %s", range,
                 last, audit_text(row, COLUMN_MADE_BY), made, audit_text(row, COLUMN_REASON));
@@ -325,12 +325,12 @@ static void format_hole(const struct chain *chain, int64_t begin_s, char *text, 
         snprintf(text, size, ", before %s", to);
 }
 
-static void take_next_batch(const struct audit *audit, struct chain *chain, sqlite3_stmt *row)
+static void take_next_batch(const struct audit *audit, struct chain *chain, struct stmt *row)
 {
-    int64_t seq = sqlite3_column_int64(row, COLUMN_SEQ);
+    int64_t seq = stmt_int(row, COLUMN_SEQ);
     char hole[80];
 
-    format_hole(chain, sqlite3_column_int64(row, COLUMN_BEGIN_NS) / (int64_t)NS_PER_S, hole,
+    format_hole(chain, stmt_int(row, COLUMN_BEGIN_NS) / (int64_t)NS_PER_S, hole,
                 sizeof(hole));
     chain->missing = seq - chain->seq - 1;
     chain->given_up = chain->ahead;
@@ -339,11 +339,11 @@ static void take_next_batch(const struct audit *audit, struct chain *chain, sqli
         report_link(audit, chain, false, 0, ": %" PRId64 " batch%s missing before seq %" PRId64
                     "%s; %s", chain->missing - chain->given_up,
                     chain->missing - chain->given_up == 1 ? "" : "es", seq, hole,
-                    sqlite3_column_int64(row, COLUMN_DROPPED)
+                    stmt_int(row, COLUMN_DROPPED)
                         ? "its meter gave up batches, as its spool was full"
                         : "late, lost, or in quarantine");
     chain->seq = seq;
-    chain->end_s = sqlite3_column_int64(row, COLUMN_END_NS) / (int64_t)NS_PER_S;
+    chain->end_s = stmt_int(row, COLUMN_END_NS) / (int64_t)NS_PER_S;
 }
 
 static void take_component(const struct audit *audit, struct chain *chain, int index,
@@ -363,12 +363,12 @@ static void take_component(const struct audit *audit, struct chain *chain, int i
     chain->end_uj[index] = end_uj;
 }
 
-static void take_link(const struct audit *audit, sqlite3_stmt *row, void *state)
+static void take_link(const struct audit *audit, struct stmt *row, void *state)
 {
     struct chain *chain = state;
     const char *stream = audit_text(row, COLUMN_STREAM);
-    int64_t seq = sqlite3_column_int64(row, COLUMN_SEQ);
-    int64_t node_key = sqlite3_column_int64(row, COLUMN_NODE_KEY);
+    int64_t seq = stmt_int(row, COLUMN_SEQ);
+    int64_t node_key = stmt_int(row, COLUMN_NODE_KEY);
     int index;
 
     if (chain->node_key != node_key || strcmp(chain->stream, stream) != 0) {
@@ -377,7 +377,7 @@ static void take_link(const struct audit *audit, sqlite3_stmt *row, void *state)
         snprintf(chain->node, sizeof(chain->node), "%s", audit_text(row, COLUMN_NODE));
         snprintf(chain->stream, sizeof(chain->stream), "%s", stream);
     }
-    if (sqlite3_column_int64(row, COLUMN_GIVEN_UP) > 0) {
+    if (stmt_int(row, COLUMN_GIVEN_UP) > 0) {
         take_loss(audit, chain, row);
         return;
     }
@@ -385,8 +385,8 @@ static void take_link(const struct audit *audit, sqlite3_stmt *row, void *state)
         take_next_batch(audit, chain, row);
     index = component_index(audit_text(row, COLUMN_COMPONENT));
     if (index >= 0) /* a batch that counted nothing has none */
-        take_component(audit, chain, index, sqlite3_column_int64(row, COLUMN_BEGIN),
-                       sqlite3_column_int64(row, COLUMN_END));
+        take_component(audit, chain, index, stmt_int(row, COLUMN_BEGIN),
+                       stmt_int(row, COLUMN_END));
 }
 
 static int check_chains(const struct audit *audit)
@@ -408,9 +408,9 @@ static const char SQL_STREAMS_AND_HOURS[] =
     ") AS parts LEFT JOIN node ON node.node_key = parts.node_key"
     " GROUP BY parts.node_key, parts.component HAVING SUM(streams) <> SUM(hours)";
 
-static void take_sum(const struct audit *audit, sqlite3_stmt *row, void *state)
+static void take_sum(const struct audit *audit, struct stmt *row, void *state)
 {
-    int64_t streams_mj = sqlite3_column_int64(row, 2), hours_mj = sqlite3_column_int64(row, 3);
+    int64_t streams_mj = stmt_int(row, 2), hours_mj = stmt_int(row, 3);
 
     (void)state;
     audit_report(audit, "A3", true, streams_mj - hours_mj, "%s, %s: its batches counted %" PRId64
@@ -434,14 +434,14 @@ static const char SQL_BACKFILL[] =
     " (SELECT 1 FROM allocation WHERE allocation.allocation_key = backfill.allocation_key"
     "  AND stream = 'backfill')";
 
-static void take_backfill(const struct audit *audit, sqlite3_stmt *row, void *state)
+static void take_backfill(const struct audit *audit, struct stmt *row, void *state)
 {
     char begin[CLOCK_TEXT_SIZE];
 
     (void)state;
-    clock_format_utc(sqlite3_column_int64(row, 1), begin);
+    clock_format_utc(stmt_int(row, 1), begin);
     audit_report(audit, "A9", true, 0, "%s, backfilled job_key %" PRId64 ", begun %s: %s",
-                 audit_text(row, 0), (int64_t)sqlite3_column_int64(row, 2), begin,
+                 audit_text(row, 0), (int64_t)stmt_int(row, 2), begin,
                  audit_text(row, 3));
 }
 
@@ -456,14 +456,14 @@ static const char SQL_ORPHANS[] =
     "  (SELECT 1 FROM step WHERE step.job_key = energy.job_key"
     "   AND step.step_id = energy.step_id))";
 
-static void take_orphan(const struct audit *audit, sqlite3_stmt *row, void *state)
+static void take_orphan(const struct audit *audit, struct stmt *row, void *state)
 {
     const struct place place = place_of(row);
 
     (void)state;
     report_hour(audit, "A4", &place, 0, "%s: a row belongs to job_key %" PRId64 ", step_id %" PRId64
-                ", which is not there", audit_text(row, 3), (int64_t)sqlite3_column_int64(row, 4),
-                (int64_t)sqlite3_column_int64(row, 5));
+                ", which is not there", audit_text(row, 3), (int64_t)stmt_int(row, 4),
+                (int64_t)stmt_int(row, 5));
 }
 
 static const char SQL_BAD_ENERGY[] =
@@ -490,12 +490,12 @@ static const char SQL_BAD_COMPONENT[] =
     " JOIN node ON node.node_key = c.node_key JOIN batch ON batch.node_key = c.node_key"
     " AND batch.stream = c.stream AND batch.seq = c.seq WHERE begin_uj < 0 OR end_uj < begin_uj";
 
-static void take_bad(const struct audit *audit, sqlite3_stmt *row, void *state)
+static void take_bad(const struct audit *audit, struct stmt *row, void *state)
 {
     char hour[CLOCK_TEXT_SIZE];
 
     (void)state;
-    clock_format_utc(sqlite3_column_int64(row, 1), hour);
+    clock_format_utc(stmt_int(row, 1), hour);
     audit_report(audit, "A5", true, 0, "%s, %s, %s: %s is negative, no integer, of no component, "
                  "or covers more than its time", audit_text(row, 0), hour, audit_text(row, 2),
                  audit_text(row, 3));
@@ -517,18 +517,18 @@ static int check_amounts(const struct audit *audit)
 static const char SQL_INTEGRITY[] = "PRAGMA integrity_check";
 static const char SQL_FOREIGN_KEYS[] = "PRAGMA foreign_key_check";
 
-static void take_integrity(const struct audit *audit, sqlite3_stmt *row, void *state)
+static void take_integrity(const struct audit *audit, struct stmt *row, void *state)
 {
     (void)state;
     if (strcmp(audit_text(row, 0), "ok") != 0)
         audit_report(audit, "DB", true, 0, "%s", audit_text(row, 0));
 }
 
-static void take_foreign_key(const struct audit *audit, sqlite3_stmt *row, void *state)
+static void take_foreign_key(const struct audit *audit, struct stmt *row, void *state)
 {
     (void)state;
     audit_report(audit, "DB", true, 0, "row %lld of table %s names a row of %s that is not there",
-                 (long long)sqlite3_column_int64(row, 1), audit_text(row, 0), audit_text(row, 2));
+                 (long long)stmt_int(row, 1), audit_text(row, 0), audit_text(row, 2));
 }
 
 static int check_database(const struct audit *audit)

@@ -79,24 +79,24 @@ static void compare_with_earlier(const struct audit *audit, struct facts *facts,
     facts->count = kept;
 }
 
-static void take_fact(const struct audit *audit, sqlite3_stmt *row, void *state)
+static void take_fact(const struct audit *audit, struct stmt *row, void *state)
 {
     struct facts *facts = state;
     const char *name = audit_text(row, 0);
-    bool ended = sqlite3_column_type(row, 4) != SQLITE_NULL;
-    struct fact fact = { sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 2),
-                         sqlite3_column_int64(row, 3),
-                         ended ? sqlite3_column_int64(row, 4) : INT64_MAX };
+    bool ended = !stmt_is_null(row, 4);
+    struct fact fact = { stmt_int(row, 1), stmt_int(row, 2),
+                         stmt_int(row, 3),
+                         ended ? stmt_int(row, 4) : INT64_MAX };
 
     if (strcmp(name, facts->name) != 0) {
         facts->count = 0;
         snprintf(facts->name, sizeof(facts->name), "%s", name);
     }
-    if (sqlite3_column_type(row, 5) == SQLITE_NULL ||
-        (ended && sqlite3_column_type(row, 6) == SQLITE_NULL) || fact.until_set <= fact.since_set)
+    if (stmt_is_null(row, 5) ||
+        (ended && stmt_is_null(row, 6)) || fact.until_set <= fact.since_set)
         audit_report(audit, "A8", true, 0, "%s, from %" PRId64 ": in force from a set to another "
                      "that are not there, or not in this order", facts->name, fact.begin_s);
-    if (sqlite3_column_int(row, 7))
+    if (stmt_int(row, 7))
         audit_report(audit, "A8", true, 0, "%s, from %" PRId64 ": of no series, without duration, "
                      "or an intensity below zero", facts->name, fact.begin_s);
     compare_with_earlier(audit, facts, &fact);

@@ -22,11 +22,11 @@ void audit_report(const struct audit *audit, const char *rule, bool fails, int64
                   const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* A column's text; "" where there is none. */
-const char *audit_text(sqlite3_stmt *row, int column);
+const char *audit_text(struct stmt *row, int column);
 
 /* Call `take` for every row of the statement. */
 MUST_CHECK int audit_for_each(const struct audit *audit, const char *sql, void *state,
-                              void (*take)(const struct audit *audit, sqlite3_stmt *row,
+                              void (*take)(const struct audit *audit, struct stmt *row,
                                            void *state));
 
 MUST_CHECK int audit_sums(const struct audit *audit);    /* A6 */

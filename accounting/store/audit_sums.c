@@ -55,13 +55,13 @@ static const char SQL_CLUSTER_HOURS[] =
     " UNION ALL SELECT hour_s, cluster, 0, 1, " NODE_PARTS("-") " FROM cluster_hour"
     ") AS parts GROUP BY hour_s, cluster" NODE_DIFFERS;
 
-static void take_sum(const struct audit *audit, sqlite3_stmt *row, void *state)
+static void take_sum(const struct audit *audit, struct stmt *row, void *state)
 {
-    bool has_rows = sqlite3_column_int(row, 3), has_sum = sqlite3_column_int(row, 4);
+    bool has_rows = stmt_int(row, 3), has_sum = stmt_int(row, 4);
     char hour[CLOCK_TEXT_SIZE];
 
     (void)state;
-    clock_format_utc(sqlite3_column_int64(row, 2), hour);
+    clock_format_utc(stmt_int(row, 2), hour);
     audit_report(audit, "A6", true, 0, "%s, hour %s, %s: %s", audit_text(row, 1), hour,
                  audit_text(row, 0), !has_sum ? "there is no sum of its rows"
                  : !has_rows ? "a sum of rows that are not there" : "not the sum of its rows");
@@ -110,17 +110,17 @@ static void report_missing(const struct audit *audit, struct life *life, int64_t
                      "allocation_month");
 }
 
-static void take_month(const struct audit *audit, sqlite3_stmt *row, void *state)
+static void take_month(const struct audit *audit, struct stmt *row, void *state)
 {
     struct life *life = state;
-    int64_t allocation_key = sqlite3_column_int64(row, 0), at_s = sqlite3_column_int64(row, 2);
-    int64_t last_s = sqlite3_column_int64(row, 3);
+    int64_t allocation_key = stmt_int(row, 0), at_s = stmt_int(row, 2);
+    int64_t last_s = stmt_int(row, 3);
 
     if (allocation_key != life->allocation_key) {
         report_missing(audit, life, INT64_MAX);
         *life = (struct life){ allocation_key, 1, 0 }; /* unless it is said: no months */
     }
-    if (sqlite3_column_int(row, 1) == 0) {
+    if (stmt_int(row, 1) == 0) {
         life->next_s = clock_month_begin_s(at_s);
         life->last_s = clock_month_begin_s(last_s > at_s ? last_s : at_s);
         return;

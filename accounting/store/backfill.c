@@ -21,12 +21,12 @@ static const char *const sensors[] = { STREAM ":ConsumedEnergy", STREAM ":TRES" 
 static int run_with(struct store *store, const char *sql, const int64_t *values, int count,
                     struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    struct stmt *stmt = store_statement(store, sql, err);
 
     if (!stmt)
         return -EIO;
     for (int i = 0; i < count; i++)
-        sqlite3_bind_int64(stmt, 1 + i, values[i]);
+        stmt_bind_int(stmt, 1 + i, values[i]);
     return store_run(store, stmt, err);
 }
 
@@ -56,44 +56,44 @@ int backfill_begin(struct backfill *backfill, struct store *store, int64_t now_s
     return store_exec(store, SQL_SEEN, err);
 }
 
-static void bind_place(sqlite3_stmt *stmt, const char *cluster, const char *node)
+static void bind_place(struct stmt *stmt, const char *cluster, const char *node)
 {
-    sqlite3_bind_text(stmt, 1, cluster, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, node, -1, SQLITE_STATIC);
+    stmt_bind_text(stmt, 1, cluster);
+    stmt_bind_text(stmt, 2, node);
 }
 
 int backfill_note(struct backfill *backfill, const struct dbd_job *job, const char *node,
                   struct error *err)
 {
     int64_t end_s = job->end_s >= 0 ? job->end_s : backfill->now_s;
-    sqlite3_stmt *stmt = store_statement(backfill->store, SQL_NOTE, err);
+    struct stmt *stmt = store_statement(backfill->store, SQL_NOTE, err);
 
     if (!stmt)
         return -EIO;
     if (end_s - job->start_s > backfill->longest_s)
         backfill->longest_s = end_s - job->start_s;
     bind_place(stmt, job->cluster, node);
-    sqlite3_bind_int64(stmt, 3, job->start_s);
-    sqlite3_bind_int64(stmt, 4, end_s);
-    sqlite3_bind_int64(stmt, 5, job->job_id);
+    stmt_bind_int(stmt, 3, job->start_s);
+    stmt_bind_int(stmt, 4, end_s);
+    stmt_bind_int(stmt, 5, job->job_id);
     return store_run(backfill->store, stmt, err);
 }
 
 int backfill_shared(const struct backfill *backfill, const struct dbd_job *job, const char *node,
                     struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(backfill->store, SQL_SHARED, err);
+    struct stmt *stmt = store_statement(backfill->store, SQL_SHARED, err);
     int rc;
 
     if (!stmt)
         return -EIO;
     bind_place(stmt, job->cluster, node);
-    sqlite3_bind_int64(stmt, 3, job->start_s);
-    sqlite3_bind_int64(stmt, 4, job->end_s);
-    sqlite3_bind_int64(stmt, 5, job->job_id);
-    sqlite3_bind_int64(stmt, 6, backfill->longest_s);
+    stmt_bind_int(stmt, 3, job->start_s);
+    stmt_bind_int(stmt, 4, job->end_s);
+    stmt_bind_int(stmt, 5, job->job_id);
+    stmt_bind_int(stmt, 6, backfill->longest_s);
     rc = store_step(backfill->store, stmt, err);
-    sqlite3_reset(stmt);
+    stmt_reset(stmt);
     return rc;
 }
 
@@ -107,20 +107,20 @@ static const char SQL_FIRST_BATCH[] =
 int backfill_free_until(struct store *store, const char *cluster, const char *node,
                         int64_t begin_s, int64_t end_s, int64_t *ret_free_s, struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_FIRST_BATCH, err);
+    struct stmt *stmt = store_statement(store, SQL_FIRST_BATCH, err);
     int64_t metered_s;
     int rc;
 
     if (!stmt)
         return -EIO;
     bind_place(stmt, cluster, node);
-    sqlite3_bind_int64(stmt, 3, NS(begin_s));
+    stmt_bind_int(stmt, 3, NS(begin_s));
     rc = store_step(store, stmt, err);
     *ret_free_s = end_s;
     if (rc <= 0)
         return rc;
-    metered_s = sqlite3_column_int64(stmt, 0) / (int64_t)NS_PER_S;
-    sqlite3_reset(stmt);
+    metered_s = stmt_int(stmt, 0) / (int64_t)NS_PER_S;
+    stmt_reset(stmt);
     if (metered_s < end_s)
         *ret_free_s = metered_s > begin_s ? metered_s : begin_s;
     return 0;
@@ -156,16 +156,16 @@ static const char SQL_LEARN_CPUS[] =
 static int learn_cpus(struct store *store, const char *cluster, const char *node, int64_t since_s,
                       struct backfill_learned *sum, struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_LEARN_CPUS, err);
+    struct stmt *stmt = store_statement(store, SQL_LEARN_CPUS, err);
     int rc;
 
     if (!stmt)
         return -EIO;
     bind_place(stmt, cluster, node);
-    sqlite3_bind_int64(stmt, 3, NS(since_s));
+    stmt_bind_int(stmt, 3, NS(since_s));
     while ((rc = store_step(store, stmt, err)) > 0) {
-        sum->cores += (uint64_t)sqlite3_column_int64(stmt, 0);
-        sum->cpus += tres_count((const char *)sqlite3_column_text(stmt, 1), "cpu");
+        sum->cores += (uint64_t)stmt_int(stmt, 0);
+        sum->cpus += tres_count(stmt_text(stmt, 1), "cpu");
     }
     return rc;
 }
@@ -173,30 +173,30 @@ static int learn_cpus(struct store *store, const char *cluster, const char *node
 int backfill_learn(struct store *store, const char *cluster, const char *node, int64_t since_s,
                    struct backfill_learned *sum, struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_LEARN_TIME, err);
+    struct stmt *stmt = store_statement(store, SQL_LEARN_TIME, err);
     int rc;
 
     if (!stmt)
         return -EIO;
     bind_place(stmt, cluster, node);
-    sqlite3_bind_int64(stmt, 3, NS(since_s));
+    stmt_bind_int(stmt, 3, NS(since_s));
     rc = store_step(store, stmt, err);
     if (rc <= 0)
         return rc;
-    sum->core_ms += (uint64_t)sqlite3_column_int64(stmt, 0);
-    sum->gpu_ms += (uint64_t)sqlite3_column_int64(stmt, 1);
-    sqlite3_reset(stmt);
+    sum->core_ms += (uint64_t)stmt_int(stmt, 0);
+    sum->gpu_ms += (uint64_t)stmt_int(stmt, 1);
+    stmt_reset(stmt);
     stmt = store_statement(store, SQL_LEARN_ENERGY, err);
     if (!stmt)
         return -EIO;
     bind_place(stmt, cluster, node);
-    sqlite3_bind_int64(stmt, 3, NS(since_s));
+    stmt_bind_int(stmt, 3, NS(since_s));
     while ((rc = store_step(store, stmt, err)) > 0) {
         for (int i = 0; i < COMPONENT_COUNT; i++) {
-            if (strcmp((const char *)sqlite3_column_text(stmt, 0), component_names[i]) != 0)
+            if (strcmp(stmt_text(stmt, 0), component_names[i]) != 0)
                 continue;
-            sum->active_mj[i] += (uint64_t)sqlite3_column_int64(stmt, 1);
-            sum->idle_mj[i] += (uint64_t)sqlite3_column_int64(stmt, 2);
+            sum->active_mj[i] += (uint64_t)stmt_int(stmt, 1);
+            sum->idle_mj[i] += (uint64_t)stmt_int(stmt, 2);
         }
     }
     return rc == 0 ? learn_cpus(store, cluster, node, since_s, sum, err) : rc;
@@ -267,7 +267,7 @@ struct booking {
 
 static int find_node(struct booking *booking)
 {
-    sqlite3_stmt *stmt = store_statement(booking->store, SQL_ADD_NODE, booking->err);
+    struct stmt *stmt = store_statement(booking->store, SQL_ADD_NODE, booking->err);
     int rc;
 
     if (!stmt)
@@ -280,21 +280,21 @@ static int find_node(struct booking *booking)
     bind_place(stmt, booking->part->job->cluster, booking->part->node);
     rc = store_step(booking->store, stmt, booking->err);
     if (rc > 0)
-        booking->node_key = sqlite3_column_int64(stmt, 0);
-    sqlite3_reset(stmt);
+        booking->node_key = stmt_int(stmt, 0);
+    stmt_reset(stmt);
     return rc < 0 ? rc : 0;
 }
 
 static int add_job(struct booking *booking)
 {
     const struct dbd_job *job = booking->part->job;
-    sqlite3_stmt *stmt = store_statement(booking->store, SQL_ADD_JOB, booking->err);
+    struct stmt *stmt = store_statement(booking->store, SQL_ADD_JOB, booking->err);
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_text(stmt, 1, job->cluster, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 2, job->job_id);
-    sqlite3_bind_int64(stmt, 3, job->start_s);
+    stmt_bind_text(stmt, 1, job->cluster);
+    stmt_bind_int(stmt, 2, job->job_id);
+    stmt_bind_int(stmt, 3, job->start_s);
     return store_run(booking->store, stmt, booking->err);
 }
 
@@ -319,17 +319,17 @@ static int find_run(struct booking *booking)
 
 static int has_allocation(const struct booking *booking)
 {
-    sqlite3_stmt *stmt = store_statement(booking->store, SQL_HAS_ALLOCATION, booking->err);
+    struct stmt *stmt = store_statement(booking->store, SQL_HAS_ALLOCATION, booking->err);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, booking->job_key);
-    sqlite3_bind_int64(stmt, 2, booking->node_key);
-    sqlite3_bind_int64(stmt, 3, NS(booking->part->begin_s));
-    sqlite3_bind_int64(stmt, 4, NS(booking->part->end_s));
+    stmt_bind_int(stmt, 1, booking->job_key);
+    stmt_bind_int(stmt, 2, booking->node_key);
+    stmt_bind_int(stmt, 3, NS(booking->part->begin_s));
+    stmt_bind_int(stmt, 4, NS(booking->part->end_s));
     rc = store_step(booking->store, stmt, booking->err);
-    sqlite3_reset(stmt);
+    stmt_reset(stmt);
     return rc;
 }
 
@@ -337,24 +337,24 @@ static int has_allocation(const struct booking *booking)
 static int find_room(const struct booking *booking, int64_t *ret_cores, int64_t *ret_gpus)
 {
     const struct backfill_part *part = booking->part;
-    sqlite3_stmt *stmt = store_statement(booking->store, SQL_HELD, booking->err);
+    struct stmt *stmt = store_statement(booking->store, SQL_HELD, booking->err);
     int64_t left;
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, booking->node_key);
-    sqlite3_bind_int64(stmt, 2, NS(part->begin_s));
-    sqlite3_bind_int64(stmt, 3, NS(part->end_s));
-    sqlite3_bind_int64(stmt, 4, NS(booking->backfill->longest_s));
+    stmt_bind_int(stmt, 1, booking->node_key);
+    stmt_bind_int(stmt, 2, NS(part->begin_s));
+    stmt_bind_int(stmt, 3, NS(part->end_s));
+    stmt_bind_int(stmt, 4, NS(booking->backfill->longest_s));
     rc = store_step(booking->store, stmt, booking->err);
     if (rc <= 0)
         return rc;
-    left = part->node_cores - sqlite3_column_int64(stmt, 0);
+    left = part->node_cores - stmt_int(stmt, 0);
     *ret_cores = part->node_cores && part->cores > left ? (left > 0 ? left : 0) : part->cores;
-    left = part->node_gpus - sqlite3_column_int64(stmt, 1);
+    left = part->node_gpus - stmt_int(stmt, 1);
     *ret_gpus = part->node_gpus && part->gpus > left ? (left > 0 ? left : 0) : part->gpus;
-    sqlite3_reset(stmt);
+    stmt_reset(stmt);
     return 0;
 }
 
@@ -365,16 +365,16 @@ static int add_components(const struct booking *booking, int64_t allocation_key)
 
     for (int i = 0; rc == 0 && i < COMPONENT_COUNT; i++) {
         uint64_t mj = energy->active_mj[i] + energy->idle_mj[i];
-        sqlite3_stmt *stmt;
+        struct stmt *stmt;
 
         if (mj == 0)
             continue;
         stmt = store_statement(booking->store, SQL_ADD_COMPONENT, booking->err);
         if (!stmt)
             return -EIO;
-        sqlite3_bind_int64(stmt, 1, allocation_key);
-        sqlite3_bind_text(stmt, 2, component_names[i], -1, SQLITE_STATIC);
-        sqlite3_bind_int64(stmt, 3, (int64_t)mj);
+        stmt_bind_int(stmt, 1, allocation_key);
+        stmt_bind_text(stmt, 2, component_names[i]);
+        stmt_bind_int(stmt, 3, (int64_t)mj);
         rc = store_run(booking->store, stmt, booking->err);
     }
     return rc;
@@ -388,24 +388,24 @@ static int add_allocation(const struct booking *booking)
                          (int64_t)part->memory_mb, FLAG_BACKFILLED };
     int rc = find_room(booking, &values[4], &values[5]);
     int64_t key = 0;
-    sqlite3_stmt *stmt;
+    struct stmt *stmt;
 
     if (rc == 0)
         rc = run_with(booking->store, SQL_ADD_ALLOCATION, values, 8, booking->err);
     if (rc == 0)
-        key = sqlite3_last_insert_rowid(booking->store->db);
+        key = store_inserted(booking->store);
     if (rc == 0)
         rc = sums_book_months(booking->store, key, NULL, &life, booking->err);
     stmt = rc == 0 ? store_statement(booking->store, SQL_ADD_BACKFILL, booking->err) : NULL;
     if (!stmt)
         return rc < 0 ? rc : -EIO;
-    sqlite3_bind_int64(stmt, 1, key);
-    sqlite3_bind_int64(stmt, 2, booking->node_key);
-    sqlite3_bind_int64(stmt, 3, life.begin_ns);
-    sqlite3_bind_int64(stmt, 4, life.last_ns);
-    sqlite3_bind_text(stmt, 5, source_names[part->source], -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 6, part->made_by, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 7, booking->backfill->now_s);
+    stmt_bind_int(stmt, 1, key);
+    stmt_bind_int(stmt, 2, booking->node_key);
+    stmt_bind_int(stmt, 3, life.begin_ns);
+    stmt_bind_int(stmt, 4, life.last_ns);
+    stmt_bind_text(stmt, 5, source_names[part->source]);
+    stmt_bind_text(stmt, 6, part->made_by);
+    stmt_bind_int(stmt, 7, booking->backfill->now_s);
     rc = store_run(booking->store, stmt, booking->err);
     return rc == 0 ? add_components(booking, key) : rc;
 }
@@ -430,28 +430,28 @@ static int add_energy(const struct booking *booking, int component, int64_t from
         .idle_mj = (int64_t)(until(part, idle_mj, to_s) - until(part, idle_mj, from_s)),
         .metered_ms = (to_s - from_s) * 1000, .elapsed_ms = (to_s - from_s) * 1000,
     };
-    sqlite3_stmt *stmt = store_statement(booking->store, SQL_ADD_ENERGY, booking->err);
+    struct stmt *stmt = store_statement(booking->store, SQL_ADD_ENERGY, booking->err);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, booking->node_key);
-    sqlite3_bind_int64(stmt, 2, row.hour_s);
-    sqlite3_bind_int64(stmt, 3, row.job_key);
-    sqlite3_bind_int64(stmt, 4, row.step_id);
-    sqlite3_bind_text(stmt, 5, component_names[component], -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 6, sensors[part->source], -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 7, row.active_mj);
-    sqlite3_bind_int64(stmt, 8, row.idle_mj);
-    sqlite3_bind_int64(stmt, 9, row.metered_ms);
+    stmt_bind_int(stmt, 1, booking->node_key);
+    stmt_bind_int(stmt, 2, row.hour_s);
+    stmt_bind_int(stmt, 3, row.job_key);
+    stmt_bind_int(stmt, 4, row.step_id);
+    stmt_bind_text(stmt, 5, component_names[component]);
+    stmt_bind_text(stmt, 6, sensors[part->source]);
+    stmt_bind_int(stmt, 7, row.active_mj);
+    stmt_bind_int(stmt, 8, row.idle_mj);
+    stmt_bind_int(stmt, 9, row.metered_ms);
     rc = store_run(booking->store, stmt, booking->err);
     stmt = rc == 0 ? store_statement(booking->store, SQL_ADD_TOTAL, booking->err) : NULL;
     if (!stmt)
         return rc < 0 ? rc : -EIO;
-    sqlite3_bind_int64(stmt, 1, booking->node_key);
-    sqlite3_bind_int64(stmt, 2, row.hour_s);
-    sqlite3_bind_text(stmt, 3, component_names[component], -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 4, row.active_mj + row.idle_mj);
+    stmt_bind_int(stmt, 1, booking->node_key);
+    stmt_bind_int(stmt, 2, row.hour_s);
+    stmt_bind_text(stmt, 3, component_names[component]);
+    stmt_bind_int(stmt, 4, row.active_mj + row.idle_mj);
     if (sums_add_row(booking->sums, &row) < 0 ||
         sums_add_counted(booking->sums, row.hour_s, row.active_mj + row.idle_mj) < 0)
         return error_set(booking->err, -ENOMEM, "out of memory");
@@ -568,42 +568,42 @@ struct going {
 static int find_going(struct store *store, int64_t allocation_key, struct going *ret,
                       struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_FIND, err);
+    struct stmt *stmt = store_statement(store, SQL_FIND, err);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, allocation_key);
+    stmt_bind_int(stmt, 1, allocation_key);
     rc = store_step(store, stmt, err);
     if (rc <= 0)
         return rc < 0 ? rc : error_set(err, -EUCLEAN, "a row of backfill without its allocation: "
                                        "run carbonctl audit");
-    ret->begin_ns = sqlite3_column_int64(stmt, 2);
-    ret->values[0] = sqlite3_column_int64(stmt, 1);
-    ret->values[1] = sqlite3_column_int64(stmt, 0);
+    ret->begin_ns = stmt_int(stmt, 2);
+    ret->values[0] = stmt_int(stmt, 1);
+    ret->values[1] = stmt_int(stmt, 0);
     ret->values[2] = ret->begin_ns / NS(1) - ret->begin_ns / NS(1) % HOUR_S;
-    ret->values[3] = sqlite3_column_int64(stmt, 3) / NS(1);
+    ret->values[3] = stmt_int(stmt, 3) / NS(1);
     snprintf(ret->cluster, sizeof(ret->cluster), "%s",
-             (const char *)sqlite3_column_text(stmt, 4));
-    sqlite3_reset(stmt);
+             stmt_text(stmt, 4));
+    stmt_reset(stmt);
     return 0;
 }
 
 static int take_back_sums(struct store *store, const struct going *going, struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_ROWS, err);
+    struct stmt *stmt = store_statement(store, SQL_ROWS, err);
     struct sums *sums = sums_new();
     int rc = stmt && sums ? 0 : error_set(err, -ENOMEM, "out of memory");
 
     for (int i = 0; rc == 0 && i < 4; i++)
-        sqlite3_bind_int64(stmt, 1 + i, going->values[i]);
+        stmt_bind_int(stmt, 1 + i, going->values[i]);
     while (rc >= 0 && (rc = store_step(store, stmt, err)) > 0) {
         const struct sums_row row = {
-            .hour_s = sqlite3_column_int64(stmt, 0), .job_key = going->values[1],
+            .hour_s = stmt_int(stmt, 0), .job_key = going->values[1],
             .step_id = REMAINDER_STEP, .quality = QUALITY_MODELLED,
-            .active_mj = -sqlite3_column_int64(stmt, 1), .idle_mj = -sqlite3_column_int64(stmt, 2),
-            .metered_ms = -sqlite3_column_int64(stmt, 3),
-            .elapsed_ms = -sqlite3_column_int64(stmt, 4),
+            .active_mj = -stmt_int(stmt, 1), .idle_mj = -stmt_int(stmt, 2),
+            .metered_ms = -stmt_int(stmt, 3),
+            .elapsed_ms = -stmt_int(stmt, 4),
         };
 
         if (sums_add_row(sums, &row) < 0 ||
@@ -647,20 +647,20 @@ struct search {
     struct error *err;
 };
 
-static sqlite3_stmt *find_next(const struct search *search)
+static struct stmt *find_next(const struct search *search)
 {
-    sqlite3_stmt *stmt = store_statement(search->store,
-                                         search->cluster ? SQL_OF_CLUSTER : SQL_OF_TIME,
-                                         search->err);
+    struct stmt *stmt = store_statement(search->store,
+                                        search->cluster ? SQL_OF_CLUSTER : SQL_OF_TIME,
+                                        search->err);
 
     if (!stmt)
         return NULL;
     if (search->cluster)
-        sqlite3_bind_text(stmt, 1, search->cluster, -1, SQLITE_STATIC);
+        stmt_bind_text(stmt, 1, search->cluster);
     else
-        sqlite3_bind_int64(stmt, 1, search->node_key);
-    sqlite3_bind_int64(stmt, 2, search->from);
-    sqlite3_bind_int64(stmt, 3, search->to);
+        stmt_bind_int(stmt, 1, search->node_key);
+    stmt_bind_int(stmt, 2, search->from);
+    stmt_bind_int(stmt, 3, search->to);
     return stmt;
 }
 
@@ -671,7 +671,7 @@ static int take_back_all(const struct search *search, int64_t *ret_count)
 
     *ret_count = 0;
     while (rc >= 0) {
-        sqlite3_stmt *stmt = find_next(search);
+        struct stmt *stmt = find_next(search);
         int64_t allocation_key;
 
         if (!stmt)
@@ -679,8 +679,8 @@ static int take_back_all(const struct search *search, int64_t *ret_count)
         rc = store_step(search->store, stmt, search->err);
         if (rc <= 0)
             return rc;
-        allocation_key = sqlite3_column_int64(stmt, 0);
-        sqlite3_reset(stmt);
+        allocation_key = stmt_int(stmt, 0);
+        stmt_reset(stmt);
         rc = take_back(search->store, allocation_key, search->err);
         ++*ret_count;
     }

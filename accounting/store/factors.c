@@ -26,14 +26,14 @@ struct factor_change {
 
 /* --- statements ------------------------------------------------------------------------------- */
 
-static void bind_text(sqlite3_stmt *stmt, int place, const char *text)
+static void bind_text(struct stmt *stmt, int place, const char *text)
 {
-    sqlite3_bind_text(stmt, place, text, -1, SQLITE_STATIC);
+    stmt_bind_text(stmt, place, text);
 }
 
-static void read_text(sqlite3_stmt *stmt, int column, char *room, size_t size)
+static void read_text(struct stmt *stmt, int column, char *room, size_t size)
 {
-    const char *text = (const char *)sqlite3_column_text(stmt, column);
+    const char *text = stmt_text(stmt, column);
 
     snprintf(room, size, "%s", text ? text : "");
 }
@@ -42,21 +42,21 @@ static void read_text(sqlite3_stmt *stmt, int column, char *room, size_t size)
 static int run_integers(struct store *store, const char *sql, const int64_t *integers, int count,
                         struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    struct stmt *stmt = store_statement(store, sql, err);
 
     if (!stmt)
         return -EIO;
     for (int i = 0; i < count; i++)
-        sqlite3_bind_int64(stmt, i + 1, integers[i]);
+        stmt_bind_int(stmt, i + 1, integers[i]);
     return store_run(store, stmt, err);
 }
 
 /* --- sets ------------------------------------------------------------------------------------- */
 
-static void read_set(sqlite3_stmt *stmt, struct factor_set *set)
+static void read_set(struct stmt *stmt, struct factor_set *set)
 {
-    set->number = sqlite3_column_int64(stmt, 0);
-    set->made_s = sqlite3_column_int64(stmt, 1);
+    set->number = stmt_int(stmt, 0);
+    set->made_s = stmt_int(stmt, 1);
     read_text(stmt, 2, set->made_by, sizeof(set->made_by));
 }
 
@@ -64,7 +64,7 @@ int factors_newest(struct store *store, struct factor_set *ret, struct error *er
 {
     static const char sql[] = "SELECT factor_set, made_s, made_by FROM factor_set"
                               " ORDER BY factor_set DESC LIMIT 1";
-    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    struct stmt *stmt = store_statement(store, sql, err);
     int rc = stmt ? store_step(store, stmt, err) : -EIO;
 
     if (rc == 0)
@@ -73,7 +73,7 @@ int factors_newest(struct store *store, struct factor_set *ret, struct error *er
     if (rc < 0)
         return rc;
     read_set(stmt, ret);
-    sqlite3_reset(stmt);
+    stmt_reset(stmt);
     return 0;
 }
 
@@ -82,16 +82,16 @@ int factors_get(struct store *store, int64_t number, struct factor_set *ret, str
     static const char sql[] = "SELECT factor_set, made_s, made_by FROM factor_set"
                               " WHERE factor_set = ?1";
     struct factor_set newest;
-    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    struct stmt *stmt = store_statement(store, sql, err);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, number);
+    stmt_bind_int(stmt, 1, number);
     rc = store_step(store, stmt, err);
     if (rc > 0) {
         read_set(stmt, ret);
-        sqlite3_reset(stmt);
+        stmt_reset(stmt);
         return 0;
     }
     if (rc == 0)
@@ -107,7 +107,7 @@ int factors_sets(struct store *store, void (*take)(void *arg, const struct facto
 {
     static const char sql[] = "SELECT factor_set, made_s, made_by FROM factor_set"
                               " ORDER BY factor_set";
-    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    struct stmt *stmt = store_statement(store, sql, err);
     struct factor_set set;
     int rc;
 
@@ -124,16 +124,16 @@ int factors_sets(struct store *store, void (*take)(void *arg, const struct facto
 
 /* The document's row in force in `set` (INT64_MAX: now). 1, or 0 when there is none. */
 static int find_document(struct store *store, int64_t set, const char *name,
-                         sqlite3_stmt **ret_stmt, struct error *err)
+                         struct stmt **ret_stmt, struct error *err)
 {
     static const char sql[] = "SELECT content, since_set FROM factor_document WHERE name = ?1"
                               " AND since_set <= ?2 AND (until_set IS NULL OR ?2 < until_set)";
-    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    struct stmt *stmt = store_statement(store, sql, err);
 
     if (!stmt)
         return -EIO;
     bind_text(stmt, 1, name);
-    sqlite3_bind_int64(stmt, 2, set);
+    stmt_bind_int(stmt, 2, set);
     *ret_stmt = stmt;
     return store_step(store, stmt, err);
 }
@@ -142,7 +142,7 @@ int factors_document(struct store *store, int64_t set, const char *name, char **
                      struct error *err)
 {
     const char *text;
-    sqlite3_stmt *stmt;
+    struct stmt *stmt;
     int rc = find_document(store, set, name, &stmt, err);
 
     if (rc < 0)
@@ -150,9 +150,9 @@ int factors_document(struct store *store, int64_t set, const char *name, char **
     *ret_text = NULL;
     if (rc == 0)
         return 0;
-    text = (const char *)sqlite3_column_text(stmt, 0);
+    text = stmt_text(stmt, 0);
     *ret_text = text ? strdup(text) : NULL;
-    sqlite3_reset(stmt);
+    stmt_reset(stmt);
     return *ret_text ? 0 : error_set(err, -ENOMEM, "no memory for %s", name);
 }
 
@@ -186,7 +186,7 @@ static int begin_set(struct factor_change *change, struct error *err)
     static const char sql[] = "INSERT INTO factor_set (factor_set, made_s, made_by)"
                               " VALUES (?1, ?2, ?3)";
     struct store *store = change->store;
-    sqlite3_stmt *stmt;
+    struct stmt *stmt;
     int64_t newest;
     int rc;
 
@@ -198,8 +198,8 @@ static int begin_set(struct factor_change *change, struct error *err)
     stmt = store_statement(store, sql, err);
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, newest + 1);
-    sqlite3_bind_int64(stmt, 2, clock_wall_ns() / (int64_t)NS_PER_S);
+    stmt_bind_int(stmt, 1, newest + 1);
+    stmt_bind_int(stmt, 2, clock_wall_ns() / (int64_t)NS_PER_S);
     bind_text(stmt, 3, change->made_by);
     rc = store_run(store, stmt, err);
     if (rc == 0)
@@ -214,12 +214,12 @@ static int end_document(struct factor_change *change, const char *name, bool own
     static const char remove[] = "DELETE FROM factor_document WHERE name = ?1 AND since_set = ?2";
     static const char end[] = "UPDATE factor_document SET until_set = ?2 WHERE name = ?1"
                               " AND until_set IS NULL";
-    sqlite3_stmt *stmt = store_statement(change->store, own ? remove : end, err);
+    struct stmt *stmt = store_statement(change->store, own ? remove : end, err);
 
     if (!stmt)
         return -EIO;
     bind_text(stmt, 1, name);
-    sqlite3_bind_int64(stmt, 2, change->set);
+    stmt_bind_int(stmt, 2, change->set);
     return store_run(change->store, stmt, err);
 }
 
@@ -228,12 +228,12 @@ static int add_document(struct factor_change *change, const char *name, const ch
 {
     static const char sql[] = "INSERT INTO factor_document (name, since_set, content)"
                               " VALUES (?1, ?2, ?3)";
-    sqlite3_stmt *stmt = store_statement(change->store, sql, err);
+    struct stmt *stmt = store_statement(change->store, sql, err);
 
     if (!stmt)
         return -EIO;
     bind_text(stmt, 1, name);
-    sqlite3_bind_int64(stmt, 2, change->set);
+    stmt_bind_int(stmt, 2, change->set);
     bind_text(stmt, 3, text);
     return store_run(change->store, stmt, err);
 }
@@ -242,7 +242,7 @@ int factors_put_document(struct factor_change *change, const char *name, const c
                          struct error *err)
 {
     bool same, there, own = false;
-    sqlite3_stmt *stmt;
+    struct stmt *stmt;
     int rc = find_document(change->store, INT64_MAX, name, &stmt, err);
 
     if (rc < 0)
@@ -250,11 +250,11 @@ int factors_put_document(struct factor_change *change, const char *name, const c
     there = rc > 0;
     same = !there && !text;
     if (there) {
-        const char *old = (const char *)sqlite3_column_text(stmt, 0);
+        const char *old = stmt_text(stmt, 0);
 
         same = text && old && strcmp(old, text) == 0;
-        own = sqlite3_column_int64(stmt, 1) == change->set;
-        sqlite3_reset(stmt);
+        own = stmt_int(stmt, 1) == change->set;
+        stmt_reset(stmt);
     }
     if (same)
         return 0;
@@ -280,12 +280,12 @@ struct held_list {
     size_t count;
 };
 
-static void read_interval(sqlite3_stmt *stmt, struct grid_interval *interval)
+static void read_interval(struct stmt *stmt, struct grid_interval *interval)
 {
-    interval->begin_s = sqlite3_column_int64(stmt, 0);
-    interval->end_s = sqlite3_column_int64(stmt, 1);
-    interval->ug_per_kwh = (uint64_t)sqlite3_column_int64(stmt, 2);
-    interval->estimated = sqlite3_column_int64(stmt, 3) != 0;
+    interval->begin_s = stmt_int(stmt, 0);
+    interval->end_s = stmt_int(stmt, 1);
+    interval->ug_per_kwh = (uint64_t)stmt_int(stmt, 2);
+    interval->estimated = stmt_int(stmt, 3) != 0;
 }
 
 /* One more item at the end of an array whose room doubles; NULL without memory. */
@@ -311,7 +311,7 @@ static int read_held(struct store *store, const struct grid_series *series, int6
         " FROM grid_series s JOIN grid_intensity i ON i.series_key = s.series_key"
         " WHERE s.zone = ?1 AND s.basis = ?2 AND s.scope = ?3 AND i.begin_s < ?5 AND i.end_s > ?4"
         " AND i.until_set IS NULL ORDER BY i.begin_s";
-    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    struct stmt *stmt = store_statement(store, sql, err);
     int rc;
 
     if (!stmt)
@@ -319,19 +319,19 @@ static int read_held(struct store *store, const struct grid_series *series, int6
     bind_text(stmt, 1, series->zone);
     bind_text(stmt, 2, series->basis);
     bind_text(stmt, 3, series->scope);
-    sqlite3_bind_int64(stmt, 4, from_s);
-    sqlite3_bind_int64(stmt, 5, to_s);
+    stmt_bind_int(stmt, 4, from_s);
+    stmt_bind_int(stmt, 5, to_s);
     while ((rc = store_step(store, stmt, err)) > 0) {
         void *items = held->items;
         struct held *item = grow(&items, &held->count, sizeof(*item));
 
         held->items = items;
         if (!item) {
-            sqlite3_reset(stmt);
+            stmt_reset(stmt);
             return error_set(err, -ENOMEM, "no memory for grid intensities");
         }
-        *item = (struct held){ .series_key = sqlite3_column_int64(stmt, 4),
-                               .since_set = sqlite3_column_int64(stmt, 5) };
+        *item = (struct held){ .series_key = stmt_int(stmt, 4),
+                               .since_set = stmt_int(stmt, 5) };
         read_interval(stmt, &item->interval);
     }
     return rc;
@@ -405,7 +405,7 @@ static int find_series(struct store *store, struct grid_series *series, struct e
 {
     static const char sql[] = "SELECT series_key FROM grid_series WHERE zone = ?1 AND basis = ?2"
                               " AND scope = ?3 AND source = ?4";
-    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    struct stmt *stmt = store_statement(store, sql, err);
     int rc;
 
     if (!stmt)
@@ -415,9 +415,9 @@ static int find_series(struct store *store, struct grid_series *series, struct e
     bind_text(stmt, 3, series->scope);
     bind_text(stmt, 4, series->source);
     rc = store_step(store, stmt, err);
-    series->series_key = rc > 0 ? sqlite3_column_int64(stmt, 0) : 0;
+    series->series_key = rc > 0 ? stmt_int(stmt, 0) : 0;
     if (rc > 0)
-        sqlite3_reset(stmt);
+        stmt_reset(stmt);
     return rc < 0 ? rc : 0;
 }
 
@@ -425,7 +425,7 @@ static int add_series(struct store *store, struct grid_series *series, struct er
 {
     static const char sql[] = "INSERT INTO grid_series (zone, basis, scope, source)"
                               " VALUES (?1, ?2, ?3, ?4)";
-    sqlite3_stmt *stmt;
+    struct stmt *stmt;
     int rc;
 
     if (series->series_key > 0)
@@ -567,9 +567,9 @@ int factors_put_intervals(struct factor_change *change, const struct grid_series
 
 /* --- intervals: reading ----------------------------------------------------------------------- */
 
-static void read_series(sqlite3_stmt *stmt, int column, struct grid_series *series)
+static void read_series(struct stmt *stmt, int column, struct grid_series *series)
 {
-    series->series_key = sqlite3_column_int64(stmt, column);
+    series->series_key = stmt_int(stmt, column);
     read_text(stmt, column + 1, series->zone, sizeof(series->zone));
     read_text(stmt, column + 2, series->basis, sizeof(series->basis));
     read_text(stmt, column + 3, series->scope, sizeof(series->scope));
@@ -587,21 +587,21 @@ int factors_series(struct store *store, int64_t set,
         " WHERE i.since_set <= ?1 AND (i.until_set IS NULL OR ?1 < i.until_set)"
         " GROUP BY s.series_key, s.zone, s.basis, s.scope, s.source"
         " ORDER BY s.zone, s.basis, s.scope, MIN(i.begin_s), s.source";
-    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    struct stmt *stmt = store_statement(store, sql, err);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, set);
+    stmt_bind_int(stmt, 1, set);
     while ((rc = store_step(store, stmt, err)) > 0) {
         struct grid_series_summary summary = {
-            .begin_s = sqlite3_column_int64(stmt, 5),
-            .end_s = sqlite3_column_int64(stmt, 6),
-            .intervals = (size_t)sqlite3_column_int64(stmt, 7),
-            .estimated = (size_t)sqlite3_column_int64(stmt, 8),
+            .begin_s = stmt_int(stmt, 5),
+            .end_s = stmt_int(stmt, 6),
+            .intervals = (size_t)stmt_int(stmt, 7),
+            .estimated = (size_t)stmt_int(stmt, 8),
         };
 
-        summary.missing_s = summary.end_s - summary.begin_s - sqlite3_column_int64(stmt, 9);
+        summary.missing_s = summary.end_s - summary.begin_s - stmt_int(stmt, 9);
         read_series(stmt, 0, &summary.series);
         take(arg, &summary);
     }
@@ -622,17 +622,17 @@ int factors_series_changes(struct store *store, int64_t old, int64_t new,
         " FROM grid_series s JOIN grid_intensity i ON i.series_key = s.series_key) AS intervals"
         " WHERE in_old <> in_new GROUP BY series_key, zone, basis, scope, source"
         " ORDER BY zone, basis, scope, source";
-    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    struct stmt *stmt = store_statement(store, sql, err);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, old);
-    sqlite3_bind_int64(stmt, 2, new);
+    stmt_bind_int(stmt, 1, old);
+    stmt_bind_int(stmt, 2, new);
     while ((rc = store_step(store, stmt, err)) > 0) {
         struct grid_series_change change = {
-            .ended = (size_t)sqlite3_column_int64(stmt, 5),
-            .added = (size_t)sqlite3_column_int64(stmt, 6),
+            .ended = (size_t)stmt_int(stmt, 5),
+            .added = (size_t)stmt_int(stmt, 6),
         };
 
         read_series(stmt, 0, &change.series);
@@ -649,25 +649,25 @@ static int choose_scope(struct store *store, int64_t set, const char *zone, cons
         "SELECT s.scope FROM grid_series s WHERE s.zone = ?1 AND s.basis = ?2 AND EXISTS"
         " (SELECT 1 FROM grid_intensity i WHERE i.series_key = s.series_key AND i.since_set <= ?3"
         " AND (i.until_set IS NULL OR ?3 < i.until_set)) ORDER BY s.scope LIMIT 1";
-    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    struct stmt *stmt = store_statement(store, sql, err);
     int rc;
 
     if (!stmt)
         return -EIO;
     bind_text(stmt, 1, zone);
     bind_text(stmt, 2, basis);
-    sqlite3_bind_int64(stmt, 3, set);
+    stmt_bind_int(stmt, 3, set);
     rc = store_step(store, stmt, err);
     scope[0] = '\0';
     if (rc > 0) {
         read_text(stmt, 0, scope, size);
-        sqlite3_reset(stmt);
+        stmt_reset(stmt);
     }
     return rc < 0 ? rc : 0;
 }
 
 /* Take all rows of a bound statement. */
-static int take_intervals(struct store *store, sqlite3_stmt *stmt, struct grid_series *ret_series,
+static int take_intervals(struct store *store, struct stmt *stmt, struct grid_series *ret_series,
                           struct grid_interval **ret, size_t *ret_count, struct error *err)
 {
     void *intervals = NULL;
@@ -678,7 +678,7 @@ static int take_intervals(struct store *store, sqlite3_stmt *stmt, struct grid_s
         struct grid_interval *interval = grow(&intervals, &count, sizeof(*interval));
 
         if (!interval) {
-            sqlite3_reset(stmt);
+            stmt_reset(stmt);
             rc = error_set(err, -ENOMEM, "no memory for grid intensities");
             break;
         }
@@ -707,7 +707,7 @@ int factors_intervals(struct store *store, int64_t set, const char *zone, const 
         " AND i.since_set <= ?6 AND (i.until_set IS NULL OR ?6 < i.until_set) ORDER BY i.begin_s";
     struct grid_series series = { 0 };
     char upper[32], scope[16];
-    sqlite3_stmt *stmt;
+    struct stmt *stmt;
     int rc;
 
     upper_case(zone, upper, sizeof(upper));
@@ -720,9 +720,9 @@ int factors_intervals(struct store *store, int64_t set, const char *zone, const 
     bind_text(stmt, 1, upper);
     bind_text(stmt, 2, basis);
     bind_text(stmt, 3, scope);
-    sqlite3_bind_int64(stmt, 4, from_s);
-    sqlite3_bind_int64(stmt, 5, to_s);
-    sqlite3_bind_int64(stmt, 6, set);
+    stmt_bind_int(stmt, 4, from_s);
+    stmt_bind_int(stmt, 5, to_s);
+    stmt_bind_int(stmt, 6, set);
     rc = take_intervals(store, stmt, &series, ret, ret_count, err);
     if (rc == 0)
         *ret_series = series;

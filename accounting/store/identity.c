@@ -28,13 +28,13 @@ struct candidate {
 enum verdict { SAME_RUN, OTHER_RUN };
 
 /* I1 for one allocation of the row on this node: the columns of SQL_ON_NODE. */
-static bool continues(const struct batch_job *job, sqlite3_stmt *row)
+static bool continues(const struct batch_job *job, struct stmt *row)
 {
-    bool open = sqlite3_column_type(row, 1) == SQLITE_NULL;
-    uint32_t flags = (uint32_t)sqlite3_column_int64(row, 2);
-    int64_t last_s = S(sqlite3_column_int64(row, 3));
+    bool open = stmt_is_null(row, 1);
+    uint32_t flags = (uint32_t)stmt_int(row, 2);
+    int64_t last_s = S(stmt_int(row, 3));
 
-    if (llabs(job->begin_wall_ns - sqlite3_column_int64(row, 0)) < SAME_MARK_NS)
+    if (llabs(job->begin_wall_ns - stmt_int(row, 0)) < SAME_MARK_NS)
         return true;
     return (job->flags & FLAG_BEGIN_LOST) && (open || (flags & FLAG_END_LOST)) &&
            llabs(S(job->begin_wall_ns) - last_s) <= JOB_SILENT_S;
@@ -44,15 +44,15 @@ static bool continues(const struct batch_job *job, sqlite3_stmt *row)
 static int check_node(struct store *store, const struct identity *id, int64_t job_key,
                       enum verdict *ret_verdict, bool *ret_known, struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_ON_NODE, err);
+    struct stmt *stmt = store_statement(store, SQL_ON_NODE, err);
     int rc;
 
     *ret_verdict = SAME_RUN;
     *ret_known = false;
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, job_key);
-    sqlite3_bind_int64(stmt, 2, id->node_key);
+    stmt_bind_int(stmt, 1, job_key);
+    stmt_bind_int(stmt, 2, id->node_key);
     while ((rc = store_step(store, stmt, err)) > 0) {
         *ret_known = true;
         if (!continues(id->job, stmt))
@@ -67,7 +67,7 @@ static int check_silence(struct store *store, const struct identity *id,
                          struct error *err)
 {
     int64_t begin_s = S(id->job->begin_wall_ns);
-    sqlite3_stmt *stmt;
+    struct stmt *stmt;
     int rc;
 
     *ret_verdict = SAME_RUN;
@@ -76,12 +76,12 @@ static int check_silence(struct store *store, const struct identity *id,
     stmt = store_statement(store, SQL_LAST_SEEN, err);
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, candidate->job_key);
+    stmt_bind_int(stmt, 1, candidate->job_key);
     rc = store_step(store, stmt, err);
     if (rc > 0) {
-        if (begin_s > S(sqlite3_column_int64(stmt, 0)) + JOB_SILENT_S)
+        if (begin_s > S(stmt_int(stmt, 0)) + JOB_SILENT_S)
             *ret_verdict = OTHER_RUN;
-        sqlite3_reset(stmt);
+        stmt_reset(stmt);
         rc = 0;
     }
     return rc;
@@ -107,9 +107,9 @@ static int check_times(struct store *store, const struct identity *id,
 }
 
 /* What the row of a candidate says by itself: SLUID and restart count. */
-static enum verdict check_names(sqlite3_stmt *row, const struct batch_job *job, bool *ret_sure)
+static enum verdict check_names(struct stmt *row, const struct batch_job *job, bool *ret_sure)
 {
-    const char *sluid = (const char *)sqlite3_column_text(row, 2);
+    const char *sluid = stmt_text(row, 2);
 
     *ret_sure = false;
     if (sluid && (job->has & JOB_HAS_SLUID)) {
@@ -118,7 +118,7 @@ static enum verdict check_names(sqlite3_stmt *row, const struct batch_job *job, 
     }
     if (!(job->has & JOB_HAS_RESTARTS))
         return SAME_RUN; /* not known (yet): times decide */
-    return sqlite3_column_int64(row, 1) == (int64_t)job->restart_count ? SAME_RUN : OTHER_RUN;
+    return stmt_int(row, 1) == (int64_t)job->restart_count ? SAME_RUN : OTHER_RUN;
 }
 
 static int check_candidate(struct store *store, const struct identity *id,
@@ -136,20 +136,20 @@ static int check_candidate(struct store *store, const struct identity *id,
 int identity_find(struct store *store, const struct identity *id, int64_t *ret_job_key,
                   struct error *err)
 {
-    sqlite3_stmt *row = store_statement(store, SQL_CANDIDATES, err);
+    struct stmt *row = store_statement(store, SQL_CANDIDATES, err);
     int rc;
 
     *ret_job_key = 0;
     if (!row)
         return -EIO;
-    sqlite3_bind_int64(row, 1, id->job->job_id);
-    sqlite3_bind_text(row, 2, id->cluster, -1, SQLITE_STATIC);
+    stmt_bind_int(row, 1, id->job->job_id);
+    stmt_bind_text(row, 2, id->cluster);
     while ((rc = store_step(store, row, err)) > 0) {
         struct candidate candidate = {
-            .job_key = sqlite3_column_int64(row, 0),
-            .begin_s = sqlite3_column_int64(row, 3),
-            .end_s = sqlite3_column_int64(row, 4),
-            .open = sqlite3_column_type(row, 4) == SQLITE_NULL,
+            .job_key = stmt_int(row, 0),
+            .begin_s = stmt_int(row, 3),
+            .end_s = stmt_int(row, 4),
+            .open = stmt_is_null(row, 4),
         };
         bool sure;
         enum verdict verdict = check_names(row, id->job, &sure);
@@ -162,6 +162,6 @@ int identity_find(struct store *store, const struct identity *id, int64_t *ret_j
             break;
         }
     }
-    sqlite3_reset(row);
+    stmt_reset(row);
     return rc < 0 ? rc : 0;
 }

@@ -52,28 +52,28 @@ static int refuse(const struct load *load, const char *what)
     return error_set(load->err, -EBADMSG, "%s", what);
 }
 
-static sqlite3_stmt *prepare(const struct load *load, const char *sql)
+static struct stmt *prepare(const struct load *load, const char *sql)
 {
     return store_statement(load->store, sql, load->err);
 }
 
 /* A statement that could not be prepared is the database's trouble, never the batch's. */
-static int run(const struct load *load, sqlite3_stmt *stmt)
+static int run(const struct load *load, struct stmt *stmt)
 {
     return stmt ? store_run(load->store, stmt, load->err) : -EIO;
 }
 
-static void bind_optional(sqlite3_stmt *stmt, int index, bool known, int64_t number)
+static void bind_optional(struct stmt *stmt, int index, bool known, int64_t number)
 {
     if (known)
-        sqlite3_bind_int64(stmt, index, number);
+        stmt_bind_int(stmt, index, number);
     else
-        sqlite3_bind_null(stmt, index);
+        stmt_bind_null(stmt, index);
 }
 
-static void bind_optional_text(sqlite3_stmt *stmt, int index, bool known, const char *text)
+static void bind_optional_text(struct stmt *stmt, int index, bool known, const char *text)
 {
-    sqlite3_bind_text(stmt, index, known ? text : NULL, -1, SQLITE_STATIC);
+    stmt_bind_text(stmt, index, known ? text : NULL);
 }
 
 /* --- what it holds must fit ------------------------------------------------------------------ */
@@ -177,36 +177,36 @@ static const char SQL_ADD_COMPONENT[] =
     "INSERT INTO batch_component (node_key, stream, seq, component, begin_uj, end_uj)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
-static void bind_node(sqlite3_stmt *stmt, const struct batch_head *head)
+static void bind_node(struct stmt *stmt, const struct batch_head *head)
 {
-    sqlite3_bind_text(stmt, 1, head->cluster, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, head->node, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 3, head->packages);
-    sqlite3_bind_int64(stmt, 4, head->cores);
-    sqlite3_bind_int64(stmt, 5, head->gpus);
-    sqlite3_bind_int64(stmt, 6, (int64_t)head->memory_mb);
+    stmt_bind_text(stmt, 1, head->cluster);
+    stmt_bind_text(stmt, 2, head->node);
+    stmt_bind_int(stmt, 3, head->packages);
+    stmt_bind_int(stmt, 4, head->cores);
+    stmt_bind_int(stmt, 5, head->gpus);
+    stmt_bind_int(stmt, 6, (int64_t)head->memory_mb);
 }
 
 /* 1: found, and *ret_same says whether its facts are those of the head; 0: not there. */
 static int find_node(struct load *load, bool *ret_same)
 {
     const struct batch_head *head = &load->batch->head;
-    sqlite3_stmt *stmt = prepare(load, SQL_FIND_NODE);
+    struct stmt *stmt = prepare(load, SQL_FIND_NODE);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_text(stmt, 1, head->cluster, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, head->node, -1, SQLITE_STATIC);
+    stmt_bind_text(stmt, 1, head->cluster);
+    stmt_bind_text(stmt, 2, head->node);
     rc = store_step(load->store, stmt, load->err);
     if (rc <= 0)
         return rc;
-    load->node_key = sqlite3_column_int64(stmt, 0);
-    *ret_same = sqlite3_column_int64(stmt, 1) == head->packages &&
-                sqlite3_column_int64(stmt, 2) == head->cores &&
-                sqlite3_column_int64(stmt, 3) == head->gpus &&
-                sqlite3_column_int64(stmt, 4) == (int64_t)head->memory_mb;
-    sqlite3_reset(stmt);
+    load->node_key = stmt_int(stmt, 0);
+    *ret_same = stmt_int(stmt, 1) == head->packages &&
+                stmt_int(stmt, 2) == head->cores &&
+                stmt_int(stmt, 3) == head->gpus &&
+                stmt_int(stmt, 4) == (int64_t)head->memory_mb;
+    stmt_reset(stmt);
     return 1;
 }
 
@@ -214,7 +214,7 @@ static int book_node(struct load *load)
 {
     const struct batch_head *head = &load->batch->head;
     bool same = false;
-    sqlite3_stmt *stmt;
+    struct stmt *stmt;
     int rc, found = find_node(load, &same);
 
     if (found < 0 || same)
@@ -224,24 +224,24 @@ static int book_node(struct load *load)
         return -EIO;
     bind_node(stmt, head);
     if (found)
-        sqlite3_bind_int64(stmt, 7, head->end_wall_ns);
+        stmt_bind_int(stmt, 7, head->end_wall_ns);
     rc = run(load, stmt);
     if (rc == 0 && !found)
-        load->node_key = sqlite3_last_insert_rowid(load->store->db);
+        load->node_key = store_inserted(load->store);
     return rc;
 }
 
 /* node, stream and seq, which begin the keys of several tables */
-static void bind_id(sqlite3_stmt *stmt, const struct load *load)
+static void bind_id(struct stmt *stmt, const struct load *load)
 {
-    sqlite3_bind_int64(stmt, 1, load->node_key);
-    sqlite3_bind_text(stmt, 2, load->stream, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 3, (int64_t)load->batch->head.seq);
+    stmt_bind_int(stmt, 1, load->node_key);
+    stmt_bind_text(stmt, 2, load->stream);
+    stmt_bind_int(stmt, 3, (int64_t)load->batch->head.seq);
 }
 
 static int look_up_batch(struct load *load, enum store_outcome *ret_outcome)
 {
-    sqlite3_stmt *stmt = prepare(load, SQL_FIND_BATCH);
+    struct stmt *stmt = prepare(load, SQL_FIND_BATCH);
     int rc;
 
     if (!stmt)
@@ -252,31 +252,31 @@ static int look_up_batch(struct load *load, enum store_outcome *ret_outcome)
         return rc;
     *ret_outcome = STORE_LOADED;
     if (rc > 0)
-        *ret_outcome = strcmp((const char *)sqlite3_column_text(stmt, 0), load->crc32) == 0
+        *ret_outcome = strcmp(stmt_text(stmt, 0), load->crc32) == 0
                            ? STORE_DUPLICATE
                            : STORE_CONFLICTING;
-    sqlite3_reset(stmt);
+    stmt_reset(stmt);
     return 0;
 }
 
 static int book_batch(const struct load *load)
 {
     const struct batch_head *head = &load->batch->head;
-    sqlite3_stmt *stmt = prepare(load, SQL_ADD_BATCH);
+    struct stmt *stmt = prepare(load, SQL_ADD_BATCH);
 
     if (!stmt)
         return -EIO;
     bind_id(stmt, load);
-    sqlite3_bind_text(stmt, 4, load->crc32, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 5, head->boot_id, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 6, head->version, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 7, (int64_t)head->begin_boottime_ns);
-    sqlite3_bind_int64(stmt, 8, (int64_t)head->end_boottime_ns);
-    sqlite3_bind_int64(stmt, 9, head->begin_wall_ns);
-    sqlite3_bind_int64(stmt, 10, head->end_wall_ns);
-    sqlite3_bind_int64(stmt, 11, (int64_t)head->marks_bad);
-    sqlite3_bind_int64(stmt, 12, (int64_t)head->batches_dropped);
-    sqlite3_bind_int64(stmt, 13, clock_wall_ns() / (int64_t)NS_PER_S);
+    stmt_bind_text(stmt, 4, load->crc32);
+    stmt_bind_text(stmt, 5, head->boot_id);
+    stmt_bind_text(stmt, 6, head->version);
+    stmt_bind_int(stmt, 7, (int64_t)head->begin_boottime_ns);
+    stmt_bind_int(stmt, 8, (int64_t)head->end_boottime_ns);
+    stmt_bind_int(stmt, 9, head->begin_wall_ns);
+    stmt_bind_int(stmt, 10, head->end_wall_ns);
+    stmt_bind_int(stmt, 11, (int64_t)head->marks_bad);
+    stmt_bind_int(stmt, 12, (int64_t)head->batches_dropped);
+    stmt_bind_int(stmt, 13, clock_wall_ns() / (int64_t)NS_PER_S);
     return run(load, stmt);
 }
 
@@ -286,14 +286,14 @@ static int book_components(const struct load *load)
 
     for (size_t i = 0; i < load->batch->n_components && rc == 0; i++) {
         const struct batch_component *component = &load->batch->components[i];
-        sqlite3_stmt *stmt = prepare(load, SQL_ADD_COMPONENT);
+        struct stmt *stmt = prepare(load, SQL_ADD_COMPONENT);
 
         if (!stmt)
             return -EIO;
         bind_id(stmt, load);
-        sqlite3_bind_text(stmt, 4, component_names[component->component], -1, SQLITE_STATIC);
-        sqlite3_bind_int64(stmt, 5, (int64_t)component->begin_uj);
-        sqlite3_bind_int64(stmt, 6, (int64_t)component->end_uj);
+        stmt_bind_text(stmt, 4, component_names[component->component]);
+        stmt_bind_int(stmt, 5, (int64_t)component->begin_uj);
+        stmt_bind_int(stmt, 6, (int64_t)component->end_uj);
         rc = run(load, stmt);
     }
     return rc;
@@ -359,32 +359,32 @@ struct known {
 
 static int find_allocation(const struct load *load, uint64_t ref, struct known *ret_known)
 {
-    sqlite3_stmt *stmt = prepare(load, SQL_FIND_ALLOCATION);
+    struct stmt *stmt = prepare(load, SQL_FIND_ALLOCATION);
     int rc;
 
     *ret_known = (struct known){ 0 };
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, load->node_key);
-    sqlite3_bind_text(stmt, 2, load->stream, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 3, (int64_t)ref);
+    stmt_bind_int(stmt, 1, load->node_key);
+    stmt_bind_text(stmt, 2, load->stream);
+    stmt_bind_int(stmt, 3, (int64_t)ref);
     rc = store_step(load->store, stmt, load->err);
     if (rc <= 0)
         return rc;
     *ret_known = (struct known){
         .there = true,
-        .allocation_key = sqlite3_column_int64(stmt, 0),
-        .job_key = sqlite3_column_int64(stmt, 1),
-        .seen_seq = sqlite3_column_int64(stmt, 2),
-        .open = sqlite3_column_type(stmt, 3) == SQLITE_NULL,
-        .end_ns = sqlite3_column_int64(stmt, 3),
-        .flags = (uint32_t)sqlite3_column_int64(stmt, 4),
-        .life.begin_ns = sqlite3_column_int64(stmt, 5),
-        .life.last_ns = sqlite3_column_int64(stmt, 6),
+        .allocation_key = stmt_int(stmt, 0),
+        .job_key = stmt_int(stmt, 1),
+        .seen_seq = stmt_int(stmt, 2),
+        .open = stmt_is_null(stmt, 3),
+        .end_ns = stmt_int(stmt, 3),
+        .flags = (uint32_t)stmt_int(stmt, 4),
+        .life.begin_ns = stmt_int(stmt, 5),
+        .life.last_ns = stmt_int(stmt, 6),
     };
     if (!ret_known->open)
         ret_known->life.last_ns = ret_known->end_ns;
-    sqlite3_reset(stmt);
+    stmt_reset(stmt);
     return 0;
 }
 
@@ -395,18 +395,18 @@ static int64_t begin_of_job_s(const struct batch_job *job)
 
 static int add_job(const struct load *load, const struct batch_job *job, int64_t *ret_job_key)
 {
-    sqlite3_stmt *stmt = prepare(load, SQL_ADD_JOB);
+    struct stmt *stmt = prepare(load, SQL_ADD_JOB);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_text(stmt, 1, load->batch->head.cluster, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 2, job->job_id);
-    sqlite3_bind_int64(stmt, 3, job->has & JOB_HAS_RESTARTS ? job->restart_count : 0);
-    sqlite3_bind_int64(stmt, 4, begin_of_job_s(job));
+    stmt_bind_text(stmt, 1, load->batch->head.cluster);
+    stmt_bind_int(stmt, 2, job->job_id);
+    stmt_bind_int(stmt, 3, job->has & JOB_HAS_RESTARTS ? job->restart_count : 0);
+    stmt_bind_int(stmt, 4, begin_of_job_s(job));
     rc = run(load, stmt);
     if (rc == 0)
-        *ret_job_key = sqlite3_last_insert_rowid(load->store->db);
+        *ret_job_key = store_inserted(load->store);
     return rc;
 }
 
@@ -414,13 +414,13 @@ static int add_job(const struct load *load, const struct batch_job *job, int64_t
 static int update_job(const struct load *load, const struct batch_job *job, int64_t job_key,
                       bool fresh)
 {
-    sqlite3_stmt *stmt = prepare(load, fresh ? SQL_UPDATE_JOB : SQL_COMPLETE_JOB);
+    struct stmt *stmt = prepare(load, fresh ? SQL_UPDATE_JOB : SQL_COMPLETE_JOB);
     uint32_t has = job->has;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, job_key);
-    sqlite3_bind_int64(stmt, 2, begin_of_job_s(job));
+    stmt_bind_int(stmt, 1, job_key);
+    stmt_bind_int(stmt, 2, begin_of_job_s(job));
     bind_optional(stmt, 3, has & JOB_HAS_RESTARTS, job->restart_count);
     bind_optional_text(stmt, 4, has & JOB_HAS_SLUID, job->sluid);
     bind_optional(stmt, 5, has & JOB_HAS_UID, job->uid);
@@ -436,38 +436,38 @@ static int update_job(const struct load *load, const struct batch_job *job, int6
     bind_optional(stmt, 15, has & JOB_HAS_HET, job->het_offset);
     bind_optional(stmt, 16, has & JOB_HAS_NODES, job->node_count);
     bind_optional(stmt, 17, has & JOB_HAS_EXIT, job->exit_status);
-    sqlite3_bind_int64(stmt, 18, fresh ? job->flags : 0);
+    stmt_bind_int(stmt, 18, fresh ? job->flags : 0);
     return run(load, stmt);
 }
 
 /* job.end_s, after an allocation of it came, ended or opened again */
 static int end_job(const struct load *load, int64_t job_key)
 {
-    sqlite3_stmt *stmt = prepare(load, SQL_END_JOB);
+    struct stmt *stmt = prepare(load, SQL_END_JOB);
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, job_key);
+    stmt_bind_int(stmt, 1, job_key);
     return run(load, stmt);
 }
 
 /* job.flags anew from its allocations: needed only when one of them lost a flag */
 static int collect_flags(const struct load *load, int64_t job_key)
 {
-    sqlite3_stmt *stmt = prepare(load, SQL_FLAGS_OF_JOB);
+    struct stmt *stmt = prepare(load, SQL_FLAGS_OF_JOB);
     int64_t flags = 0;
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, job_key);
+    stmt_bind_int(stmt, 1, job_key);
     while ((rc = store_step(load->store, stmt, load->err)) > 0)
-        flags |= sqlite3_column_int64(stmt, 0);
+        flags |= stmt_int(stmt, 0);
     stmt = rc == 0 ? prepare(load, SQL_SET_FLAGS) : NULL;
     if (!stmt)
         return rc < 0 ? rc : -EIO;
-    sqlite3_bind_int64(stmt, 1, job_key);
-    sqlite3_bind_int64(stmt, 2, flags);
+    stmt_bind_int(stmt, 1, job_key);
+    stmt_bind_int(stmt, 2, flags);
     return run(load, stmt);
 }
 
@@ -480,7 +480,7 @@ static struct sums_life life_of(const struct load *load, const struct batch_job 
 }
 
 /* Parameters 1 to 10 of SQL_ADD_ALLOCATION and SQL_UPDATE_ALLOCATION. */
-static void bind_allocation(sqlite3_stmt *stmt, const struct load *load,
+static void bind_allocation(struct stmt *stmt, const struct load *load,
                             const struct batch_job *job)
 {
     struct texts *texts = load->texts;
@@ -489,36 +489,36 @@ static void bind_allocation(sqlite3_stmt *stmt, const struct load *load,
 
     idset_format(&job->cores, texts->cores, sizeof(texts->cores));
     idset_format(&job->gpus, texts->gpus, sizeof(texts->gpus));
-    sqlite3_bind_int64(stmt, 1, job->begin_wall_ns);
+    stmt_bind_int(stmt, 1, job->begin_wall_ns);
     bind_optional(stmt, 2, ended, job->end_wall_ns);
-    sqlite3_bind_int64(stmt, 3, ended ? job->end_wall_ns : head->end_wall_ns);
-    sqlite3_bind_int64(stmt, 4, (int64_t)head->seq);
-    sqlite3_bind_int64(stmt, 5, idset_count(&job->cores));
-    sqlite3_bind_text(stmt, 6, texts->cores, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 7, idset_count(&job->gpus));
-    sqlite3_bind_text(stmt, 8, texts->gpus, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 9, (int64_t)job->memory_mb);
-    sqlite3_bind_int64(stmt, 10, job->flags);
+    stmt_bind_int(stmt, 3, ended ? job->end_wall_ns : head->end_wall_ns);
+    stmt_bind_int(stmt, 4, (int64_t)head->seq);
+    stmt_bind_int(stmt, 5, idset_count(&job->cores));
+    stmt_bind_text(stmt, 6, texts->cores);
+    stmt_bind_int(stmt, 7, idset_count(&job->gpus));
+    stmt_bind_text(stmt, 8, texts->gpus);
+    stmt_bind_int(stmt, 9, (int64_t)job->memory_mb);
+    stmt_bind_int(stmt, 10, job->flags);
 }
 
 static int add_allocation(const struct load *load, const struct batch_job *job,
                           struct booked *booked)
 {
     const struct sums_life life = life_of(load, job);
-    sqlite3_stmt *stmt = prepare(load, SQL_ADD_ALLOCATION);
+    struct stmt *stmt = prepare(load, SQL_ADD_ALLOCATION);
     int rc;
 
     if (!stmt)
         return -EIO;
     bind_allocation(stmt, load, job);
-    sqlite3_bind_int64(stmt, 11, booked->job_key);
-    sqlite3_bind_int64(stmt, 12, load->node_key);
-    sqlite3_bind_text(stmt, 13, load->stream, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 14, (int64_t)job->ref);
+    stmt_bind_int(stmt, 11, booked->job_key);
+    stmt_bind_int(stmt, 12, load->node_key);
+    stmt_bind_text(stmt, 13, load->stream);
+    stmt_bind_int(stmt, 14, (int64_t)job->ref);
     rc = run(load, stmt);
     if (rc < 0)
         return rc;
-    booked->allocation_key = sqlite3_last_insert_rowid(load->store->db);
+    booked->allocation_key = store_inserted(load->store);
     return sums_book_months(load->store, booked->allocation_key, NULL, &life, load->err);
 }
 
@@ -530,16 +530,16 @@ _Static_assert(FLAG_END_LOST == 4, "SQL_UNBREAK takes it off");
 /* An allocation came that goes on with one of an older stream of its node: that did not end. */
 static int unbreak(const struct load *load, int64_t job_key)
 {
-    sqlite3_stmt *stmt = prepare(load, SQL_UNBREAK);
+    struct stmt *stmt = prepare(load, SQL_UNBREAK);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, job_key);
-    sqlite3_bind_int64(stmt, 2, load->node_key);
-    sqlite3_bind_text(stmt, 3, load->stream, -1, SQLITE_STATIC);
+    stmt_bind_int(stmt, 1, job_key);
+    stmt_bind_int(stmt, 2, load->node_key);
+    stmt_bind_text(stmt, 3, load->stream);
     rc = run(load, stmt);
-    if (rc == 0 && sqlite3_changes(load->store->db) > 0)
+    if (rc == 0 && store_changed(load->store) > 0)
         rc = collect_flags(load, job_key);
     return rc;
 }
@@ -568,13 +568,13 @@ static int book_news(const struct load *load, const struct batch_job *job,
 {
     const struct sums_life life = life_of(load, job);
     bool ended = job->has & JOB_HAS_END;
-    sqlite3_stmt *stmt = prepare(load, SQL_UPDATE_ALLOCATION);
+    struct stmt *stmt = prepare(load, SQL_UPDATE_ALLOCATION);
     int rc;
 
     if (!stmt)
         return -EIO;
     bind_allocation(stmt, load, job);
-    sqlite3_bind_int64(stmt, 11, known->allocation_key);
+    stmt_bind_int(stmt, 11, known->allocation_key);
     rc = run(load, stmt);
     if (rc == 0)
         rc = sums_book_months(load->store, known->allocation_key, &known->life, &life, load->err);
@@ -632,24 +632,24 @@ static const char SQL_BOOK_STEP[] =
 static int book_step(const struct load *load, const struct batch_step *step)
 {
     const struct booked *booked = booked_of(load, step->ref);
-    sqlite3_stmt *stmt = prepare(load, SQL_BOOK_STEP);
+    struct stmt *stmt = prepare(load, SQL_BOOK_STEP);
     char *gpus = load->texts->gpus;
 
     if (!stmt)
         return -EIO;
     idset_format(&step->gpus, gpus, sizeof(load->texts->gpus));
-    sqlite3_bind_int64(stmt, 1, booked->job_key);
-    sqlite3_bind_int64(stmt, 2, step->step_id);
-    sqlite3_bind_int64(stmt, 3, booked->allocation_key);
-    sqlite3_bind_int64(stmt, 4, step->begin_wall_ns);
+    stmt_bind_int(stmt, 1, booked->job_key);
+    stmt_bind_int(stmt, 2, step->step_id);
+    stmt_bind_int(stmt, 3, booked->allocation_key);
+    stmt_bind_int(stmt, 4, step->begin_wall_ns);
     bind_optional(stmt, 5, step->has & STEP_HAS_END, step->end_wall_ns);
-    sqlite3_bind_int64(stmt, 6, (int64_t)load->batch->head.seq);
-    sqlite3_bind_int64(stmt, 7, (int64_t)step->cpu_ns);
+    stmt_bind_int(stmt, 6, (int64_t)load->batch->head.seq);
+    stmt_bind_int(stmt, 7, (int64_t)step->cpu_ns);
     bind_optional(stmt, 8, step->has & STEP_HAS_EXIT, step->exit_status);
-    sqlite3_bind_int64(stmt, 9, idset_count(&step->cores));
-    sqlite3_bind_int64(stmt, 10, idset_count(&step->gpus));
-    sqlite3_bind_text(stmt, 11, gpus, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 12, step->flags);
+    stmt_bind_int(stmt, 9, idset_count(&step->cores));
+    stmt_bind_int(stmt, 10, idset_count(&step->gpus));
+    stmt_bind_text(stmt, 11, gpus);
+    stmt_bind_int(stmt, 12, step->flags);
     return run(load, stmt);
 }
 
@@ -722,21 +722,21 @@ static int book_energy(const struct load *load, size_t index)
         .metered_ms = ms_of(row->metered_ns),
         .elapsed_ms = ms_of(row->elapsed_ns),
     };
-    sqlite3_stmt *stmt = prepare(load, SQL_BOOK_ENERGY);
+    struct stmt *stmt = prepare(load, SQL_BOOK_ENERGY);
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, load->node_key);
-    sqlite3_bind_int64(stmt, 2, sum.hour_s);
-    sqlite3_bind_int64(stmt, 3, sum.job_key);
-    sqlite3_bind_int64(stmt, 4, sum.step_id);
-    sqlite3_bind_text(stmt, 5, component_names[row->component], -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 6, quality_names[row->quality], -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 7, row->sensor, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 8, sum.active_mj);
-    sqlite3_bind_int64(stmt, 9, sum.idle_mj);
-    sqlite3_bind_int64(stmt, 10, sum.metered_ms);
-    sqlite3_bind_int64(stmt, 11, sum.elapsed_ms);
+    stmt_bind_int(stmt, 1, load->node_key);
+    stmt_bind_int(stmt, 2, sum.hour_s);
+    stmt_bind_int(stmt, 3, sum.job_key);
+    stmt_bind_int(stmt, 4, sum.step_id);
+    stmt_bind_text(stmt, 5, component_names[row->component]);
+    stmt_bind_text(stmt, 6, quality_names[row->quality]);
+    stmt_bind_text(stmt, 7, row->sensor);
+    stmt_bind_int(stmt, 8, sum.active_mj);
+    stmt_bind_int(stmt, 9, sum.idle_mj);
+    stmt_bind_int(stmt, 10, sum.metered_ms);
+    stmt_bind_int(stmt, 11, sum.elapsed_ms);
     if (sums_add_row(load->sums, &sum) < 0)
         return error_set(load->err, -ENOMEM, "out of memory");
     return run(load, stmt);
@@ -745,14 +745,14 @@ static int book_energy(const struct load *load, size_t index)
 static int book_total(const struct load *load, size_t index)
 {
     const struct batch_total *total = &load->batch->totals[index];
-    sqlite3_stmt *stmt = prepare(load, SQL_BOOK_TOTAL);
+    struct stmt *stmt = prepare(load, SQL_BOOK_TOTAL);
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, load->node_key);
-    sqlite3_bind_int64(stmt, 2, total->hour_s);
-    sqlite3_bind_text(stmt, 3, component_names[total->component], -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 4, (int64_t)load->mj.totals_mj[index]);
+    stmt_bind_int(stmt, 1, load->node_key);
+    stmt_bind_int(stmt, 2, total->hour_s);
+    stmt_bind_text(stmt, 3, component_names[total->component]);
+    stmt_bind_int(stmt, 4, (int64_t)load->mj.totals_mj[index]);
     if (sums_add_counted(load->sums, total->hour_s, (int64_t)load->mj.totals_mj[index]) < 0)
         return error_set(load->err, -ENOMEM, "out of memory");
     return run(load, stmt);
@@ -761,18 +761,18 @@ static int book_total(const struct load *load, size_t index)
 /* The first meters did not tell components apart. */
 static int book_power(const struct load *load, const struct batch_power *power)
 {
-    sqlite3_stmt *stmt = prepare(load, SQL_BOOK_POWER);
+    struct stmt *stmt = prepare(load, SQL_BOOK_POWER);
     const char *component =
         power->has & POWER_HAS_COMPONENT ? component_names[power->component] : "all";
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, booked_of(load, power->ref)->job_key);
-    sqlite3_bind_int64(stmt, 2, load->node_key);
-    sqlite3_bind_int64(stmt, 3, power->minute_s);
-    sqlite3_bind_int64(stmt, 4, rounded(power->energy_uj, 1000));
-    sqlite3_bind_int64(stmt, 5, ms_of(power->span_ns));
-    sqlite3_bind_text(stmt, 6, component, -1, SQLITE_STATIC);
+    stmt_bind_int(stmt, 1, booked_of(load, power->ref)->job_key);
+    stmt_bind_int(stmt, 2, load->node_key);
+    stmt_bind_int(stmt, 3, power->minute_s);
+    stmt_bind_int(stmt, 4, rounded(power->energy_uj, 1000));
+    stmt_bind_int(stmt, 5, ms_of(power->span_ns));
+    stmt_bind_text(stmt, 6, component);
     return run(load, stmt);
 }
 
@@ -824,14 +824,14 @@ static const char SQL_ADD_FLAGS[] = "UPDATE job SET flags = flags | ?2 WHERE job
 static int run_with_flags(const struct load *load, const char *sql, int64_t key, uint32_t flags,
                           int64_t job_key)
 {
-    sqlite3_stmt *stmt = prepare(load, sql);
+    struct stmt *stmt = prepare(load, sql);
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, key);
-    sqlite3_bind_int64(stmt, 2, flags);
+    stmt_bind_int(stmt, 1, key);
+    stmt_bind_int(stmt, 2, flags);
     if (job_key)
-        sqlite3_bind_int64(stmt, 3, job_key);
+        stmt_bind_int(stmt, 3, job_key);
     return run(load, stmt);
 }
 
@@ -850,7 +850,7 @@ static int close_allocation(const struct load *load, int64_t allocation_key, int
 /* 1 when one was closed, 0 when none is left. */
 static int close_one_left_open(const struct load *load, const char *stream, const char *boot_id)
 {
-    sqlite3_stmt *stmt = prepare(load, SQL_LEFT_OPEN);
+    struct stmt *stmt = prepare(load, SQL_LEFT_OPEN);
     int64_t allocation_key, job_key;
     uint32_t flags;
     bool rebooted, goes_on;
@@ -858,16 +858,16 @@ static int close_one_left_open(const struct load *load, const char *stream, cons
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, load->node_key);
-    sqlite3_bind_text(stmt, 2, stream, -1, SQLITE_STATIC);
+    stmt_bind_int(stmt, 1, load->node_key);
+    stmt_bind_text(stmt, 2, stream);
     rc = store_step(load->store, stmt, load->err);
     if (rc <= 0)
         return rc;
-    allocation_key = sqlite3_column_int64(stmt, 0);
-    job_key = sqlite3_column_int64(stmt, 1);
-    rebooted = strcmp((const char *)sqlite3_column_text(stmt, 3), boot_id) != 0;
-    goes_on = sqlite3_column_int(stmt, 4);
-    sqlite3_reset(stmt);
+    allocation_key = stmt_int(stmt, 0);
+    job_key = stmt_int(stmt, 1);
+    rebooted = strcmp(stmt_text(stmt, 3), boot_id) != 0;
+    goes_on = stmt_int(stmt, 4);
+    stmt_reset(stmt);
     flags = (goes_on ? 0 : FLAG_END_LOST) | (rebooted ? FLAG_REBOOT : 0);
     rc = close_allocation(load, allocation_key, job_key, flags);
     return rc < 0 ? rc : 1;
@@ -875,19 +875,19 @@ static int close_one_left_open(const struct load *load, const char *stream, cons
 
 static int close_left_open(const struct load *load)
 {
-    sqlite3_stmt *stmt = prepare(load, SQL_NEWEST_STREAM);
+    struct stmt *stmt = prepare(load, SQL_NEWEST_STREAM);
     char stream[STREAM_SIZE], boot_id[BOOT_ID_SIZE];
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, load->node_key);
+    stmt_bind_int(stmt, 1, load->node_key);
     rc = store_step(load->store, stmt, load->err);
     if (rc <= 0)
         return rc;
-    snprintf(stream, sizeof(stream), "%s", (const char *)sqlite3_column_text(stmt, 0));
-    snprintf(boot_id, sizeof(boot_id), "%s", (const char *)sqlite3_column_text(stmt, 1));
-    sqlite3_reset(stmt);
+    snprintf(stream, sizeof(stream), "%s", stmt_text(stmt, 0));
+    snprintf(boot_id, sizeof(boot_id), "%s", stmt_text(stmt, 1));
+    stmt_reset(stmt);
     do
         rc = close_one_left_open(load, stream, boot_id);
     while (rc > 0);
@@ -934,7 +934,7 @@ static int book_in_savepoint(struct load *load, enum store_outcome *ret_outcome)
     if (rc == 0 && *ret_outcome == STORE_LOADED)
         return store_exec(load->store, "RELEASE batch", load->err);
     /* a database that is full or broken has rolled everything back by itself; nothing to undo */
-    if (!sqlite3_get_autocommit(load->store->db)) {
+    if (store_in_transaction(load->store)) {
         int undone = store_exec(load->store, "ROLLBACK TO batch; RELEASE batch",
                                 rc < 0 ? NULL : load->err);
 
@@ -982,12 +982,12 @@ static const char SQL_NOTE_QUARANTINE[] =
 int store_note_quarantine(struct store *store, const char *file_name, const char *reason,
                           struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_NOTE_QUARANTINE, err);
+    struct stmt *stmt = store_statement(store, SQL_NOTE_QUARANTINE, err);
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_text(stmt, 1, file_name, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, reason, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 3, clock_wall_ns() / (int64_t)NS_PER_S);
+    stmt_bind_text(stmt, 1, file_name);
+    stmt_bind_text(stmt, 2, reason);
+    stmt_bind_int(stmt, 3, clock_wall_ns() / (int64_t)NS_PER_S);
     return store_run(store, stmt, err);
 }

@@ -29,35 +29,35 @@ struct hole {
     char lost[LOST_SIZE];
 };
 
-static sqlite3_stmt *prepare(const struct stream *stream, const char *sql)
+static struct stmt *prepare(const struct stream *stream, const char *sql)
 {
     return store_statement(stream->store, sql, stream->err);
 }
 
 /* As prepare(), with node and stream bound to ?1 and ?2. */
-static sqlite3_stmt *prepare_of(const struct stream *stream, const char *sql)
+static struct stmt *prepare_of(const struct stream *stream, const char *sql)
 {
-    sqlite3_stmt *stmt = prepare(stream, sql);
+    struct stmt *stmt = prepare(stream, sql);
 
     if (!stmt)
         return NULL;
-    sqlite3_bind_int64(stmt, 1, stream->node_key);
-    sqlite3_bind_text(stmt, 2, stream->name, -1, SQLITE_STATIC);
+    stmt_bind_int(stmt, 1, stream->node_key);
+    stmt_bind_text(stmt, 2, stream->name);
     return stmt;
 }
 
 /* One integer; 0 where there is no row. */
 static int integer_of(const struct stream *stream, const char *sql, int64_t seq, int64_t *ret)
 {
-    sqlite3_stmt *stmt = prepare_of(stream, sql);
+    struct stmt *stmt = prepare_of(stream, sql);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 3, seq);
+    stmt_bind_int(stmt, 3, seq);
     rc = store_step(stream->store, stmt, stream->err);
-    *ret = rc > 0 ? sqlite3_column_int64(stmt, 0) : 0;
-    sqlite3_reset(stmt);
+    *ret = rc > 0 ? stmt_int(stmt, 0) : 0;
+    stmt_reset(stmt);
     return rc < 0 ? rc : 0;
 }
 
@@ -97,16 +97,16 @@ static const char SQL_DROP_CLUSTER_SUMS[] =
     " (SELECT 1 FROM node_hour JOIN node ON node.node_key = node_hour.node_key"
     "  WHERE node_hour.hour_s = cluster_hour.hour_s AND node.cluster = cluster_hour.cluster)";
 
-static sqlite3_stmt *prepare_lost(const struct stream *stream, const struct hole *hole,
-                                  const char *sql)
+static struct stmt *prepare_lost(const struct stream *stream, const struct hole *hole,
+                                 const char *sql)
 {
-    sqlite3_stmt *stmt = prepare(stream, sql);
+    struct stmt *stmt = prepare(stream, sql);
 
     if (!stmt)
         return NULL;
-    sqlite3_bind_int64(stmt, 1, stream->node_key);
-    sqlite3_bind_text(stmt, 2, hole->lost, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 3, hour_of(hole->from_ns));
+    stmt_bind_int(stmt, 1, stream->node_key);
+    stmt_bind_text(stmt, 2, hole->lost);
+    stmt_bind_int(stmt, 3, hour_of(hole->from_ns));
     return stmt;
 }
 
@@ -117,12 +117,12 @@ static int drop_empty_sums(const struct stream *stream, int64_t first_s, int64_t
     int rc = 0;
 
     for (size_t i = 0; i < sizeof(sqls) / sizeof(sqls[0]) && rc == 0; i++) {
-        sqlite3_stmt *stmt = prepare(stream, sqls[i]);
+        struct stmt *stmt = prepare(stream, sqls[i]);
 
         if (!stmt)
             return -EIO;
-        sqlite3_bind_int64(stmt, 1, first_s);
-        sqlite3_bind_int64(stmt, 2, last_s);
+        stmt_bind_int(stmt, 1, first_s);
+        stmt_bind_int(stmt, 2, last_s);
         rc = store_run(stream->store, stmt, stream->err);
     }
     return rc;
@@ -131,23 +131,23 @@ static int drop_empty_sums(const struct stream *stream, int64_t first_s, int64_t
 /* Take the rows of the hole out of the books again; there may be none. */
 static int unbook(const struct stream *stream, const struct hole *hole)
 {
-    sqlite3_stmt *row = prepare_lost(stream, hole, SQL_LOST_ROWS);
+    struct stmt *row = prepare_lost(stream, hole, SQL_LOST_ROWS);
     struct sums *sums = sums_new();
     int64_t last_s = -1;
     int rc = !row ? -EIO : sums ? 0 : -ENOMEM;
 
     while (rc == 0 && (rc = store_step(stream->store, row, stream->err)) > 0) {
         const struct sums_row sum = {
-            .hour_s = sqlite3_column_int64(row, 0), .job_key = sqlite3_column_int64(row, 1),
-            .step_id = sqlite3_column_int64(row, 2), .quality = QUALITY_GAP,
-            .elapsed_ms = -sqlite3_column_int64(row, 3),
+            .hour_s = stmt_int(row, 0), .job_key = stmt_int(row, 1),
+            .step_id = stmt_int(row, 2), .quality = QUALITY_GAP,
+            .elapsed_ms = -stmt_int(row, 3),
         };
 
         last_s = sum.hour_s > last_s ? sum.hour_s : last_s;
         rc = sums_add_row(sums, &sum);
     }
     if (row)
-        sqlite3_reset(row);
+        stmt_reset(row);
     if (rc == 0 && last_s >= 0) {
         rc = sums_book(sums, stream->store, stream->node_key, stream->cluster, stream->err);
         row = rc == 0 ? prepare_lost(stream, hole, SQL_DROP_LOST_ROWS) : NULL;
@@ -203,17 +203,17 @@ struct owner_life {
 static int read_metered(const struct stream *stream, int64_t from_ns, int64_t to_ns,
                         struct rate *rate)
 {
-    sqlite3_stmt *row = prepare(stream, SQL_METERED);
+    struct stmt *row = prepare(stream, SQL_METERED);
     int rc;
 
     if (!row)
         return -EIO;
-    sqlite3_bind_int64(row, 1, stream->node_key);
-    sqlite3_bind_int64(row, 2, from_ns);
-    sqlite3_bind_int64(row, 3, to_ns);
+    stmt_bind_int(row, 1, stream->node_key);
+    stmt_bind_int(row, 2, from_ns);
+    stmt_bind_int(row, 3, to_ns);
     while ((rc = store_step(stream->store, row, stream->err)) > 0)
-        rate->metered_ns += overlap_ns(from_ns, to_ns, sqlite3_column_int64(row, 0),
-                                       sqlite3_column_int64(row, 1));
+        rate->metered_ns += overlap_ns(from_ns, to_ns, stmt_int(row, 0),
+                                       stmt_int(row, 1));
     return rc;
 }
 
@@ -223,22 +223,22 @@ static int read_rate(const struct stream *stream, const struct hole *hole,
 {
     int64_t first_s = hour_of(hole->from_ns), last_s = hour_of(hole->to_ns);
     int64_t from_ns = first_s * (int64_t)NS_PER_S, to_ns = last_s * (int64_t)NS_PER_S + NS_PER_HOUR;
-    sqlite3_stmt *row = prepare(stream, SQL_ELAPSED);
+    struct stmt *row = prepare(stream, SQL_ELAPSED);
     int rc;
 
     *rate = (struct rate){ .metered_ns = 0 };
     if (!row)
         return -EIO;
-    sqlite3_bind_int64(row, 1, stream->node_key);
-    sqlite3_bind_int64(row, 2, first_s);
-    sqlite3_bind_int64(row, 3, last_s);
-    sqlite3_bind_int64(row, 4, owner->job_key);
+    stmt_bind_int(row, 1, stream->node_key);
+    stmt_bind_int(row, 2, first_s);
+    stmt_bind_int(row, 3, last_s);
+    stmt_bind_int(row, 4, owner->job_key);
     while ((rc = store_step(stream->store, row, stream->err)) > 0) {
         if (rate->count == COMPONENT_COUNT)
             continue;
         snprintf(rate->of[rate->count].component, sizeof(rate->of[0].component), "%s",
-                 (const char *)sqlite3_column_text(row, 0));
-        rate->of[rate->count++].elapsed_ms = sqlite3_column_int64(row, 1);
+                 stmt_text(row, 0));
+        rate->of[rate->count++].elapsed_ms = stmt_int(row, 1);
     }
     if (rc < 0)
         return rc;
@@ -251,17 +251,17 @@ static int read_rate(const struct stream *stream, const struct hole *hole,
 static int add_row(const struct stream *stream, const struct hole *hole, struct sums *sums,
                    const struct sums_row *sum, const char *component)
 {
-    sqlite3_stmt *stmt = prepare_lost(stream, hole, SQL_ADD_LOST_ROW);
+    struct stmt *stmt = prepare_lost(stream, hole, SQL_ADD_LOST_ROW);
 
     if (!stmt)
         return -EIO;
     if (sums_add_row(sums, sum) < 0)
         return error_set(stream->err, -ENOMEM, "out of memory");
-    sqlite3_bind_int64(stmt, 3, sum->hour_s);
-    sqlite3_bind_int64(stmt, 4, sum->job_key);
-    sqlite3_bind_int64(stmt, 5, sum->step_id);
-    sqlite3_bind_text(stmt, 6, component, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 7, sum->elapsed_ms);
+    stmt_bind_int(stmt, 3, sum->hour_s);
+    stmt_bind_int(stmt, 4, sum->job_key);
+    stmt_bind_int(stmt, 5, sum->step_id);
+    stmt_bind_text(stmt, 6, component);
+    stmt_bind_int(stmt, 7, sum->elapsed_ms);
     return store_run(stream->store, stmt, stream->err);
 }
 
@@ -295,26 +295,26 @@ static int book_owner(const struct stream *stream, const struct hole *hole,
 
 static int book(const struct stream *stream, const struct hole *hole)
 {
-    sqlite3_stmt *row = prepare(stream, SQL_OWNERS);
+    struct stmt *row = prepare(stream, SQL_OWNERS);
     struct sums *sums = sums_new();
     int rc = !row ? -EIO : sums ? 0 : -ENOMEM;
 
     if (rc == 0) {
-        sqlite3_bind_int64(row, 1, stream->node_key);
-        sqlite3_bind_int64(row, 2, hole->from_ns);
-        sqlite3_bind_int64(row, 3, hole->to_ns);
-        sqlite3_bind_text(row, 4, stream->name, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(row, 5, hole->before);
+        stmt_bind_int(row, 1, stream->node_key);
+        stmt_bind_int(row, 2, hole->from_ns);
+        stmt_bind_int(row, 3, hole->to_ns);
+        stmt_bind_text(row, 4, stream->name);
+        stmt_bind_int(row, 5, hole->before);
     }
     while (rc == 0 && (rc = store_step(stream->store, row, stream->err)) > 0) {
-        const struct owner_life owner = { sqlite3_column_int64(row, 0),
-                                          sqlite3_column_int64(row, 1),
-                                          sqlite3_column_int64(row, 2) };
+        const struct owner_life owner = { stmt_int(row, 0),
+                                          stmt_int(row, 1),
+                                          stmt_int(row, 2) };
 
         rc = book_owner(stream, hole, &owner, sums);
     }
     if (row)
-        sqlite3_reset(row);
+        stmt_reset(row);
     if (rc == 0)
         rc = sums_book(sums, stream->store, stream->node_key, stream->cluster, stream->err);
     sums_free(sums);
@@ -335,22 +335,22 @@ static const char SQL_HOLE[] =
 /* What comes after the batch `before`: where it is a hole and all given up, its time is a gap. */
 static int settle_after(const struct stream *stream, int64_t before)
 {
-    sqlite3_stmt *row = prepare_of(stream, SQL_HOLE);
+    struct stmt *row = prepare_of(stream, SQL_HOLE);
     struct hole hole = { .before = before };
     int64_t next, given_up;
     int rc;
 
     if (!row)
         return -EIO;
-    sqlite3_bind_int64(row, 3, before);
+    stmt_bind_int(row, 3, before);
     rc = store_step(stream->store, row, stream->err);
     if (rc <= 0)
         return rc;
-    hole.from_ns = sqlite3_column_int64(row, 0);
-    hole.to_ns = sqlite3_column_int64(row, 1);
-    next = sqlite3_column_int64(row, 2);
-    given_up = sqlite3_column_int64(row, 3);
-    sqlite3_reset(row);
+    hole.from_ns = stmt_int(row, 0);
+    hole.to_ns = stmt_int(row, 1);
+    next = stmt_int(row, 2);
+    given_up = stmt_int(row, 3);
+    stmt_reset(row);
     snprintf(hole.lost, sizeof(hole.lost), "lost %s %" PRId64, stream->name, before);
     rc = unbook(stream, &hole);
     if (rc == 0 && given_up > 0 && given_up == next - before - 1 && hole.to_ns > hole.from_ns)
@@ -398,16 +398,16 @@ static const char SQL_ADD_LOSS[] =
 static int add_loss(const struct stream *stream, int64_t first_seq, int64_t last_seq,
                     const struct loss_note *note)
 {
-    sqlite3_stmt *stmt = prepare_of(stream, SQL_ADD_LOSS);
+    struct stmt *stmt = prepare_of(stream, SQL_ADD_LOSS);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 3, first_seq);
-    sqlite3_bind_int64(stmt, 4, last_seq);
-    sqlite3_bind_text(stmt, 5, note->reason, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 6, note->made_by, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 7, clock_wall_ns() / (int64_t)NS_PER_S);
+    stmt_bind_int(stmt, 3, first_seq);
+    stmt_bind_int(stmt, 4, last_seq);
+    stmt_bind_text(stmt, 5, note->reason);
+    stmt_bind_text(stmt, 6, note->made_by);
+    stmt_bind_int(stmt, 7, clock_wall_ns() / (int64_t)NS_PER_S);
     rc = store_run(stream->store, stmt, stream->err);
     return rc == 0 ? settle_before(stream, first_seq) : rc;
 }
@@ -426,25 +426,25 @@ static const char SQL_IS_GIVEN_UP[] =
 static int find_node(struct stream *stream, const char *node, char cluster[CLUSTER_NAME_SIZE],
                      enum loss_outcome *ret_outcome)
 {
-    sqlite3_stmt *row = prepare(stream, SQL_FIND_NODE);
+    struct stmt *row = prepare(stream, SQL_FIND_NODE);
     int has_stream, rc;
 
     if (!row)
         return -EIO;
-    sqlite3_bind_text(row, 1, node, -1, SQLITE_STATIC);
-    sqlite3_bind_text(row, 2, stream->name, -1, SQLITE_STATIC);
+    stmt_bind_text(row, 1, node);
+    stmt_bind_text(row, 2, stream->name);
     rc = store_step(stream->store, row, stream->err);
     *ret_outcome = LOSS_NODE_UNKNOWN;
     if (rc <= 0)
         return rc;
-    stream->node_key = sqlite3_column_int64(row, 0);
-    snprintf(cluster, CLUSTER_NAME_SIZE, "%s", (const char *)sqlite3_column_text(row, 1));
+    stream->node_key = stmt_int(row, 0);
+    snprintf(cluster, CLUSTER_NAME_SIZE, "%s", stmt_text(row, 1));
     stream->cluster = cluster;
-    has_stream = sqlite3_column_int(row, 2);
+    has_stream = stmt_int(row, 2);
     rc = store_step(stream->store, row, stream->err);
-    *ret_outcome = rc > 0 && sqlite3_column_int(row, 2) == has_stream ? LOSS_NODE_UNCLEAR
+    *ret_outcome = rc > 0 && stmt_int(row, 2) == has_stream ? LOSS_NODE_UNCLEAR
                                                                       : LOSS_BOOKED;
-    sqlite3_reset(row);
+    stmt_reset(row);
     return rc < 0 ? rc : 0;
 }
 
@@ -503,24 +503,24 @@ static int add_missing(struct holes *holes, int64_t last_seq)
     return 0;
 }
 
-static int take_known(struct holes *holes, sqlite3_stmt *row)
+static int take_known(struct holes *holes, struct stmt *row)
 {
-    int64_t node_key = sqlite3_column_int64(row, 0), first_seq = sqlite3_column_int64(row, 3);
-    const char *stream = (const char *)sqlite3_column_text(row, 2);
+    int64_t node_key = stmt_int(row, 0), first_seq = stmt_int(row, 3);
+    const char *stream = stmt_text(row, 2);
     struct missing *at = &holes->at;
     int rc = 0;
 
     if (at->node_key != node_key || strcmp(at->stream, stream) != 0) {
         *at = (struct missing){ .node_key = node_key, .first_seq = 1 };
         snprintf(at->cluster, sizeof(at->cluster), "%s",
-                 (const char *)sqlite3_column_text(row, 1));
+                 stmt_text(row, 1));
         snprintf(at->stream, sizeof(at->stream), "%s", stream);
         holes->count = holes->certain;
     }
     if (first_seq > at->first_seq)
         rc = add_missing(holes, first_seq - 1);
-    at->first_seq = sqlite3_column_int64(row, 4) + 1;
-    if (sqlite3_column_int(row, 5))
+    at->first_seq = stmt_int(row, 4) + 1;
+    if (stmt_int(row, 5))
         holes->certain = holes->count;
     return rc;
 }
@@ -531,14 +531,14 @@ struct asked {
 };
 
 /* Whoever does not know of the other cluster means one node, and would give up two. */
-static int check_one_node(const struct asked *asked, const struct missing *at, sqlite3_stmt *row,
+static int check_one_node(const struct asked *asked, const struct missing *at, struct stmt *row,
                           struct error *err)
 {
-    if (at->node_key == 0 || at->node_key == sqlite3_column_int64(row, 0))
+    if (at->node_key == 0 || at->node_key == stmt_int(row, 0))
         return 0;
     return error_set(err, -ENOTUNIQ, "a node %s is of cluster %s and of cluster %s; say which by "
                      "--cluster", asked->node, at->cluster,
-                     (const char *)sqlite3_column_text(row, 1));
+                     stmt_text(row, 1));
 }
 
 static int no_batch(const struct asked *asked, struct error *err)
@@ -554,14 +554,14 @@ static int no_batch(const struct asked *asked, struct error *err)
 static int find_holes(struct store *store, const struct asked *asked, struct holes *holes,
                       struct error *err)
 {
-    sqlite3_stmt *row = store_statement(store, SQL_KNOWN, err);
+    struct stmt *row = store_statement(store, SQL_KNOWN, err);
     int rc;
 
     if (!row)
         return -EIO;
-    sqlite3_bind_text(row, 1, asked->node, -1, SQLITE_STATIC);
-    sqlite3_bind_text(row, 2, asked->stream, -1, SQLITE_STATIC);
-    sqlite3_bind_text(row, 3, asked->cluster, -1, SQLITE_STATIC);
+    stmt_bind_text(row, 1, asked->node);
+    stmt_bind_text(row, 2, asked->stream);
+    stmt_bind_text(row, 3, asked->cluster);
     while ((rc = store_step(store, row, err)) > 0) {
         rc = check_one_node(asked, &holes->at, row, err);
         if (rc == 0)
@@ -569,7 +569,7 @@ static int find_holes(struct store *store, const struct asked *asked, struct hol
         if (rc < 0)
             break;
     }
-    sqlite3_reset(row);
+    stmt_reset(row);
     if (rc == -ENOMEM)
         return error_set(err, rc, "out of memory");
     return rc == 0 && holes->at.node_key == 0 ? no_batch(asked, err) : rc;

@@ -27,23 +27,23 @@ int store_nodes(struct store *store, int64_t since_s,
                 void (*take)(void *arg, const struct node_status *status), void *arg,
                 struct error *err)
 {
-    sqlite3_stmt *row = store_statement(store, SQL_NODES, err);
+    struct stmt *row = store_statement(store, SQL_NODES, err);
     int rc;
 
     if (!row)
         return -EIO;
-    sqlite3_bind_int64(row, 1, since_s * (int64_t)NS_PER_S);
+    stmt_bind_int(row, 1, since_s * (int64_t)NS_PER_S);
     while ((rc = store_step(store, row, err)) > 0) {
         struct node_status status = {
-            .cluster = (const char *)sqlite3_column_text(row, 0),
-            .node = (const char *)sqlite3_column_text(row, 1),
-            .last_s = sqlite3_column_int64(row, 2) / (int64_t)NS_PER_S,
-            .loaded_s = sqlite3_column_int64(row, 3),
-            .streams = sqlite3_column_int64(row, 4),
-            .batches = sqlite3_column_int64(row, 5),
-            .missing = sqlite3_column_int64(row, 6),
-            .marks_bad = sqlite3_column_int64(row, 7),
-            .batches_dropped = sqlite3_column_int64(row, 8),
+            .cluster = stmt_text(row, 0),
+            .node = stmt_text(row, 1),
+            .last_s = stmt_int(row, 2) / (int64_t)NS_PER_S,
+            .loaded_s = stmt_int(row, 3),
+            .streams = stmt_int(row, 4),
+            .batches = stmt_int(row, 5),
+            .missing = stmt_int(row, 6),
+            .marks_bad = stmt_int(row, 7),
+            .batches_dropped = stmt_int(row, 8),
         };
 
         take(arg, &status);
@@ -65,27 +65,27 @@ int store_quarantine_notes(struct store *store,
                                        int64_t since_s),
                            void *arg, struct error *err)
 {
-    sqlite3_stmt *row = store_statement(store, SQL_NOTES, err);
+    struct stmt *row = store_statement(store, SQL_NOTES, err);
     int rc;
 
     if (!row)
         return -EIO;
     while ((rc = store_step(store, row, err)) > 0) {
-        rc = take(arg, (const char *)sqlite3_column_text(row, 0),
-                  (const char *)sqlite3_column_text(row, 1), sqlite3_column_int64(row, 2));
+        rc = take(arg, stmt_text(row, 0),
+                  stmt_text(row, 1), stmt_int(row, 2));
         if (rc < 0)
             break;
     }
-    sqlite3_reset(row);
+    stmt_reset(row);
     return rc;
 }
 
 int store_forget_quarantine(struct store *store, const char *file_name, struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_FORGET, err);
+    struct stmt *stmt = store_statement(store, SQL_FORGET, err);
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_text(stmt, 1, file_name, -1, SQLITE_STATIC);
+    stmt_bind_text(stmt, 1, file_name);
     return store_run(store, stmt, err);
 }

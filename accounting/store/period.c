@@ -13,7 +13,7 @@
 struct reading {
     struct store *store;
     const struct period *period; /* NULL: nothing to clip to */
-    int (*read)(const struct reading *reading, sqlite3_stmt *row);
+    int (*read)(const struct reading *reading, struct stmt *row);
     union {
         int (*node)(void *arg, const struct period_node *node);
         int (*job)(void *arg, const struct period_job *job);
@@ -35,7 +35,7 @@ static int check_period(const struct period *period, struct error *err)
 }
 
 /* Hand every row of the statement on; it is reset whatever ends it. */
-static int read_rows(const struct reading *reading, sqlite3_stmt *rows)
+static int read_rows(const struct reading *reading, struct stmt *rows)
 {
     int rc;
 
@@ -44,21 +44,21 @@ static int read_rows(const struct reading *reading, sqlite3_stmt *rows)
         if (rc < 0)
             break;
     }
-    sqlite3_reset(rows);
+    stmt_reset(rows);
     return rc;
 }
 
-static struct maybe maybe_column(sqlite3_stmt *row, int column)
+static struct maybe maybe_column(struct stmt *row, int column)
 {
-    if (sqlite3_column_type(row, column) == SQLITE_NULL)
+    if (stmt_is_null(row, column))
         return (struct maybe){ 0 };
-    return (struct maybe){ .has = true, .value = sqlite3_column_int64(row, column) };
+    return (struct maybe){ .has = true, .value = stmt_int(row, column) };
 }
 
 /* NULL when absent or empty */
-static const char *text_column(sqlite3_stmt *row, int column)
+static const char *text_column(struct stmt *row, int column)
 {
-    const char *text = (const char *)sqlite3_column_text(row, column);
+    const char *text = stmt_text(row, column);
 
     return text && *text ? text : NULL;
 }
@@ -69,15 +69,15 @@ static const char SQL_NODES[] =
     "SELECT node_key, name, packages, cores, gpus, memory_mb FROM node WHERE cluster = ?1"
     " ORDER BY name";
 
-static int read_node(const struct reading *reading, sqlite3_stmt *row)
+static int read_node(const struct reading *reading, struct stmt *row)
 {
     const struct period_node node = {
-        .node_key = sqlite3_column_int64(row, 0),
-        .name = (const char *)sqlite3_column_text(row, 1),
-        .packages = (uint32_t)sqlite3_column_int64(row, 2),
-        .cores = (uint32_t)sqlite3_column_int64(row, 3),
-        .gpus = (uint32_t)sqlite3_column_int64(row, 4),
-        .memory_mb = (uint64_t)sqlite3_column_int64(row, 5),
+        .node_key = stmt_int(row, 0),
+        .name = stmt_text(row, 1),
+        .packages = (uint32_t)stmt_int(row, 2),
+        .cores = (uint32_t)stmt_int(row, 3),
+        .gpus = (uint32_t)stmt_int(row, 4),
+        .memory_mb = (uint64_t)stmt_int(row, 5),
     };
 
     return reading->take.node(reading->arg, &node);
@@ -89,11 +89,11 @@ int period_nodes(struct store *store, const char *cluster,
 {
     const struct reading reading = { .store = store, .read = read_node, .take.node = take,
                                      .arg = arg, .err = err };
-    sqlite3_stmt *rows = store_statement(store, SQL_NODES, err);
+    struct stmt *rows = store_statement(store, SQL_NODES, err);
 
     if (!rows)
         return -EIO;
-    sqlite3_bind_text(rows, 1, cluster, -1, SQLITE_STATIC);
+    stmt_bind_text(rows, 1, cluster);
     return read_rows(&reading, rows);
 }
 
@@ -137,16 +137,16 @@ static const char SQL_USES_OF_ACCOUNT[] =
     " WHERE j.cluster = ?1 AND j.account = ?7 AND" LIVES;
 
 /* Bind what period statements have in common. -EIO without the statement. */
-static int bind_period(const struct period *period, sqlite3_stmt *rows)
+static int bind_period(const struct period *period, struct stmt *rows)
 {
     if (!rows)
         return -EIO;
-    sqlite3_bind_text(rows, 1, period->cluster, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(rows, 2, clock_month_begin_s(period->from_s));
-    sqlite3_bind_int64(rows, 3, period->from_s);
-    sqlite3_bind_int64(rows, 4, period->to_s);
-    sqlite3_bind_int64(rows, 5, period->from_s * (int64_t)NS_PER_S);
-    sqlite3_bind_int64(rows, 6, period->to_s * (int64_t)NS_PER_S);
+    stmt_bind_text(rows, 1, period->cluster);
+    stmt_bind_int(rows, 2, clock_month_begin_s(period->from_s));
+    stmt_bind_int(rows, 3, period->from_s);
+    stmt_bind_int(rows, 4, period->to_s);
+    stmt_bind_int(rows, 5, period->from_s * (int64_t)NS_PER_S);
+    stmt_bind_int(rows, 6, period->to_s * (int64_t)NS_PER_S);
     return 0;
 }
 
@@ -154,7 +154,7 @@ static int bind_period(const struct period *period, sqlite3_stmt *rows)
 static int read_months(const struct reading *reading, const char *sql)
 {
     int rc = check_period(reading->period, reading->err);
-    sqlite3_stmt *rows;
+    struct stmt *rows;
 
     if (rc < 0)
         return rc;
@@ -163,12 +163,12 @@ static int read_months(const struct reading *reading, const char *sql)
     return rc < 0 ? rc : read_rows(reading, rows);
 }
 
-static int read_job(const struct reading *reading, sqlite3_stmt *row)
+static int read_job(const struct reading *reading, struct stmt *row)
 {
     const struct period_job job = {
-        .job_key = sqlite3_column_int64(row, 0),
-        .job_id = (uint32_t)sqlite3_column_int64(row, 1),
-        .restart_count = (uint32_t)sqlite3_column_int64(row, 2),
+        .job_key = stmt_int(row, 0),
+        .job_id = (uint32_t)stmt_int(row, 1),
+        .restart_count = (uint32_t)stmt_int(row, 2),
         .array_job_id = maybe_column(row, 3),
         .array_task_id = maybe_column(row, 4),
         .het_job_id = maybe_column(row, 5),
@@ -180,10 +180,10 @@ static int read_job(const struct reading *reading, sqlite3_stmt *row)
         .partition = text_column(row, 11),
         .qos = text_column(row, 12),
         .name = text_column(row, 13),
-        .begin_s = sqlite3_column_int64(row, 14),
+        .begin_s = stmt_int(row, 14),
         .end_s = maybe_column(row, 15),
         .exit_status = maybe_column(row, 16),
-        .flags = (uint32_t)sqlite3_column_int64(row, 17),
+        .flags = (uint32_t)stmt_int(row, 17),
         .dbd_state = text_column(row, 18),
     };
 
@@ -200,16 +200,16 @@ int period_jobs(struct store *store, const struct period *period,
 }
 
 /* Cut to the period, when there is one. An end before begin, of a clock that was set, is none. */
-static int read_use(const struct reading *reading, sqlite3_stmt *row)
+static int read_use(const struct reading *reading, struct stmt *row)
 {
     struct period_use use = {
-        .job_key = sqlite3_column_int64(row, 0),
-        .node_key = sqlite3_column_int64(row, 1),
-        .begin_ns = sqlite3_column_int64(row, 2),
-        .end_ns = sqlite3_column_int64(row, 3),
-        .open = sqlite3_column_int(row, 4),
-        .cores = (uint32_t)sqlite3_column_int64(row, 5),
-        .gpus = (uint32_t)sqlite3_column_int64(row, 6),
+        .job_key = stmt_int(row, 0),
+        .node_key = stmt_int(row, 1),
+        .begin_ns = stmt_int(row, 2),
+        .end_ns = stmt_int(row, 3),
+        .open = stmt_int(row, 4),
+        .cores = (uint32_t)stmt_int(row, 5),
+        .gpus = (uint32_t)stmt_int(row, 6),
     };
 
     if (use.end_ns < use.begin_ns)
@@ -239,11 +239,11 @@ int period_uses_of_job(struct store *store, int64_t job_key,
 {
     const struct reading reading = { .store = store, .read = read_use, .take.use = take,
                                      .arg = arg, .err = err };
-    sqlite3_stmt *rows = store_statement(store, SQL_USES_OF_JOB, err);
+    struct stmt *rows = store_statement(store, SQL_USES_OF_JOB, err);
 
     if (!rows)
         return -EIO;
-    sqlite3_bind_int64(rows, 1, job_key);
+    stmt_bind_int(rows, 1, job_key);
     return read_rows(&reading, rows);
 }
 
@@ -254,7 +254,7 @@ int period_uses_of_account(struct store *store, const struct period *period, con
     const struct reading reading = { .store = store, .read = read_use, .take.use = take,
                                      .arg = arg, .err = err };
     int rc = check_period(period, err);
-    sqlite3_stmt *rows;
+    struct stmt *rows;
 
     if (rc < 0)
         return rc;
@@ -262,7 +262,7 @@ int period_uses_of_account(struct store *store, const struct period *period, con
     rc = bind_period(period, rows);
     if (rc < 0)
         return rc;
-    sqlite3_bind_text(rows, 7, account, -1, SQLITE_STATIC);
+    stmt_bind_text(rows, 7, account);
     return read_rows(&reading, rows);
 }
 
@@ -305,10 +305,10 @@ static const char SQL_HOURS_OF_ACCOUNT[] =
     " WHERE j.cluster = ?1 AND j.account = ?4 AND e.hour_s >= ?2 AND e.hour_s < ?3"
     " GROUP BY e.hour_s ORDER BY e.hour_s";
 
-static int read_hour(const struct reading *reading, sqlite3_stmt *row)
+static int read_hour(const struct reading *reading, struct stmt *row)
 {
-    struct period_energy energy = { .hour_s = sqlite3_column_int64(row, 0),
-                                    .key = sqlite3_column_int64(row, 1) };
+    struct period_energy energy = { .hour_s = stmt_int(row, 0),
+                                    .key = stmt_int(row, 1) };
     uint64_t *const amounts[AMOUNTS] = {
         &energy.counted_mj, &energy.active_mj, &energy.idle_mj, &energy.system_mj,
         &energy.unallocated_mj, &energy.measured_mj, &energy.modelled_mj, &energy.metered_ms,
@@ -316,7 +316,7 @@ static int read_hour(const struct reading *reading, sqlite3_stmt *row)
     };
 
     for (int i = 0; i < AMOUNTS; i++) {
-        int64_t amount = sqlite3_column_int64(row, 2 + i);
+        int64_t amount = stmt_int(row, 2 + i);
 
         if (amount < 0)
             return error_set(reading->err, -EBADMSG, "the database holds an energy below zero: run "
@@ -326,13 +326,13 @@ static int read_hour(const struct reading *reading, sqlite3_stmt *row)
     return reading->take.energy(reading->arg, &energy);
 }
 
-static int read_hours(const struct reading *reading, sqlite3_stmt *rows, int64_t from_s,
+static int read_hours(const struct reading *reading, struct stmt *rows, int64_t from_s,
                       int64_t to_s)
 {
     if (!rows)
         return -EIO;
-    sqlite3_bind_int64(rows, 2, from_s);
-    sqlite3_bind_int64(rows, 3, to_s);
+    stmt_bind_int(rows, 2, from_s);
+    stmt_bind_int(rows, 3, to_s);
     return read_rows(reading, rows);
 }
 
@@ -368,14 +368,14 @@ int period_cluster_hours(struct store *store, const struct period *period,
 {
     const struct reading reading = { .store = store, .period = period, .read = read_hour,
                                      .take.energy = take, .arg = arg, .err = err };
-    sqlite3_stmt *rows;
+    struct stmt *rows;
     int rc = check_period(period, err);
 
     if (rc < 0)
         return rc;
     rows = store_statement(store, SQL_CLUSTER_HOURS, err);
     if (rows)
-        sqlite3_bind_text(rows, 1, period->cluster, -1, SQLITE_STATIC);
+        stmt_bind_text(rows, 1, period->cluster);
     return read_hours(&reading, rows, period->from_s, period->to_s);
 }
 
@@ -385,10 +385,10 @@ int period_hours_of_job(struct store *store, int64_t job_key, int64_t from_s, in
 {
     const struct reading reading = { .store = store, .read = read_hour, .take.energy = take,
                                      .arg = arg, .err = err };
-    sqlite3_stmt *rows = store_statement(store, SQL_HOURS_OF_JOB, err);
+    struct stmt *rows = store_statement(store, SQL_HOURS_OF_JOB, err);
 
     if (rows)
-        sqlite3_bind_int64(rows, 1, job_key);
+        stmt_bind_int(rows, 1, job_key);
     return read_hours(&reading, rows, from_s, to_s);
 }
 
@@ -399,14 +399,14 @@ int period_hours_of_account(struct store *store, const struct period *period, co
     const struct reading reading = { .store = store, .period = period, .read = read_hour,
                                      .take.energy = take, .arg = arg, .err = err };
     int rc = check_period(period, err);
-    sqlite3_stmt *rows;
+    struct stmt *rows;
 
     if (rc < 0)
         return rc;
     rows = store_statement(store, SQL_HOURS_OF_ACCOUNT, err);
     if (rows) {
-        sqlite3_bind_text(rows, 1, period->cluster, -1, SQLITE_STATIC);
-        sqlite3_bind_text(rows, 4, account, -1, SQLITE_STATIC);
+        stmt_bind_text(rows, 1, period->cluster);
+        stmt_bind_text(rows, 4, account);
     }
     return read_hours(&reading, rows, period->from_s, period->to_s);
 }
@@ -414,9 +414,9 @@ int period_hours_of_account(struct store *store, const struct period *period, co
 static const char SQL_JOBS_OF_ACCOUNT[] =
     "SELECT job_key FROM job WHERE account = ?2 AND cluster = ?1";
 
-static int read_key(const struct reading *reading, sqlite3_stmt *row)
+static int read_key(const struct reading *reading, struct stmt *row)
 {
-    return reading->take.key(reading->arg, sqlite3_column_int64(row, 0));
+    return reading->take.key(reading->arg, stmt_int(row, 0));
 }
 
 int period_jobs_of_account(struct store *store, const char *cluster, const char *account,
@@ -424,12 +424,12 @@ int period_jobs_of_account(struct store *store, const char *cluster, const char 
 {
     const struct reading reading = { .store = store, .read = read_key, .take.key = take,
                                      .arg = arg, .err = err };
-    sqlite3_stmt *rows = store_statement(store, SQL_JOBS_OF_ACCOUNT, err);
+    struct stmt *rows = store_statement(store, SQL_JOBS_OF_ACCOUNT, err);
 
     if (!rows)
         return -EIO;
-    sqlite3_bind_text(rows, 1, cluster, -1, SQLITE_STATIC);
-    sqlite3_bind_text(rows, 2, account, -1, SQLITE_STATIC);
+    stmt_bind_text(rows, 1, cluster);
+    stmt_bind_text(rows, 2, account);
     return read_rows(&reading, rows);
 }
 
@@ -439,15 +439,15 @@ static const char SQL_HAS_ACCOUNT[] =
 int period_has_account(struct store *store, const char *cluster, const char *account,
                        struct error *err)
 {
-    sqlite3_stmt *row = store_statement(store, SQL_HAS_ACCOUNT, err);
+    struct stmt *row = store_statement(store, SQL_HAS_ACCOUNT, err);
     int rc;
 
     if (!row)
         return -EIO;
-    sqlite3_bind_text(row, 1, cluster, -1, SQLITE_STATIC);
-    sqlite3_bind_text(row, 2, account, -1, SQLITE_STATIC);
+    stmt_bind_text(row, 1, cluster);
+    stmt_bind_text(row, 2, account);
     rc = store_step(store, row, err);
-    sqlite3_reset(row);
+    stmt_reset(row);
     return rc;
 }
 
@@ -459,18 +459,18 @@ static const char SQL_BOUNDS[] =
 int period_bounds(struct store *store, const char *cluster, bool *ret_has, int64_t *ret_first_s,
                   int64_t *ret_last_s, struct error *err)
 {
-    sqlite3_stmt *row = store_statement(store, SQL_BOUNDS, err);
+    struct stmt *row = store_statement(store, SQL_BOUNDS, err);
     int rc;
 
     if (!row)
         return -EIO;
-    sqlite3_bind_text(row, 1, cluster, -1, SQLITE_STATIC);
+    stmt_bind_text(row, 1, cluster);
     rc = store_step(store, row, err);
     if (rc < 0)
         return rc;
-    *ret_has = sqlite3_column_type(row, 0) != SQLITE_NULL;
-    *ret_first_s = sqlite3_column_int64(row, 0);
-    *ret_last_s = sqlite3_column_int64(row, 1);
-    sqlite3_reset(row);
+    *ret_has = !stmt_is_null(row, 0);
+    *ret_first_s = stmt_int(row, 0);
+    *ret_last_s = stmt_int(row, 1);
+    stmt_reset(row);
     return 0;
 }

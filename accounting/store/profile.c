@@ -14,7 +14,7 @@ const char *const profile_component_names[] = { "cpu", "memory", "gpu", "other",
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-static int prepare(struct store *store, const struct profile_filter *filter, sqlite3_stmt **ret,
+static int prepare(struct store *store, const struct profile_filter *filter, struct stmt **ret,
                    struct error *err)
 {
     struct buf sql;
@@ -34,23 +34,22 @@ static int prepare(struct store *store, const struct profile_filter *filter, sql
                filter->nodes.count > 0 ? ")" : "");
     if (buf_failed(&sql))
         rc = error_set(err, -ENOMEM, "no memory to read the database");
-    else if (sqlite3_prepare_v2(store->db, sql.data, -1, ret, NULL) != SQLITE_OK)
-        rc = store_failed(store, "cannot read power from it", err);
+    else
+        rc = store_prepare(store, sql.data, ret, err);
     buf_free(&sql);
     for (size_t i = 0; rc == 0 && i < filter->nodes.count; i++)
-        if (sqlite3_bind_text(*ret, (int)i + 1, filter->nodes.names[i], -1, SQLITE_STATIC))
-            rc = store_failed(store, "cannot read power from it", err);
+        stmt_bind_text(*ret, (int)i + 1, filter->nodes.names[i]);
     return rc;
 }
 
-static int read_row(sqlite3_stmt *stmt, struct profile_row *row, struct error *err)
+static int read_row(struct stmt *stmt, struct profile_row *row, struct error *err)
 {
-    const char *component = (const char *)sqlite3_column_text(stmt, 2);
-    int64_t energy_mj = sqlite3_column_int64(stmt, 3), span_ms = sqlite3_column_int64(stmt, 4);
+    const char *component = stmt_text(stmt, 2);
+    int64_t energy_mj = stmt_int(stmt, 3), span_ms = stmt_int(stmt, 4);
 
     *row = (struct profile_row){
-        .minute_s = sqlite3_column_int64(stmt, 0),
-        .node = (const char *)sqlite3_column_text(stmt, 1),
+        .minute_s = stmt_int(stmt, 0),
+        .node = stmt_text(stmt, 1),
         .energy_mj = (uint64_t)energy_mj,
         .span_ms = (uint64_t)span_ms,
     };
@@ -68,20 +67,18 @@ int profile_each(struct store *store, const struct profile_filter *filter,
                  int (*take)(void *arg, const struct profile_row *row), void *arg,
                  struct error *err)
 {
-    sqlite3_stmt *stmt = NULL;
-    int rc = prepare(store, filter, &stmt, err), step = SQLITE_DONE;
+    struct stmt *stmt = NULL;
+    int rc = prepare(store, filter, &stmt, err), step = 0;
 
-    while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
+    while (rc == 0 && (step = store_step(store, stmt, err)) > 0) {
         struct profile_row row;
 
         rc = read_row(stmt, &row, err);
         if (rc == 0)
             rc = take(arg, &row);
     }
-    if (rc == 0 && step != SQLITE_DONE)
-        rc = store_failed(store, "cannot read power from it", err);
-    sqlite3_finalize(stmt);
-    return rc;
+    stmt_free(stmt);
+    return rc == 0 ? step : rc;
 }
 
 /* --- minutes ---------------------------------------------------------------------------------- */

@@ -43,11 +43,11 @@ static int read_note(struct store *store, const char *sql, int64_t *ret, struct 
 
 static int note(struct store *store, const char *sql, int64_t number, struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    struct stmt *stmt = store_statement(store, sql, err);
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, number);
+    stmt_bind_int(stmt, 1, number);
     return store_run(store, stmt, err);
 }
 
@@ -85,18 +85,18 @@ static const char SQL_COUNT[] = "SELECT COUNT(*) FROM power WHERE job_key = ?1 A
 static int next_job(struct store *store, int64_t from_key, int64_t *ret_key, int64_t *ret_first_s,
                     struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_NEXT_JOB, err);
+    struct stmt *stmt = store_statement(store, SQL_NEXT_JOB, err);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, from_key);
+    stmt_bind_int(stmt, 1, from_key);
     rc = store_step(store, stmt, err);
     if (rc <= 0)
         return rc;
-    *ret_key = sqlite3_column_int64(stmt, 0);
-    *ret_first_s = sqlite3_column_int64(stmt, 1);
-    sqlite3_reset(stmt);
+    *ret_key = stmt_int(stmt, 0);
+    *ret_first_s = stmt_int(stmt, 1);
+    stmt_reset(stmt);
     return 1;
 }
 
@@ -113,7 +113,7 @@ int prune_count(struct store *store, struct prune *prune, struct error *err)
     int rc;
 
     while ((rc = next_job(store, prune->next_key, &job_key, &first_s, err)) > 0) {
-        sqlite3_stmt *stmt;
+        struct stmt *stmt;
 
         prune->next_key = job_key + 1;
         if (first_s >= prune->before_s)
@@ -121,13 +121,13 @@ int prune_count(struct store *store, struct prune *prune, struct error *err)
         stmt = store_statement(store, SQL_COUNT, err);
         if (!stmt)
             return -EIO;
-        sqlite3_bind_int64(stmt, 1, job_key);
-        sqlite3_bind_int64(stmt, 2, prune->before_s);
+        stmt_bind_int(stmt, 1, job_key);
+        stmt_bind_int(stmt, 2, prune->before_s);
         rc = store_step(store, stmt, err);
         if (rc < 0)
             return rc;
-        count_job(prune, job_key, sqlite3_column_int64(stmt, 0));
-        sqlite3_reset(stmt);
+        count_job(prune, job_key, stmt_int(stmt, 0));
+        stmt_reset(stmt);
     }
     prune->done = rc == 0;
     return rc;
@@ -152,16 +152,16 @@ static const char SQL_NOTE_PEAK[] =
 
 static const char SQL_DELETE[] = "DELETE FROM power WHERE job_key = ?1 AND minute_s < ?2";
 
-static sqlite3_stmt *of_job(struct store *store, const char *sql, int64_t job_key, int64_t before_s,
-                            struct error *err)
+static struct stmt *of_job(struct store *store, const char *sql, int64_t job_key, int64_t before_s,
+                           struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    struct stmt *stmt = store_statement(store, sql, err);
 
     if (!stmt)
         return NULL;
-    sqlite3_bind_int64(stmt, 1, job_key);
-    if (sqlite3_bind_parameter_count(stmt) > 1)
-        sqlite3_bind_int64(stmt, 2, before_s);
+    stmt_bind_int(stmt, 1, job_key);
+    if (stmt_parameters(stmt) > 1)
+        stmt_bind_int(stmt, 2, before_s);
     return stmt;
 }
 
@@ -169,26 +169,26 @@ static sqlite3_stmt *of_job(struct store *store, const char *sql, int64_t job_ke
 static int choose_bound(struct store *store, int64_t job_key, int64_t first_s, int64_t before_s,
                         int max_rows, int64_t *ret_bound_s, struct error *err)
 {
-    sqlite3_stmt *stmt = of_job(store, SQL_MINUTE_BEHIND, job_key, before_s, err);
+    struct stmt *stmt = of_job(store, SQL_MINUTE_BEHIND, job_key, before_s, err);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 3, max_rows);
+    stmt_bind_int(stmt, 3, max_rows);
     rc = store_step(store, stmt, err);
     if (rc < 0)
         return rc;
     *ret_bound_s = before_s;
     if (rc > 0)
-        *ret_bound_s = sqlite3_column_int64(stmt, 0);
-    sqlite3_reset(stmt);
+        *ret_bound_s = stmt_int(stmt, 0);
+    stmt_reset(stmt);
     if (*ret_bound_s == first_s) /* all of them are of one minute */
         *ret_bound_s += SECONDS_PER_MINUTE;
     return 0;
 }
 
 /* The highest of the rows (mw, minute_s, span_ms) of a statement and *peak; 1 when it changed. */
-static int raise_peak(struct store *store, sqlite3_stmt *stmt, bool *has, struct peak *peak,
+static int raise_peak(struct store *store, struct stmt *stmt, bool *has, struct peak *peak,
                       struct error *err)
 {
     int rc, changed = 0;
@@ -196,8 +196,8 @@ static int raise_peak(struct store *store, sqlite3_stmt *stmt, bool *has, struct
     if (!stmt)
         return -EIO;
     while ((rc = store_step(store, stmt, err)) > 0) {
-        struct peak minute = { sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
-                               sqlite3_column_int64(stmt, 2) };
+        struct peak minute = { stmt_int(stmt, 0), stmt_int(stmt, 1),
+                               stmt_int(stmt, 2) };
 
         if (*has && !peak_is_higher(&minute, peak))
             continue;
@@ -213,7 +213,7 @@ static int keep_peak(struct store *store, int64_t job_key, int64_t bound_s, stru
 {
     struct peak peak = { 0, 0, 0 };
     bool has = false;
-    sqlite3_stmt *stmt;
+    struct stmt *stmt;
     int rc = raise_peak(store, of_job(store, SQL_NOTED_PEAK, job_key, 0, err), &has, &peak, err);
 
     if (rc >= 0)
@@ -223,8 +223,8 @@ static int keep_peak(struct store *store, int64_t job_key, int64_t bound_s, stru
     stmt = of_job(store, SQL_NOTE_PEAK, job_key, peak.mw, err);
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 3, peak.minute_s);
-    sqlite3_bind_int64(stmt, 4, peak.span_ms);
+    stmt_bind_int(stmt, 3, peak.minute_s);
+    stmt_bind_int(stmt, 4, peak.span_ms);
     return store_run(store, stmt, err);
 }
 
@@ -233,7 +233,7 @@ static int prune_job(struct store *store, int64_t job_key, int64_t first_s, int6
                      int max_rows, struct error *err)
 {
     int64_t bound_s;
-    sqlite3_stmt *stmt;
+    struct stmt *stmt;
     int rc = choose_bound(store, job_key, first_s, before_s, max_rows, &bound_s, err);
 
     if (rc == 0)
@@ -242,7 +242,7 @@ static int prune_job(struct store *store, int64_t job_key, int64_t first_s, int6
         return rc;
     stmt = of_job(store, SQL_DELETE, job_key, bound_s, err);
     rc = stmt ? store_run(store, stmt, err) : -EIO;
-    return rc < 0 ? rc : sqlite3_changes(store->db);
+    return rc < 0 ? rc : store_changed(store);
 }
 
 /* --- a pass ---------------------------------------------------------------------------------- */

@@ -63,7 +63,7 @@ static void sql_ids(struct sql *sql, const char *glue, const char *column, const
     buf_printf(&sql->text, ")");
 }
 
-static int sql_prepare(struct store *store, struct sql *sql, sqlite3_stmt **ret, struct error *err)
+static int sql_prepare(struct store *store, struct sql *sql, struct stmt **ret, struct error *err)
 {
     int rc = 0;
 
@@ -72,33 +72,27 @@ static int sql_prepare(struct store *store, struct sql *sql, sqlite3_stmt **ret,
         rc = error_set(err, -E2BIG, "more than %d names in one question: name fewer", NAMES_MAX);
     else if (buf_failed(&sql->text))
         rc = error_set(err, -ENOMEM, "no memory to read the database");
-    else if (sqlite3_prepare_v2(store->db, sql->text.data, -1, ret, NULL) != SQLITE_OK)
-        rc = store_failed(store, "cannot read jobs from it", err);
-    for (size_t i = 0; rc == 0 && i < sql->n_bound; i++) {
-        if (sqlite3_bind_text(*ret, (int)i + 1, sql->bound[i], -1, SQLITE_STATIC) != SQLITE_OK)
-            rc = store_failed(store, "cannot read jobs from it", err);
-    }
+    else
+        rc = store_prepare(store, sql->text.data, ret, err);
+    for (size_t i = 0; rc == 0 && i < sql->n_bound; i++)
+        stmt_bind_text(*ret, (int)i + 1, sql->bound[i]);
     buf_free(&sql->text);
-    if (rc < 0) {
-        sqlite3_finalize(*ret);
-        *ret = NULL;
-    }
     return rc;
 }
 
 /* --- columns ---------------------------------------------------------------------------------- */
 
-static struct maybe maybe_column(sqlite3_stmt *stmt, int column)
+static struct maybe maybe_column(struct stmt *stmt, int column)
 {
-    if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
+    if (stmt_is_null(stmt, column))
         return (struct maybe){ 0 };
-    return (struct maybe){ .has = true, .value = sqlite3_column_int64(stmt, column) };
+    return (struct maybe){ .has = true, .value = stmt_int(stmt, column) };
 }
 
 /* A copy of the text, or NULL when it is absent or empty; *failed without memory. */
-static char *text_column(sqlite3_stmt *stmt, int column, bool *failed)
+static char *text_column(struct stmt *stmt, int column, bool *failed)
 {
-    const char *text = (const char *)sqlite3_column_text(stmt, column);
+    const char *text = stmt_text(stmt, column);
     char *copy;
 
     if (!text || *text == '\0')
@@ -142,15 +136,15 @@ static const char select_jobs[] =
     " node_count, begin_s, end_s, exit_status, flags, state, submit_s, alloc_tres FROM job"
     " WHERE 1 = 1";
 
-static int read_job(sqlite3_stmt *stmt, struct query_job *job)
+static int read_job(struct stmt *stmt, struct query_job *job)
 {
     bool failed = false;
     int i = 0;
 
-    job->job_key = sqlite3_column_int64(stmt, i++);
+    job->job_key = stmt_int(stmt, i++);
     job->cluster = text_column(stmt, i++, &failed);
-    job->job_id = (uint32_t)sqlite3_column_int64(stmt, i++);
-    job->restart_count = (uint32_t)sqlite3_column_int64(stmt, i++);
+    job->job_id = (uint32_t)stmt_int(stmt, i++);
+    job->restart_count = (uint32_t)stmt_int(stmt, i++);
     job->sluid = text_column(stmt, i++, &failed);
     job->uid = maybe_column(stmt, i++);
     job->gid = maybe_column(stmt, i++);
@@ -164,10 +158,10 @@ static int read_job(sqlite3_stmt *stmt, struct query_job *job)
     job->het_job_id = maybe_column(stmt, i++);
     job->het_offset = maybe_column(stmt, i++);
     job->node_count = maybe_column(stmt, i++);
-    job->begin_s = sqlite3_column_int64(stmt, i++);
+    job->begin_s = stmt_int(stmt, i++);
     job->end_s = maybe_column(stmt, i++);
     job->exit_status = maybe_column(stmt, i++);
-    job->flags = (uint32_t)sqlite3_column_int64(stmt, i++);
+    job->flags = (uint32_t)stmt_int(stmt, i++);
     job->state = text_column(stmt, i++, &failed);
     job->submit_s = maybe_column(stmt, i++);
     job->alloc_tres = text_column(stmt, i++, &failed);
@@ -280,22 +274,20 @@ static void add_conditions(struct sql *sql, const struct query_filter *filter)
 static int read_found(struct store *store, struct sql *sql, struct query_result *result,
                       struct error *err)
 {
-    sqlite3_stmt *stmt;
-    int step = SQLITE_DONE;
+    struct stmt *stmt;
+    int step = 0;
     int rc = sql_prepare(store, sql, &stmt, err);
 
     if (rc < 0)
         return rc;
-    while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
+    while (rc == 0 && (step = store_step(store, stmt, err)) > 0) {
         struct query_job *job = grow(&result->jobs, &result->n_jobs, sizeof(*job));
 
         if (!job || read_job(stmt, job) < 0)
             rc = error_set(err, -ENOMEM, "no memory for %zu jobs", result->n_jobs);
     }
-    if (rc == 0 && step != SQLITE_DONE)
-        rc = store_failed(store, "cannot read jobs from it", err);
-    sqlite3_finalize(stmt);
-    return rc;
+    stmt_free(stmt);
+    return rc == 0 ? step : rc;
 }
 
 static int read_jobs(struct store *store, const struct query_filter *filter, size_t first,
@@ -424,7 +416,7 @@ static struct query_job *find_job(const struct key_index *keys, size_t count, in
     return found ? found->job : NULL;
 }
 
-static int read_node(sqlite3_stmt *stmt, struct query_job *job)
+static int read_node(struct stmt *stmt, struct query_job *job)
 {
     struct query_node *node = grow(&job->nodes, &job->n_nodes, sizeof(*node));
     bool failed = false;
@@ -432,13 +424,13 @@ static int read_node(sqlite3_stmt *stmt, struct query_job *job)
     if (!node)
         return -ENOMEM;
     node->name = text_column(stmt, 1, &failed);
-    node->begin_ns = sqlite3_column_int64(stmt, 2);
+    node->begin_ns = stmt_int(stmt, 2);
     node->end_ns = maybe_column(stmt, 3);
-    node->seen_ns = sqlite3_column_int64(stmt, 4);
-    node->cores = (uint32_t)sqlite3_column_int64(stmt, 5);
-    node->gpus = (uint32_t)sqlite3_column_int64(stmt, 6);
-    node->memory_mb = (uint64_t)sqlite3_column_int64(stmt, 7);
-    node->node_key = sqlite3_column_int64(stmt, 8);
+    node->seen_ns = stmt_int(stmt, 4);
+    node->cores = (uint32_t)stmt_int(stmt, 5);
+    node->gpus = (uint32_t)stmt_int(stmt, 6);
+    node->memory_mb = (uint64_t)stmt_int(stmt, 7);
+    node->node_key = stmt_int(stmt, 8);
     return failed ? -ENOMEM : 0;
 }
 
@@ -473,10 +465,10 @@ static void worse_exit(struct maybe *exit_status, struct maybe other)
         *exit_status = other;
 }
 
-static int read_step(sqlite3_stmt *stmt, struct query_job *job)
+static int read_step(struct stmt *stmt, struct query_job *job)
 {
-    struct query_step *step = find_step(job, sqlite3_column_int64(stmt, 1));
-    int64_t begin_ns = sqlite3_column_int64(stmt, 2);
+    struct query_step *step = find_step(job, stmt_int(stmt, 1));
+    int64_t begin_ns = stmt_int(stmt, 2);
     struct maybe end_ns = maybe_column(stmt, 3);
 
     if (!step)
@@ -488,11 +480,11 @@ static int read_step(sqlite3_stmt *stmt, struct query_job *job)
     else if (step->end_ns.has && end_ns.value > step->end_ns.value)
         step->end_ns = end_ns;
     step->has_record = true;
-    step->cpu_ns += (uint64_t)sqlite3_column_int64(stmt, 4);
+    step->cpu_ns += (uint64_t)stmt_int(stmt, 4);
     worse_exit(&step->exit_status, maybe_column(stmt, 5));
-    step->cores += (uint32_t)sqlite3_column_int64(stmt, 6);
-    step->gpus += (uint32_t)sqlite3_column_int64(stmt, 7);
-    step->flags |= (uint32_t)sqlite3_column_int64(stmt, 8);
+    step->cores += (uint32_t)stmt_int(stmt, 6);
+    step->gpus += (uint32_t)stmt_int(stmt, 7);
+    step->flags |= (uint32_t)stmt_int(stmt, 8);
     step->nodes++;
     return 0;
 }
@@ -593,27 +585,27 @@ static int add_usage(struct usage *usage, const struct energy_row *row, bool det
     return 0;
 }
 
-static int read_energy_row(sqlite3_stmt *stmt, struct query_job *job, bool detailed)
+static int read_energy_row(struct stmt *stmt, struct query_job *job, bool detailed)
 {
     struct query_step *step;
-    struct energy_row row = { .sensor = (const char *)sqlite3_column_text(stmt, 4) };
+    struct energy_row row = { .sensor = stmt_text(stmt, 4) };
 
     for (int i = 5; i < 9; i++) {
-        if (sqlite3_column_int64(stmt, i) < 0)
+        if (stmt_int(stmt, i) < 0)
             return -EBADMSG;
     }
-    row.component = name_index((const char *)sqlite3_column_text(stmt, 2), component_names,
+    row.component = name_index(stmt_text(stmt, 2), component_names,
                                COMPONENT_COUNT);
-    row.quality = name_index((const char *)sqlite3_column_text(stmt, 3), quality_names,
+    row.quality = name_index(stmt_text(stmt, 3), quality_names,
                              QUALITY_COUNT);
-    row.active_mj = (uint64_t)sqlite3_column_int64(stmt, 5);
-    row.idle_mj = (uint64_t)sqlite3_column_int64(stmt, 6);
-    row.metered_ms = (uint64_t)sqlite3_column_int64(stmt, 7);
-    row.elapsed_ms = (uint64_t)sqlite3_column_int64(stmt, 8);
-    row.hour_s = sqlite3_column_int64(stmt, 9);
+    row.active_mj = (uint64_t)stmt_int(stmt, 5);
+    row.idle_mj = (uint64_t)stmt_int(stmt, 6);
+    row.metered_ms = (uint64_t)stmt_int(stmt, 7);
+    row.elapsed_ms = (uint64_t)stmt_int(stmt, 8);
+    row.hour_s = stmt_int(stmt, 9);
     if (row.component < 0 || row.quality < 0 || !row.sensor)
         return -EBADMSG;
-    step = find_step(job, sqlite3_column_int64(stmt, 1));
+    step = find_step(job, stmt_int(stmt, 1));
     if (!step)
         return -ENOMEM;
     if (add_usage(&step->usage, &row, false) < 0)
@@ -621,20 +613,20 @@ static int read_energy_row(sqlite3_stmt *stmt, struct query_job *job, bool detai
     return add_usage(&job->usage, &row, detailed);
 }
 
-static int read_energy(sqlite3_stmt *stmt, struct query_job *job)
+static int read_energy(struct stmt *stmt, struct query_job *job)
 {
     return read_energy_row(stmt, job, false);
 }
 
-static int read_energy_hourly(sqlite3_stmt *stmt, struct query_job *job)
+static int read_energy_hourly(struct stmt *stmt, struct query_job *job)
 {
     return read_energy_row(stmt, job, true);
 }
 
-static struct peak peak_columns(sqlite3_stmt *stmt)
+static struct peak peak_columns(struct stmt *stmt)
 {
-    return (struct peak){ sqlite3_column_int64(stmt, 1), sqlite3_column_int64(stmt, 2),
-                          sqlite3_column_int64(stmt, 3) };
+    return (struct peak){ stmt_int(stmt, 1), stmt_int(stmt, 2),
+                          stmt_int(stmt, 3) };
 }
 
 static void raise_peak(struct query_job *job, const struct peak *peak)
@@ -648,7 +640,7 @@ static void raise_peak(struct query_job *job, const struct peak *peak)
     job->peak_span_ms = peak->span_ms;
 }
 
-static int read_minute(sqlite3_stmt *stmt, struct query_job *job)
+static int read_minute(struct stmt *stmt, struct query_job *job)
 {
     struct peak minute = peak_columns(stmt);
 
@@ -656,7 +648,7 @@ static int read_minute(sqlite3_stmt *stmt, struct query_job *job)
     return 0;
 }
 
-static int read_pruned_peak(sqlite3_stmt *stmt, struct query_job *job)
+static int read_pruned_peak(struct stmt *stmt, struct query_job *job)
 {
     job->has_pruned_peak = true;
     job->pruned_peak = peak_columns(stmt);
@@ -681,7 +673,7 @@ struct detail {
     const char *select;  /* up to the job keys; column 0 is job_key */
     const char *clock;   /* column that the window is of; NULL: none */
     const char *rest;    /* after the conditions */
-    int (*read)(sqlite3_stmt *stmt, struct query_job *job);
+    int (*read)(struct stmt *stmt, struct query_job *job);
 };
 
 static const struct detail nodes_detail = {
@@ -717,8 +709,8 @@ static int read_detail(struct store *store, const struct detail *detail,
                        struct error *err)
 {
     struct sql sql;
-    sqlite3_stmt *stmt;
-    int rc, step = SQLITE_DONE;
+    struct stmt *stmt;
+    int rc, step = 0;
 
     sql_init(&sql, detail->select);
     for (size_t i = 0; i < count; i++)
@@ -729,8 +721,8 @@ static int read_detail(struct store *store, const struct detail *detail,
                    detail->clock, (long long)to_s);
     buf_printf(&sql.text, "%s", detail->rest);
     rc = sql_prepare(store, &sql, &stmt, err);
-    while (rc == 0 && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
-        struct query_job *job = find_job(keys, count, sqlite3_column_int64(stmt, 0));
+    while (rc == 0 && (step = store_step(store, stmt, err)) > 0) {
+        struct query_job *job = find_job(keys, count, stmt_int(stmt, 0));
 
         rc = job ? detail->read(stmt, job) : 0;
         if (rc == -ENOMEM)
@@ -739,10 +731,8 @@ static int read_detail(struct store *store, const struct detail *detail,
             error_set(err, rc, "job %u has a row of energy that cannot be (below zero, or of an "
                       "unknown component or quality): run carbonctl audit", job->job_id);
     }
-    if (rc == 0 && step != SQLITE_DONE)
-        rc = store_failed(store, "cannot read jobs from it", err);
-    sqlite3_finalize(stmt);
-    return rc;
+    stmt_free(stmt);
+    return rc == 0 ? step : rc;
 }
 
 static int read_chunk(struct store *store, const struct key_index *keys, size_t count,
@@ -801,22 +791,22 @@ int query_shares_a_node(struct store *store, int64_t job_key, struct error *err)
         "SELECT 1 FROM allocation AS own JOIN allocation AS other"
         " ON other.node_key = own.node_key AND other.job_key <> own.job_key"
         " WHERE own.job_key = ?1 AND own.end_ns IS NULL AND other.end_ns IS NULL LIMIT 1";
-    sqlite3_stmt *stmt = store_statement(store, sql, err);
+    struct stmt *stmt = store_statement(store, sql, err);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, job_key);
+    stmt_bind_int(stmt, 1, job_key);
     rc = store_step(store, stmt, err);
-    sqlite3_reset(stmt);
+    stmt_reset(stmt);
     return rc;
 }
 
 int query_has_cluster(struct store *store, const char *cluster, struct error *err)
 {
     struct sql sql;
-    sqlite3_stmt *stmt;
-    int rc, step;
+    struct stmt *stmt;
+    int rc;
 
     sql_init(&sql, "SELECT 1 FROM node WHERE");
     sql_names(&sql, "", "cluster", (struct query_names){ &cluster, 1 });
@@ -824,11 +814,8 @@ int query_has_cluster(struct store *store, const char *cluster, struct error *er
     rc = sql_prepare(store, &sql, &stmt, err);
     if (rc < 0)
         return rc;
-    step = sqlite3_step(stmt);
-    rc = step == SQLITE_ROW ? 1
-       : step == SQLITE_DONE ? 0
-       : store_failed(store, "cannot read jobs from it", err);
-    sqlite3_finalize(stmt);
+    rc = store_step(store, stmt, err);
+    stmt_free(stmt);
     return rc;
 }
 

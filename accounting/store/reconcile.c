@@ -52,35 +52,35 @@ int reconcile_begin(struct store *store, struct error *err)
 }
 
 /* The one integer that a statement gives; `none` where it gives no row. */
-static int take_integer(struct store *store, sqlite3_stmt *stmt, int64_t none, int64_t *ret,
+static int take_integer(struct store *store, struct stmt *stmt, int64_t none, int64_t *ret,
                         struct error *err)
 {
     int rc = store_step(store, stmt, err);
 
-    *ret = rc > 0 ? sqlite3_column_int64(stmt, 0) : none;
-    sqlite3_reset(stmt);
+    *ret = rc > 0 ? stmt_int(stmt, 0) : none;
+    stmt_reset(stmt);
     return rc < 0 ? rc : 0;
 }
 
 int reconcile_from(struct store *store, int64_t now_s, int64_t *ret_from_s, struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_FROM, err);
+    struct stmt *stmt = store_statement(store, SQL_FROM, err);
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, now_s - INT64_C(86400) * RECONCILE_DAYS);
+    stmt_bind_int(stmt, 1, now_s - INT64_C(86400) * RECONCILE_DAYS);
     return take_integer(store, stmt, -1, ret_from_s, err);
 }
 
 int reconcile_waiting(struct store *store, int64_t over_s, int64_t now_s, int64_t *ret_count,
                       struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_WAITING, err);
+    struct stmt *stmt = store_statement(store, SQL_WAITING, err);
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, now_s - INT64_C(86400) * RECONCILE_DAYS);
-    sqlite3_bind_int64(stmt, 2, over_s);
+    stmt_bind_int(stmt, 1, now_s - INT64_C(86400) * RECONCILE_DAYS);
+    stmt_bind_int(stmt, 2, over_s);
     return take_integer(store, stmt, 0, ret_count, err);
 }
 
@@ -88,57 +88,57 @@ int reconcile_waiting(struct store *store, int64_t over_s, int64_t now_s, int64_
 static int find_run(struct store *store, const struct dbd_job *job, int64_t now_s,
                     int64_t *ret_key, int64_t *ret_away_s, struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_FIND, err);
+    struct stmt *stmt = store_statement(store, SQL_FIND, err);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_text(stmt, 1, job->cluster, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 2, job->job_id);
-    sqlite3_bind_int64(stmt, 3, job->start_s);
-    sqlite3_bind_int64(stmt, 4, job->end_s >= 0 ? job->end_s : now_s);
-    sqlite3_bind_int64(stmt, 5, MARGIN_S);
+    stmt_bind_text(stmt, 1, job->cluster);
+    stmt_bind_int(stmt, 2, job->job_id);
+    stmt_bind_int(stmt, 3, job->start_s);
+    stmt_bind_int(stmt, 4, job->end_s >= 0 ? job->end_s : now_s);
+    stmt_bind_int(stmt, 5, MARGIN_S);
     rc = store_step(store, stmt, err);
     if (rc > 0) {
-        *ret_key = sqlite3_column_int64(stmt, 0);
-        *ret_away_s = sqlite3_column_int64(stmt, 1);
+        *ret_key = stmt_int(stmt, 0);
+        *ret_away_s = stmt_int(stmt, 1);
     }
-    sqlite3_reset(stmt);
+    stmt_reset(stmt);
     return rc;
 }
 
 static int note_joined(struct store *store, int64_t key, int64_t away_s, struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_NOTE, err);
+    struct stmt *stmt = store_statement(store, SQL_NOTE, err);
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, key);
-    sqlite3_bind_int64(stmt, 2, away_s);
+    stmt_bind_int(stmt, 1, key);
+    stmt_bind_int(stmt, 2, away_s);
     return store_run(store, stmt, err);
 }
 
-static void bind_said(sqlite3_stmt *stmt, int number, const char *text)
+static void bind_said(struct stmt *stmt, int number, const char *text)
 {
     if (text[0])
-        sqlite3_bind_text(stmt, number, text, -1, SQLITE_STATIC);
+        stmt_bind_text(stmt, number, text);
 }
 
-static void bind_known(sqlite3_stmt *stmt, int number, int64_t value)
+static void bind_known(struct stmt *stmt, int number, int64_t value)
 {
     if (value >= 0)
-        sqlite3_bind_int64(stmt, number, value);
+        stmt_bind_int(stmt, number, value);
 }
 
 static int join(struct store *store, const struct dbd_job *job, int64_t key, int64_t now_s,
                 struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_JOIN, err);
+    struct stmt *stmt = store_statement(store, SQL_JOIN, err);
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, key);
-    sqlite3_bind_text(stmt, 2, job->state, (int)strcspn(job->state, " "), SQLITE_STATIC);
+    stmt_bind_int(stmt, 1, key);
+    stmt_bind_bytes(stmt, 2, job->state, strcspn(job->state, " "));
     bind_known(stmt, 3, job->end_s >= 0 ? now_s : -1);
     bind_known(stmt, 4, job->submit_s);
     bind_said(stmt, 5, job->alloc_tres);
@@ -180,17 +180,17 @@ int reconcile_rest(struct store *store, int64_t from_s,
                    void (*tell)(void *arg, const struct books_only *run), void *arg,
                    struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_REST, err);
+    struct stmt *stmt = store_statement(store, SQL_REST, err);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, from_s);
+    stmt_bind_int(stmt, 1, from_s);
     while ((rc = store_step(store, stmt, err)) > 0) {
         const struct books_only run = {
-            .cluster = (const char *)sqlite3_column_text(stmt, 0),
-            .job_id = sqlite3_column_int64(stmt, 1),
-            .begin_s = sqlite3_column_int64(stmt, 2),
+            .cluster = stmt_text(stmt, 0),
+            .job_id = stmt_int(stmt, 1),
+            .begin_s = stmt_int(stmt, 2),
         };
 
         tell(arg, &run);

@@ -146,15 +146,32 @@ int store_failed(struct store *store, const char *what, struct error *err)
 
 /* --- statements ------------------------------------------------------------------------------ */
 
-sqlite3_stmt *store_statement(struct store *store, const char *sql, struct error *err)
+/* A struct stmt is SQLite's own under a name that says nothing of it. */
+static sqlite3_stmt *of(struct stmt *stmt)
+{
+    return (sqlite3_stmt *)stmt;
+}
+
+int store_prepare(struct store *store, const char *sql, struct stmt **ret, struct error *err)
 {
     sqlite3_stmt *stmt;
+
+    *ret = NULL;
+    if (sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) != SQLITE_OK)
+        return store_failed(store, "cannot prepare a statement", err);
+    *ret = (struct stmt *)stmt;
+    return 0;
+}
+
+struct stmt *store_statement(struct store *store, const char *sql, struct error *err)
+{
+    struct stmt *stmt;
 
     for (size_t i = 0; i < store->n_statements; i++) {
         if (store->statements[i].sql == sql) {
             stmt = store->statements[i].stmt;
-            sqlite3_reset(stmt);
-            sqlite3_clear_bindings(stmt);
+            sqlite3_reset(of(stmt));
+            sqlite3_clear_bindings(of(stmt));
             return stmt;
         }
     }
@@ -163,32 +180,95 @@ sqlite3_stmt *store_statement(struct store *store, const char *sql, struct error
                   STORE_STATEMENTS_MAX);
         return NULL;
     }
-    if (sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) != SQLITE_OK) {
-        store_failed(store, "cannot prepare a statement", err);
+    if (store_prepare(store, sql, &stmt, err) < 0)
         return NULL;
-    }
     store->statements[store->n_statements].sql = sql;
     store->statements[store->n_statements++].stmt = stmt;
     return stmt;
 }
 
-int store_step(struct store *store, sqlite3_stmt *stmt, struct error *err)
+void stmt_free(struct stmt *stmt)
 {
-    int rc = sqlite3_step(stmt);
+    sqlite3_finalize(of(stmt));
+}
+
+void stmt_bind_int(struct stmt *stmt, int number, int64_t value)
+{
+    sqlite3_bind_int64(of(stmt), number, value);
+}
+
+void stmt_bind_text(struct stmt *stmt, int number, const char *text)
+{
+    sqlite3_bind_text(of(stmt), number, text, -1, SQLITE_STATIC);
+}
+
+void stmt_bind_bytes(struct stmt *stmt, int number, const char *text, size_t len)
+{
+    sqlite3_bind_text(of(stmt), number, text, (int)len, SQLITE_STATIC);
+}
+
+void stmt_bind_null(struct stmt *stmt, int number)
+{
+    sqlite3_bind_null(of(stmt), number);
+}
+
+int stmt_parameters(struct stmt *stmt)
+{
+    return sqlite3_bind_parameter_count(of(stmt));
+}
+
+int64_t stmt_int(struct stmt *stmt, int column)
+{
+    return sqlite3_column_int64(of(stmt), column);
+}
+
+const char *stmt_text(struct stmt *stmt, int column)
+{
+    return (const char *)sqlite3_column_text(of(stmt), column);
+}
+
+bool stmt_is_null(struct stmt *stmt, int column)
+{
+    return sqlite3_column_type(of(stmt), column) == SQLITE_NULL;
+}
+
+void stmt_reset(struct stmt *stmt)
+{
+    sqlite3_reset(of(stmt));
+}
+
+int64_t store_inserted(struct store *store)
+{
+    return sqlite3_last_insert_rowid(store->db);
+}
+
+int store_changed(struct store *store)
+{
+    return sqlite3_changes(store->db);
+}
+
+bool store_in_transaction(struct store *store)
+{
+    return !sqlite3_get_autocommit(store->db);
+}
+
+int store_step(struct store *store, struct stmt *stmt, struct error *err)
+{
+    int rc = sqlite3_step(of(stmt));
 
     if (rc == SQLITE_ROW)
         return 1;
     rc = rc == SQLITE_DONE ? 0 : store_failed(store, "cannot run a statement", err);
-    sqlite3_reset(stmt);
+    sqlite3_reset(of(stmt));
     return rc;
 }
 
-int store_run(struct store *store, sqlite3_stmt *stmt, struct error *err)
+int store_run(struct store *store, struct stmt *stmt, struct error *err)
 {
     int rc = store_step(store, stmt, err);
 
     if (rc > 0) {
-        sqlite3_reset(stmt);
+        stmt_reset(stmt);
         rc = 0;
     }
     return rc;
@@ -402,7 +482,7 @@ struct store *store_close(struct store *store)
     if (!store)
         return NULL;
     for (size_t i = 0; i < store->n_statements; i++)
-        sqlite3_finalize(store->statements[i].stmt);
+        stmt_free(store->statements[i].stmt);
     sqlite3_close(store->db);
     lock_release(store->lock_fd);
     free(store);
@@ -547,6 +627,6 @@ int store_commit(struct store *store, struct error *err)
 
 void store_rollback(struct store *store)
 {
-    if (!sqlite3_get_autocommit(store->db))
+    if (store_in_transaction(store))
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 /*
- * store_sqlite.h - what the files of accounting/store share about SQLite; private to them
+ * store_sqlite.h - the database as the files of accounting/store see it; private to them
+ *
+ * Statements are struct stmt everywhere but in store.c and copy.c, the only files that call SQLite.
  */
 #ifndef CARBON_STORE_STORE_SQLITE_H
 #define CARBON_STORE_STORE_SQLITE_H
@@ -12,6 +14,8 @@
 #define STORE_APPLICATION_ID 0x43617262 /* "Carb", in the database's header */
 #define STORE_STATEMENTS_MAX 128
 
+struct stmt; /* a prepared statement, with its parameters, and the row that it stands at */
+
 struct store {
     sqlite3 *db;
     char path[PATH_MAX];
@@ -19,7 +23,7 @@ struct store {
     int lock_fd; /* of a writer, from lock_take(); else -1 */
     struct {
         const char *sql; /* the constant's address is the key */
-        sqlite3_stmt *stmt;
+        struct stmt *stmt;
     } statements[STORE_STATEMENTS_MAX];
     size_t n_statements;
 };
@@ -29,16 +33,42 @@ struct store {
  * the store; reset and without bindings. `sql` must be a static constant: its address is the key.
  * NULL with err set when it does not compile.
  */
-sqlite3_stmt *store_statement(struct store *store, const char *sql, struct error *err);
+struct stmt *store_statement(struct store *store, const char *sql, struct error *err);
+
+/* Another one, for the caller to free; its text need not stay. */
+MUST_CHECK int store_prepare(struct store *store, const char *sql, struct stmt **ret,
+                             struct error *err);
+void stmt_free(struct stmt *stmt); /* takes NULL */
+
+/* Parameters are numbered from 1, and NULL unless they are bound. Texts are not copied: they stay
+   as they are until the statement was stepped to its end or reset. A NULL text is NULL. */
+void stmt_bind_int(struct stmt *stmt, int number, int64_t value);
+void stmt_bind_text(struct stmt *stmt, int number, const char *text);
+void stmt_bind_bytes(struct stmt *stmt, int number, const char *text, size_t len);
+void stmt_bind_null(struct stmt *stmt, int number);
+int stmt_parameters(struct stmt *stmt);
+
+/* Columns of the row, numbered from 0. A text is NULL where the column is, and stays until the next
+   step; an integer is 0 there, and 0 or 1 of what is true or false. */
+int64_t stmt_int(struct stmt *stmt, int column);
+const char *stmt_text(struct stmt *stmt, int column);
+bool stmt_is_null(struct stmt *stmt, int column);
+void stmt_reset(struct stmt *stmt);
+
+/* The key that the last insert was given; how many rows the last statement changed; is there a
+   transaction that was begun and has not ended? */
+int64_t store_inserted(struct store *store);
+int store_changed(struct store *store);
+bool store_in_transaction(struct store *store);
 
 /*
  * One step: 1 when there is a row, 0 when there is none left (the statement is then reset), or a
  * negative errno with err set and the statement reset.
  */
-MUST_CHECK int store_step(struct store *store, sqlite3_stmt *stmt, struct error *err);
+MUST_CHECK int store_step(struct store *store, struct stmt *stmt, struct error *err);
 
 /* Step a statement that gives no rows to its end. */
-MUST_CHECK int store_run(struct store *store, sqlite3_stmt *stmt, struct error *err);
+MUST_CHECK int store_run(struct store *store, struct stmt *stmt, struct error *err);
 
 /* Run SQL that is not worth keeping: pragmas, BEGIN, schema. */
 MUST_CHECK int store_exec(struct store *store, const char *sql, struct error *err);

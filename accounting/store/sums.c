@@ -137,21 +137,21 @@ static const char SQL_ADD_CLUSTER_HOUR[] =
     "INSERT INTO cluster_hour (hour_s, cluster, " NODE_COLUMNS
     " ON CONFLICT (cluster, hour_s) DO UPDATE SET " NODE_ADDED("cluster_hour");
 
-static void bind_amounts(sqlite3_stmt *stmt, const struct sum *sum, const int *columns, int count)
+static void bind_amounts(struct stmt *stmt, const struct sum *sum, const int *columns, int count)
 {
     for (int i = 0; i < count; i++)
-        sqlite3_bind_int64(stmt, 3 + i, sum->amounts[columns ? columns[i] : i]);
+        stmt_bind_int(stmt, 3 + i, sum->amounts[columns ? columns[i] : i]);
 }
 
 static int book_job_hour(struct store *store, const struct sum *sum, struct error *err)
 {
     static const int columns[] = { ACTIVE, IDLE, MEASURED, MODELLED, METERED, ELAPSED, GAP };
-    sqlite3_stmt *stmt = store_statement(store, SQL_ADD_JOB_HOUR, err);
+    struct stmt *stmt = store_statement(store, SQL_ADD_JOB_HOUR, err);
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, sum->hour_s);
-    sqlite3_bind_int64(stmt, 2, sum->job_key);
+    stmt_bind_int(stmt, 1, sum->hour_s);
+    stmt_bind_int(stmt, 2, sum->job_key);
     bind_amounts(stmt, sum, columns, sizeof(columns) / sizeof(columns[0]));
     return store_run(store, stmt, err);
 }
@@ -159,20 +159,20 @@ static int book_job_hour(struct store *store, const struct sum *sum, struct erro
 static int book_node_hour(struct store *store, const struct sum *sum, int64_t node_key,
                           const char *cluster, struct error *err)
 {
-    sqlite3_stmt *stmt = store_statement(store, SQL_ADD_NODE_HOUR, err);
+    struct stmt *stmt = store_statement(store, SQL_ADD_NODE_HOUR, err);
     int rc;
 
     if (!stmt)
         return -EIO;
-    sqlite3_bind_int64(stmt, 1, sum->hour_s);
-    sqlite3_bind_int64(stmt, 2, node_key);
+    stmt_bind_int(stmt, 1, sum->hour_s);
+    stmt_bind_int(stmt, 2, node_key);
     bind_amounts(stmt, sum, NULL, AMOUNTS);
     rc = store_run(store, stmt, err);
     stmt = rc == 0 ? store_statement(store, SQL_ADD_CLUSTER_HOUR, err) : NULL;
     if (!stmt)
         return rc < 0 ? rc : -EIO;
-    sqlite3_bind_int64(stmt, 1, sum->hour_s);
-    sqlite3_bind_text(stmt, 2, cluster, -1, SQLITE_STATIC);
+    stmt_bind_int(stmt, 1, sum->hour_s);
+    stmt_bind_text(stmt, 2, cluster);
     bind_amounts(stmt, sum, NULL, AMOUNTS);
     return store_run(store, stmt, err);
 }
@@ -220,15 +220,15 @@ static int for_months(struct store *store, const char *sql, int64_t allocation_k
 
     for (int64_t month_s = of->first_s; month_s <= of->last_s && rc == 0;
          month_s = clock_month_next_s(month_s)) {
-        sqlite3_stmt *stmt;
+        struct stmt *stmt;
 
         if (without && month_s >= without->first_s && month_s <= without->last_s)
             continue;
         stmt = store_statement(store, sql, err);
         if (!stmt)
             return -EIO;
-        sqlite3_bind_int64(stmt, 1, month_s);
-        sqlite3_bind_int64(stmt, 2, allocation_key);
+        stmt_bind_int(stmt, 1, month_s);
+        stmt_bind_int(stmt, 2, allocation_key);
         rc = store_run(store, stmt, err);
     }
     return rc;
