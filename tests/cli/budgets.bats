@@ -323,7 +323,7 @@ END
 @test "the script of docs/inventory.md holds back accounts that are over, and sets others free" {
     local bin=$BATS_TEST_TMPDIR/bin
     mkdir "$bin"
-    sed -n '/^    #!\/bin\/sh/,/^[^ ]/s/^    //p' "$top_srcdir/docs/inventory.md" > "$bin/charge"
+    sed -n '/^#!\/bin\/sh/,/^```$/{/^```$/!p}' "$top_srcdir/docs/inventory.md" > "$bin/charge"
     grep -q 'sacctmgr -i modify' "$bin/charge"
     # shellcheck disable=SC2016 # for the scripts
     printf '#!/bin/sh\necho "$@" >> %q\n' "$bin/said" > "$bin/sacctmgr"

@@ -120,6 +120,11 @@ step_runs() { # JOB_ID
     done
 }
 
+@test "the user whom docs/admin.md makes an operator is one" {
+    site_exec sacctmgr -i add user slurm-carbon account=root adminlevel=operator
+    same 'level' "$(site_exec sacctmgr -nP show user slurm-carbon format=AdminLevel)" Operator
+}
+
 @test "jobs from before the plugin are booked from slurmdbd, once" {
     mkdir -p "$site_run/early"
     sed "s|^Database=.*|Database=sqlite:$site_run/early/carbon.db|" "$site_run/etc/carbon.conf" >"$site_run/early/carbon.conf"
