@@ -17,7 +17,8 @@ dist_adr_DATA = docs/adr/0001-series-and-slices.md \
 	docs/adr/0010-a-loss-is-a-gap.md \
 	docs/adr/0011-marks-on-tmpfs.md \
 	docs/adr/0012-slurmdbd-wins.md \
-	docs/adr/0013-backfill-is-a-stream.md
+	docs/adr/0013-backfill-is-a-stream.md \
+	docs/adr/0014-one-sql-two-backends.md
 formatsdir = $(docdir)/formats
 dist_formats_DATA = docs/formats/batch-1.md \
 	docs/formats/capture-1.md \

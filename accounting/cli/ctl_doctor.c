@@ -456,6 +456,11 @@ static void look_at_ingest(struct visit *visit)
     char path[PATH_MAX + 32];
     int fd;
 
+    if (!store_is_file(visit->store)) {
+        find(visit, SKIPPED, "ingest", "systemctl status carbon-ingest, where it is to run",
+             "the database does not tell who loads into it; nodes that deliver do");
+        return;
+    }
     snprintf(path, sizeof(path), "%s.ingest.lock", store_path(visit->store));
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno != ENOENT)

@@ -21,7 +21,7 @@ struct conf {
     char cluster_name[CLUSTER_NAME_SIZE]; /* ClusterName; default: slurm.conf's, else "cluster" */
     char zone[32];                        /* Zone, of grid_intensity.csv; "" = not set: no grams */
     uint64_t pue_ppm;                     /* PUE x 10^6; at least 10^6 */
-    char database[PATH_MAX];              /* "sqlite:/path" */
+    char database[PATH_MAX];              /* "sqlite:/path" or "postgresql://…" */
     char inventory[PATH_MAX];
     char mark_dir[PATH_MAX];              /* in this and all of CONF_NODE_PATH %n is replaced */
     char spool_dir[PATH_MAX];
@@ -43,7 +43,7 @@ struct conf {
 };
 
 /* RATIO: a part of a whole, up to 1. PATH: absolute. NODE_PATH: so too, %n stands for the node's
-   name. DATABASE: "sqlite:/path". */
+   name. DATABASE: "sqlite:/path" or "postgresql://…". */
 enum conf_type { CONF_TEXT, CONF_PATH, CONF_NODE_PATH, CONF_DATABASE, CONF_SECONDS,
                  CONF_MILLISECONDS, CONF_DAYS, CONF_MEGABYTES, CONF_WATTS, CONF_PUE, CONF_RATIO,
                  CONF_CHOICE };

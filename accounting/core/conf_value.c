@@ -218,6 +218,27 @@ static int parse_node_path(const struct conf_option *option, const char *text, c
     return rc == 0 ? store_text(option, path, conf, err) : rc;
 }
 
+/* carbon.conf is a file that all may read, and its values are printed. */
+static bool holds_password(const char *uri)
+{
+    const char *at = memchr(uri, '@', strcspn(uri, "/?"));
+
+    return (at && memchr(uri, ':', (size_t)(at - uri))) || strstr(uri, "password=");
+}
+
+static int check_database(const char *text, struct error *err)
+{
+    if (strncmp(text, "sqlite:/", 8) == 0)
+        return 0;
+    if (strncmp(text, "postgresql://", 13) != 0)
+        return error_set(err, -EINVAL, "'%s' is no database; give sqlite:/absolute/path or "
+                         "postgresql://HOST/DATABASE", text);
+    if (holds_password(text + 13))
+        return error_set(err, -EINVAL, "no password here, where all may read it: the file "
+                         "~/.pgpass of whoever connects has it, or the server knows users by peer");
+    return 0;
+}
+
 static int parse_plain(const struct conf_option *option, const char *text, struct conf *conf,
                        struct error *err)
 {
@@ -228,8 +249,8 @@ static int parse_plain(const struct conf_option *option, const char *text, struc
                          "and MetricsFile only; %s is one for all nodes", text, option->key);
     if (option->type == CONF_PATH)
         rc = check_absolute(text, err);
-    if (option->type == CONF_DATABASE && strncmp(text, "sqlite:/", 8) != 0)
-        rc = error_set(err, -EINVAL, "'%s' is no database; give sqlite:/absolute/path", text);
+    if (option->type == CONF_DATABASE)
+        rc = check_database(text, err);
     return rc == 0 ? store_text(option, text, conf, err) : rc;
 }
 

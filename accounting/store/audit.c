@@ -153,7 +153,7 @@ static const char SQL_HOURS[] =
     " CASE WHEN job_key = 0 AND step_id = -2 THEN active_mj + idle_mj ELSE 0 END,"
     " CASE WHEN job_key = 0 AND step_id = -1 THEN active_mj + idle_mj ELSE 0 END FROM energy"
     ") AS parts LEFT JOIN node ON node.node_key = parts.node_key"
-    " GROUP BY parts.node_key, parts.hour_s, parts.component"
+    " GROUP BY parts.node_key, parts.hour_s, parts.component, node.cluster, node.name"
     " ORDER BY node.cluster, node.name, parts.hour_s, parts.component";
 
 /* The month in hand; names are copies, since a row's texts end with the row. */
@@ -406,7 +406,7 @@ static const char SQL_STREAMS_AND_HOURS[] =
     " JOIN backfill ON backfill.allocation_key = backfill_component.allocation_key"
     " UNION ALL SELECT node_key, component, 0, counted_mj FROM node_total"
     ") AS parts LEFT JOIN node ON node.node_key = parts.node_key"
-    " GROUP BY parts.node_key, parts.component HAVING SUM(streams) <> SUM(hours)";
+    " GROUP BY parts.node_key, parts.component, node.cluster, node.name HAVING SUM(streams) <> SUM(hours)";
 
 static void take_sum(const struct audit *audit, struct stmt *row, void *state)
 {
@@ -514,9 +514,6 @@ static int check_amounts(const struct audit *audit)
 
 /* --- the database itself --------------------------------------------------------------------- */
 
-static const char SQL_INTEGRITY[] = "PRAGMA integrity_check";
-static const char SQL_FOREIGN_KEYS[] = "PRAGMA foreign_key_check";
-
 static void take_integrity(const struct audit *audit, struct stmt *row, void *state)
 {
     (void)state;
@@ -533,9 +530,14 @@ static void take_foreign_key(const struct audit *audit, struct stmt *row, void *
 
 static int check_database(const struct audit *audit)
 {
-    int rc = audit_for_each(audit, SQL_INTEGRITY, NULL, take_integrity);
+    const struct backend *backend = audit->store->backend;
+    int rc = 0;
 
-    return rc == 0 ? audit_for_each(audit, SQL_FOREIGN_KEYS, NULL, take_foreign_key) : rc;
+    if (backend->integrity)
+        rc = audit_for_each(audit, backend->integrity, NULL, take_integrity);
+    if (rc == 0 && backend->foreign_keys)
+        rc = audit_for_each(audit, backend->foreign_keys, NULL, take_foreign_key);
+    return rc;
 }
 
 int store_audit(struct store *store, bool deep, const struct audit_sink *sink, struct error *err)

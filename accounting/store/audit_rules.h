@@ -5,7 +5,7 @@
 #define CARBON_STORE_AUDIT_RULES_H
 
 #include "store/audit.h"
-#include "store/store_sqlite.h"
+#include "store/db.h"
 
 /* SQL: the node that a finding is about. Clusters in one database may have nodes of one name. */
 #define AUDIT_NODE "COALESCE('cluster ' || node.cluster || ', node ' || node.name, 'node ?')"

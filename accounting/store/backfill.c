@@ -7,7 +7,7 @@
 #include "core/apportion.h"
 #include "core/clock.h"
 #include "core/tres.h"
-#include "store/store_sqlite.h"
+#include "store/db.h"
 #include "store/sums.h"
 
 #define STREAM "backfill"
@@ -32,13 +32,10 @@ static int run_with(struct store *store, const char *sql, const int64_t *values,
 
 /* --- who was where, as slurmdbd has it ------------------------------------------------------- */
 
-/* All is one transaction: room for the pages that it changes, lest each few of them wait for the
-   disk (KiB, taken as they are needed). */
 static const char SQL_SEEN[] =
-    "PRAGMA cache_size = -524288;"
     "CREATE TEMPORARY TABLE IF NOT EXISTS seen (cluster TEXT, node TEXT, begin_s BIGINT,"
     " end_s BIGINT, job_id BIGINT);"
-    "CREATE INDEX IF NOT EXISTS temp.seen_by_begin ON seen (cluster, node, begin_s);"
+    "CREATE INDEX IF NOT EXISTS seen_by_begin ON seen (cluster, node, begin_s);"
     "DELETE FROM seen";
 
 static const char SQL_NOTE[] =

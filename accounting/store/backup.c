@@ -116,8 +116,12 @@ int backup_write(struct store *store, const char *path, struct backup_facts *ret
                  struct error *err)
 {
     char temporary[PATH_MAX];
-    int fd, rc = check_target(store, path, err);
+    int fd, rc;
 
+    if (!store_is_file(store))
+        return error_set(err, -ENOTSUP, "%s is PostgreSQL's to copy: pg_dump, or what the site has "
+                         "for its databases", store->path);
+    rc = check_target(store, path, err);
     if (rc < 0)
         return rc;
     if ((size_t)snprintf(temporary, sizeof(temporary), "%s.tmp", path) >= sizeof(temporary))

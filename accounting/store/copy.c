@@ -46,7 +46,7 @@ static int create_copy(const char *path, const struct stat *like, int *ret_fd, s
 /* By a handle of its own: a connection that is about to write is none to copy from. */
 static int copy_pages(const struct store *store, struct store *copy, struct error *err)
 {
-    struct store source = { .lock_fd = -1 };
+    struct store source = { .backend = &sqlite_backend, .lock_fd = -1 };
     sqlite3_backup *backup;
     int rc;
 
@@ -111,7 +111,7 @@ static int check_again(struct store *copy, int64_t version, int64_t batches, str
 
 int copy_make(struct store *store, const char *path, int64_t version, struct error *err)
 {
-    struct store copy = { .lock_fd = -1 };
+    struct store copy = { .backend = &sqlite_backend, .lock_fd = -1 };
     int64_t batches = 0;
     struct stat st;
     int fd = -1, rc;

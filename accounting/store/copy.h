@@ -5,7 +5,7 @@
 #ifndef CARBON_STORE_COPY_H
 #define CARBON_STORE_COPY_H
 
-#include "store/store_sqlite.h"
+#include "store/sqlite.h"
 
 /*
  * Copy the database of `store` into the file `path`, as readable as the database and no more, and

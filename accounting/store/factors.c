@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "core/clock.h"
-#include "store/store_sqlite.h"
+#include "store/db.h"
 
 struct factor_change {
     struct store *store;

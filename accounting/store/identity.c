@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/clock.h"
-#include "store/store_sqlite.h"
+#include "store/db.h"
 
 #define S(ns) ((ns) / (int64_t)NS_PER_S)
 

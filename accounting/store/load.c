@@ -22,7 +22,7 @@
 #include "store/identity.h"
 #include "store/loss.h"
 #include "store/millijoule.h"
-#include "store/store_sqlite.h"
+#include "store/db.h"
 #include "store/sums.h"
 
 #define STREAM_SIZE 17

@@ -7,6 +7,7 @@ libcarbon_store_la_SOURCES = \
 	accounting/store/backfill.c accounting/store/backfill.h \
 	accounting/store/backup.c accounting/store/backup.h \
 	accounting/store/copy.c accounting/store/copy.h \
+	accounting/store/db.h \
 	accounting/store/factors.c accounting/store/factors.h \
 	accounting/store/identity.c accounting/store/identity.h \
 	accounting/store/load.c \
@@ -21,13 +22,16 @@ libcarbon_store_la_SOURCES = \
 	accounting/store/query.c accounting/store/query.h \
 	accounting/store/reconcile.c accounting/store/reconcile.h \
 	accounting/store/schema.c \
+	accounting/store/sqlite.c accounting/store/sqlite.h \
 	accounting/store/store.c accounting/store/store.h \
-	accounting/store/store_sqlite.h \
 	accounting/store/sums.c accounting/store/sums.h \
 	accounting/store/upgrade.c
 libcarbon_store_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_builddir)/accounting
-libcarbon_store_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
-libcarbon_store_la_LIBADD = libcarbon-core.la $(SQLITE_LIBS)
+if WITH_LIBPQ
+libcarbon_store_la_SOURCES += accounting/store/postgres.c
+endif
+libcarbon_store_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(LIBPQ_CFLAGS)
+libcarbon_store_la_LIBADD = libcarbon-core.la $(SQLITE_LIBS) $(LIBPQ_LIBS)
 
 # SQL as C strings
 store_sql = accounting/store/schema-1.sql accounting/store/schema-2.sql \

@@ -8,7 +8,7 @@
 
 #include "core/apportion.h"
 #include "core/clock.h"
-#include "store/store_sqlite.h"
+#include "store/db.h"
 #include "store/sums.h"
 
 #define NS_PER_HOUR (INT64_C(3600) * (int64_t)NS_PER_S)

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "core/clock.h"
-#include "store/store_sqlite.h"
+#include "store/db.h"
 
 static const char SQL_NODES[] =
     "SELECT node.cluster, node.name,"

@@ -18,7 +18,8 @@ struct peak {
 };
 
 /* Columns of a minute of `power`, for rows with span_ms > 0 that are grouped by job and minute. */
-#define PEAK_COLUMNS "SUM(energy_mj) * 1000 / MAX(span_ms), minute_s, MAX(span_ms)"
+#define PEAK_COLUMNS \
+    "CAST(SUM(energy_mj) AS BIGINT) * 1000 / MAX(span_ms), minute_s, MAX(span_ms)"
 
 static inline bool peak_is_higher(const struct peak *peak, const struct peak *than)
 {

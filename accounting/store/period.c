@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "core/clock.h"
-#include "store/store_sqlite.h"
+#include "store/db.h"
 
 #define SECONDS_PER_HOUR 3600
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/buf.h"
-#include "store/store_sqlite.h"
+#include "store/db.h"
 
 #define NAMES_MAX 900 /* bound texts in one statement: SQLite 3.26 takes 999 */
 

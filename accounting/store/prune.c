@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 #include "store/peak.h"
-#include "store/store_sqlite.h"
+#include "store/db.h"
 
 #define SECONDS_PER_MINUTE 60
 #define SECONDS_PER_DAY 86400

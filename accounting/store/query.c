@@ -8,7 +8,7 @@
 #include "core/buf.h"
 #include "store/peak.h"
 #include "store/prune.h"
-#include "store/store_sqlite.h"
+#include "store/db.h"
 
 #define CHUNK 500       /* ids or keys in one statement: far below the limit on its length */
 #define NAMES_MAX 900   /* bound texts in one statement: SQLite 3.26 takes 999 */

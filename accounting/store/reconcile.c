@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "store/store_sqlite.h"
+#include "store/db.h"
 
 /*
  * Slurm's start is the controller's, ours the first mark's on a node, and clocks differ: a run of
@@ -30,7 +30,9 @@ static const char SQL_FIND[] =
     " AND (away_s IS NULL OR away_s >= abs(begin_s - ?3))"
     " ORDER BY abs(begin_s - ?3), begin_s LIMIT 1";
 
-static const char SQL_NOTE[] = "INSERT OR REPLACE INTO joined (job_key, away_s) VALUES (?1, ?2)";
+static const char SQL_NOTE[] = 
+    "INSERT INTO joined (job_key, away_s) VALUES (?1, ?2)"
+    " ON CONFLICT (job_key) DO UPDATE SET away_s = excluded.away_s";
 
 #define SAID(column, number) column " = COALESCE(?" #number ", " column ")"
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/store_sqlite.h"
+#include "store/sqlite.h"
 
 /* the files as strings, comments and all: `sqlite3 carbon.db .schema` then explains itself */
 static const char schema_1[] =

@@ -1,460 +1,64 @@
 /*
- * Opening, locking, and the small change of SQLite.
- *
- * Invariants of an open store:
- *   S1  application_id and user_version were checked before anything else was read
- *   S2  a writer holds an exclusive flock on <path>.lock from before the first write to close
- *   S3  journal_mode=TRUNCATE and synchronous=FULL: when a commit returns, it is on the disk.
- *       Never WAL: before 3.51.3 two connections that write or checkpoint can corrupt the
- *       database (sqlite.org/wal.html), and sites have those versions.
- *   S4  nobody but its owner can write the database of a writer or put a file beside it
+ * The store: which backend a database's name means, and what is the same for all of them.
  */
-#include "store/store_sqlite.h"
+#include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
+#include "store/db.h"
 #include "store/lock.h"
 
-#define READER_PATIENCE_MS 5000  /* a commit takes milliseconds */
-#define WRITER_PATIENCE_MS 60000 /* an audit or a yearly report may read for long */
+static const struct backend *const backends[] = {
+    &sqlite_backend,
+#ifdef HAVE_LIBPQ
+    &postgres_backend,
+#endif
+};
 
-/* --- names ----------------------------------------------------------------------------------- */
-
-/* "sqlite:/path?network=yes" into its parts. */
-static int parse_database(const char *database, char ret_path[PATH_MAX], bool *ret_network,
-                          struct error *err)
+static int find_backend(const char *database, const struct backend **ret, struct error *err)
 {
-    static const char network_yes[] = "?network=yes";
-    const char *path = database + 7;
-    size_t len;
-
-    if (strncmp(database, "sqlite:/", 8) != 0)
-        return error_set(err, -EINVAL, "'%s' is no database; give sqlite:/absolute/path", database);
-    len = strcspn(path, "?");
-    *ret_network = strcmp(path + len, network_yes) == 0;
-    if (path[len] && !*ret_network)
-        return error_set(err, -EINVAL, "'%s' after the database's path is not known; only %s is",
-                         path + len, network_yes);
-    if (len >= PATH_MAX - 16) /* room for ".ingest.lock" and SQLite's own "-journal" */
-        return error_set(err, -ENAMETOOLONG, "the database's path is too long; shorten it");
-    memcpy(ret_path, path, len);
-    ret_path[len] = '\0';
-    return 0;
-}
-
-const char *store_network_name(long f_type)
-{
-    /* statfs(2), linux/magic.h; Lustre, GPFS and BeeGFS from their own sources */
-    static const struct {
-        unsigned long type;
-        const char *name;
-    } networks[] = {
-        { 0x6969, "NFS" },        { 0x0bd00bd0, "Lustre" },   { 0x47504653, "GPFS" },
-        { 0x00c36400, "CephFS" }, { 0x19830326, "BeeGFS" },   { 0xff534d42, "CIFS" },
-        { 0xfe534d42, "SMB" },    { 0x517b, "SMB" },          { 0x5346414f, "AFS" },
-    };
-
-    for (size_t i = 0; i < sizeof(networks) / sizeof(networks[0]); i++)
-        if (((unsigned long)f_type & 0xffffffff) == networks[i].type)
-            return networks[i].name;
-    return NULL;
-}
-
-static int refuse_network(const char *path, bool allowed, struct error *err)
-{
-    struct statfs fs;
-    const char *name;
-
-    if (allowed || statfs(path, &fs) < 0)
-        return 0; /* what is not there is reported by whoever opens it */
-    name = store_network_name((long)fs.f_type);
-    if (!name)
-        return 0;
-    return error_set(err, -EXDEV, "%s is on %s, whose locks have corrupted databases; put it on a "
-                     "local file system, or take the risk with Database=sqlite:%s?network=yes",
-                     path, name, path);
-}
-
-/* --- errors ---------------------------------------------------------------------------------- */
-
-static int errno_of(int sqlite_code)
-{
-    switch (sqlite_code & 0xff) {
-    case SQLITE_FULL:
-        return -ENOSPC;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return -EBUSY;
-    case SQLITE_READONLY:
-        return -EROFS;
-    case SQLITE_CANTOPEN:
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-        return -EACCES;
-    case SQLITE_NOTADB:
-    case SQLITE_FORMAT:
-        return -EBADMSG;
-    case SQLITE_CORRUPT:
-        return -EUCLEAN; /* never -EBADMSG: ingest would blame the batch in hand for it */
-    case SQLITE_CONSTRAINT:
-        return -EEXIST;
-    case SQLITE_NOMEM:
-        return -ENOMEM;
-    case SQLITE_TOOBIG:
-        return -EOVERFLOW;
-    default:
-        return -EIO;
+    for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
+        *ret = backends[i];
+        if (strncmp(database, backends[i]->scheme, strlen(backends[i]->scheme)) == 0)
+            return 0;
     }
-}
-
-static const char *remedy_of(int sqlite_code)
-{
-    switch (sqlite_code & 0xff) {
-    case SQLITE_FULL:
-        return "; make room on its disk";
-    case SQLITE_BUSY:
-        return "; another process holds it too long, try again";
-    case SQLITE_CORRUPT:
-        return "; restore it from a backup";
-    case SQLITE_READONLY:
-        return sqlite_code == SQLITE_READONLY_ROLLBACK
-                   ? "; its writer was interrupted, and the next `carbonctl ingest` repairs it"
-                   : "; check who may write it and its directory";
-    case SQLITE_NOTADB:
-        return "; correct Database in carbon.conf";
-    case SQLITE_CANTOPEN:
-        return "; check who may read it and its directory";
-    default:
-        return "";
-    }
-}
-
-int store_failed(struct store *store, const char *what, struct error *err)
-{
-    int code = sqlite3_extended_errcode(store->db);
-
-    return error_set(err, errno_of(code), "database %s: %s: %s%s", store->path, what,
-                     sqlite3_errmsg(store->db), remedy_of(code));
-}
-
-/* --- statements ------------------------------------------------------------------------------ */
-
-/* A struct stmt is SQLite's own under a name that says nothing of it. */
-static sqlite3_stmt *of(struct stmt *stmt)
-{
-    return (sqlite3_stmt *)stmt;
-}
-
-int store_prepare(struct store *store, const char *sql, struct stmt **ret, struct error *err)
-{
-    sqlite3_stmt *stmt;
-
-    *ret = NULL;
-    if (sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) != SQLITE_OK)
-        return store_failed(store, "cannot prepare a statement", err);
-    *ret = (struct stmt *)stmt;
-    return 0;
-}
-
-struct stmt *store_statement(struct store *store, const char *sql, struct error *err)
-{
-    struct stmt *stmt;
-
-    for (size_t i = 0; i < store->n_statements; i++) {
-        if (store->statements[i].sql == sql) {
-            stmt = store->statements[i].stmt;
-            sqlite3_reset(of(stmt));
-            sqlite3_clear_bindings(of(stmt));
-            return stmt;
-        }
-    }
-    if (store->n_statements == STORE_STATEMENTS_MAX) {
-        error_set(err, -ENOBUFS, "more than %d statements: raise STORE_STATEMENTS_MAX",
-                  STORE_STATEMENTS_MAX);
-        return NULL;
-    }
-    if (store_prepare(store, sql, &stmt, err) < 0)
-        return NULL;
-    store->statements[store->n_statements].sql = sql;
-    store->statements[store->n_statements++].stmt = stmt;
-    return stmt;
-}
-
-void stmt_free(struct stmt *stmt)
-{
-    sqlite3_finalize(of(stmt));
-}
-
-void stmt_bind_int(struct stmt *stmt, int number, int64_t value)
-{
-    sqlite3_bind_int64(of(stmt), number, value);
-}
-
-void stmt_bind_text(struct stmt *stmt, int number, const char *text)
-{
-    sqlite3_bind_text(of(stmt), number, text, -1, SQLITE_STATIC);
-}
-
-void stmt_bind_bytes(struct stmt *stmt, int number, const char *text, size_t len)
-{
-    sqlite3_bind_text(of(stmt), number, text, (int)len, SQLITE_STATIC);
-}
-
-void stmt_bind_null(struct stmt *stmt, int number)
-{
-    sqlite3_bind_null(of(stmt), number);
-}
-
-int stmt_parameters(struct stmt *stmt)
-{
-    return sqlite3_bind_parameter_count(of(stmt));
-}
-
-int64_t stmt_int(struct stmt *stmt, int column)
-{
-    return sqlite3_column_int64(of(stmt), column);
-}
-
-const char *stmt_text(struct stmt *stmt, int column)
-{
-    return (const char *)sqlite3_column_text(of(stmt), column);
-}
-
-bool stmt_is_null(struct stmt *stmt, int column)
-{
-    return sqlite3_column_type(of(stmt), column) == SQLITE_NULL;
-}
-
-void stmt_reset(struct stmt *stmt)
-{
-    sqlite3_reset(of(stmt));
-}
-
-int64_t store_inserted(struct store *store)
-{
-    return sqlite3_last_insert_rowid(store->db);
-}
-
-int store_changed(struct store *store)
-{
-    return sqlite3_changes(store->db);
-}
-
-bool store_in_transaction(struct store *store)
-{
-    return !sqlite3_get_autocommit(store->db);
-}
-
-int store_step(struct store *store, struct stmt *stmt, struct error *err)
-{
-    int rc = sqlite3_step(of(stmt));
-
-    if (rc == SQLITE_ROW)
-        return 1;
-    rc = rc == SQLITE_DONE ? 0 : store_failed(store, "cannot run a statement", err);
-    sqlite3_reset(of(stmt));
-    return rc;
-}
-
-int store_run(struct store *store, struct stmt *stmt, struct error *err)
-{
-    int rc = store_step(store, stmt, err);
-
-    if (rc > 0) {
-        stmt_reset(stmt);
-        rc = 0;
-    }
-    return rc;
-}
-
-int store_exec(struct store *store, const char *sql, struct error *err)
-{
-    if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK)
-        return 0;
-    return store_failed(store, "cannot run a statement", err);
-}
-
-int store_integer(struct store *store, const char *sql, int64_t *ret_integer, struct error *err)
-{
-    sqlite3_stmt *stmt;
-    int rc;
-
-    if (sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) != SQLITE_OK)
-        return store_failed(store, "cannot read", err);
-    rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW)
-        *ret_integer = sqlite3_column_int64(stmt, 0);
-    if (rc == SQLITE_DONE)
-        rc = error_set(err, -ENODATA, "database %s: nothing to read", store->path);
-    else
-        rc = rc == SQLITE_ROW ? 0 : store_failed(store, "cannot read", err);
-    sqlite3_finalize(stmt);
-    return rc;
-}
-
-/* --- the writer's lock ----------------------------------------------------------------------- */
-
-/* S2 */
-static int take_lock(struct store *store, const struct store_turn *turn, struct error *err)
-{
-    char lock_path[PATH_MAX + 8];
-    int fd;
-
-    snprintf(lock_path, sizeof(lock_path), "%s.lock", store->path);
-    fd = lock_take(lock_path, turn, "one process writes at a time, so try again when that has "
-                   "ended, or end it", err);
-    if (fd < 0)
-        return fd;
-    store->lock_fd = fd;
-    return 0;
+    if (strncmp(database, "postgresql:", 11) == 0)
+        return error_set(err, -ENOTSUP, "this slurm-carbon was built without PostgreSQL (libpq); "
+                         "install one that has it, or use sqlite:/absolute/path");
+    return error_set(err, -EINVAL, "'%s' is no database; give sqlite:/absolute/path or "
+                     "postgresql://HOST/DATABASE", database);
 }
 
 /* --- opening --------------------------------------------------------------------------------- */
-
-/* Whoever can write the directory can replace the books, or put a journal beside them. */
-static int check_directory(const char *path, struct error *err)
-{
-    char dir[PATH_MAX];
-    struct stat st;
-    size_t len = (size_t)(strrchr(path, '/') - path);
-
-    snprintf(dir, sizeof(dir), "%.*s", (int)(len ? len : 1), path);
-    if (stat(dir, &st) < 0)
-        return error_set_errno(err, -errno, "cannot use the directory %s of the database; create "
-                               "it, owned by the user that runs `carbonctl ingest`", dir);
-    if (!S_ISDIR(st.st_mode))
-        return error_set(err, -ENOTDIR, "%s is not a directory", dir);
-    if (st.st_mode & (S_IWGRP | S_IWOTH))
-        return error_set(err, -EPERM, "others than its owner may write in %s and so replace the "
-                         "database; chmod go-w %s", dir, dir);
-    return 0;
-}
-
-/* What would otherwise be SQLite's "unable to open database file". */
-static int check_file(const struct store *store, enum store_mode mode, struct error *err)
-{
-    struct stat st = { 0 };
-
-    if (stat(store->path, &st) < 0 && errno == ENOENT)
-        return error_set(err, -ENOENT, "there is no database %s; `carbonctl init` creates it on "
-                         "the management node, or Database in carbon.conf names another",
-                         store->path);
-    if (access(store->path, mode == STORE_WRITE ? R_OK | W_OK : R_OK) < 0)
-        return error_set_errno(err, -errno, "cannot %s the database %s",
-                               mode == STORE_WRITE ? "write" : "read", store->path);
-    if (mode == STORE_WRITE && (st.st_mode & (S_IWGRP | S_IWOTH)))
-        return error_set(err, -EPERM, "others than its owner may write the database %s; chmod go-w "
-                         "%s", store->path, store->path);
-    return mode == STORE_WRITE ? check_directory(store->path, err) : 0;
-}
-
-int store_open_handle(struct store *store, enum store_mode mode, struct error *err)
-{
-    int flags = mode == STORE_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-    char *text = NULL;
-    int rc = sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
-
-    if (rc != SQLITE_OK && !store->db)
-        return error_set(err, -ENOMEM, "out of memory");
-    if (rc != SQLITE_OK)
-        return store_failed(store, "cannot open", err);
-    sqlite3_extended_result_codes(store->db, 1);
-    sqlite3_busy_timeout(store->db, mode == STORE_WRITE ? WRITER_PATIENCE_MS : READER_PATIENCE_MS);
-    /* nothing that someone put into the file may run functions or rewrite the schema */
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    rc = sqlite3_exec(store->db, "PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON;", NULL,
-                      NULL, &text);
-    sqlite3_free(text);
-    return rc == SQLITE_OK ? 0 : store_failed(store, "cannot set it up", err);
-}
-
-/* S1 */
-int store_check_version(struct store *store, int64_t *ret_version, struct error *err)
-{
-    int64_t id;
-    int rc = store_integer(store, "PRAGMA application_id", &id, err);
-
-    if (rc == 0)
-        rc = store_integer(store, "PRAGMA user_version", ret_version, err);
-    if (rc < 0)
-        return rc;
-    if (id != STORE_APPLICATION_ID || *ret_version < 1)
-        return error_set(err, -EBADMSG, "%s is not a database of slurm-carbon; `carbonctl init` "
-                         "creates one, or Database in carbon.conf names another", store->path);
-    if (*ret_version > STORE_SCHEMA_VERSION)
-        return error_set(err, -EPROTO, "database %s has schema %lld, and this program knows up to "
-                         "%d; install the slurm-carbon that wrote it, or a newer one", store->path,
-                         (long long)*ret_version, STORE_SCHEMA_VERSION);
-    return 0;
-}
-
-static int refuse_older(const struct store *store, int64_t version, struct error *err)
-{
-    return error_set(err, -EPROTO, "database %s has schema %lld, and this program reads schema %d; "
-                     "run `carbonctl init` on the management node: it keeps a copy of the database "
-                     "and upgrades it, as the next `carbonctl ingest` does too", store->path,
-                     (long long)version, STORE_SCHEMA_VERSION);
-}
-
-/* S3 */
-static int set_journal(struct store *store, struct error *err)
-{
-    return store_exec(store, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;"
-                             "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536;", err);
-}
-
-/* turn: of a writer; NULL: to read */
-static int open_store(struct store *store, const char *database, const struct store_turn *turn,
-                      struct error *err)
-{
-    enum store_mode mode = turn ? STORE_WRITE : STORE_READ;
-    bool network;
-    int64_t version = 0;
-    int rc = parse_database(database, store->path, &network, err);
-
-    if (rc == 0)
-        rc = check_file(store, mode, err);
-    if (rc == 0)
-        rc = refuse_network(store->path, network, err);
-    if (rc == 0 && mode == STORE_WRITE)
-        rc = take_lock(store, turn, err);
-    if (rc == 0)
-        rc = store_open_handle(store, mode, err);
-    if (rc == 0)
-        rc = store_check_version(store, &version, err);
-    if (rc == 0 && mode == STORE_WRITE)
-        rc = set_journal(store, err);
-    if (rc < 0 || version == STORE_SCHEMA_VERSION)
-        return rc;
-    return mode == STORE_WRITE ? store_upgrade(store, version, err)
-                               : refuse_older(store, version, err);
-}
 
 struct store *store_new(void)
 {
     struct store *store = calloc(1, sizeof(*store));
 
-    if (store)
+    if (store) {
+        store->backend = &sqlite_backend;
         store->lock_fd = -1;
+    }
     return store;
 }
 
 static int open_new(const char *database, const struct store_turn *turn, struct store **ret_store,
                     struct error *err)
 {
-    struct store *store = store_new();
-    int rc;
+    const struct backend *backend;
+    struct store *store;
+    int rc = find_backend(database, &backend, err);
 
+    if (rc < 0)
+        return rc;
+    store = store_new();
     if (!store)
         return error_set(err, -ENOMEM, "out of memory");
-    rc = open_store(store, database, turn, err);
+    store->backend = backend;
+    store->writes = turn != NULL;
+    rc = backend->open(store, database, turn, err);
     if (rc < 0) {
         store_close(store);
         return rc;
@@ -477,14 +81,36 @@ int store_open_in_turn(const char *database, const struct store_turn *turn,
     return open_new(database, turn, ret_store, err);
 }
 
+int store_create(const char *database, const struct store_turn *turn, bool *ret_created,
+                 struct error *err)
+{
+    static const struct store_turn at_once = { .who = "carbonctl init" };
+    const struct backend *backend;
+    struct store *store;
+    bool created = false;
+    int rc = find_backend(database, &backend, err);
+
+    if (rc < 0)
+        return rc;
+    store = store_new();
+    if (!store)
+        return error_set(err, -ENOMEM, "out of memory");
+    store->backend = backend;
+    store->writes = true;
+    rc = backend->create(store, database, turn ? turn : &at_once, &created, err);
+    store_close(store);
+    if (rc == 0 && ret_created)
+        *ret_created = created;
+    return rc;
+}
+
 struct store *store_close(struct store *store)
 {
     if (!store)
         return NULL;
     for (size_t i = 0; i < store->n_statements; i++)
         stmt_free(store->statements[i].stmt);
-    sqlite3_close(store->db);
-    lock_release(store->lock_fd);
+    store->backend->close(store);
     free(store);
     return NULL;
 }
@@ -494,30 +120,22 @@ const char *store_path(const struct store *store)
     return store->path;
 }
 
+bool store_is_file(const struct store *store)
+{
+    return store->backend == &sqlite_backend;
+}
+
 const char *store_backup(const struct store *store)
 {
     return store->backup_path[0] ? store->backup_path : NULL;
 }
 
-/* --- the service's lock ---------------------------------------------------------------------- */
-
 int store_lock_service(const char *database, const char *who, struct error *err)
 {
-    const struct store_turn at_once = { .who = who };
-    struct store store = { .lock_fd = -1 };
-    char lock_path[PATH_MAX + 16];
-    bool network;
-    int rc = parse_database(database, store.path, &network, err);
+    const struct backend *backend;
+    int rc = find_backend(database, &backend, err);
 
-    if (rc == 0)
-        rc = check_file(&store, STORE_WRITE, err);
-    if (rc == 0)
-        rc = refuse_network(store.path, network, err);
-    if (rc < 0)
-        return rc;
-    snprintf(lock_path, sizeof(lock_path), "%s.ingest.lock", store.path);
-    return lock_take(lock_path, &at_once, "one service loads a database, so end that one first",
-                     err);
+    return rc < 0 ? rc : backend->lock_service(database, who, err);
 }
 
 void store_unlock_service(int lock)
@@ -525,99 +143,12 @@ void store_unlock_service(int lock)
     lock_release(lock);
 }
 
-/* --- creating -------------------------------------------------------------------------------- */
-
-/* The schema in one transaction, unless it is there. */
-static int create_schema(struct store *store, bool *ret_created, struct error *err)
-{
-    int64_t id, tables;
-    char mark[96];
-    int rc = store_integer(store, "PRAGMA application_id", &id, err);
-
-    *ret_created = false;
-    if (rc == 0)
-        rc = store_integer(store, "SELECT COUNT(*) FROM sqlite_master", &tables, err);
-    if (rc < 0 || id != 0 || tables != 0)
-        return rc;
-    snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
-             STORE_APPLICATION_ID, STORE_SCHEMA_VERSION);
-    rc = store_exec(store, "BEGIN IMMEDIATE", err);
-    for (int version = 1; rc == 0 && version <= STORE_SCHEMA_VERSION; version++)
-        rc = store_apply_schema(store, version, err);
-    if (rc == 0)
-        rc = store_exec(store, mark, err);
-    *ret_created = rc == 0;
-    return rc;
-}
-
-static int create_file(const char *path, struct error *err)
-{
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
-
-    if (fd < 0 && errno == EEXIST)
-        return 0;
-    if (fd < 0)
-        return error_set_errno(err, -errno, "cannot create the database %s", path);
-    if (lock_give_to_owner(fd, path) < 0 || fchmod(fd, 0640) < 0) {
-        int rc = -errno;
-
-        close(fd);
-        return error_set_errno(err, rc, "cannot set the owner and mode of %s", path);
-    }
-    close(fd);
-    return 0;
-}
-
-static int create_store(struct store *store, const char *database, const struct store_turn *turn,
-                        bool *ret_created, struct error *err)
-{
-    char dir[PATH_MAX];
-    bool network;
-    int64_t version;
-    int rc = parse_database(database, store->path, &network, err);
-
-    if (rc == 0)
-        rc = check_directory(store->path, err);
-    if (rc < 0)
-        return rc;
-    snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(store->path, '/') - store->path + 1),
-             store->path);
-    rc = refuse_network(dir, network, err);
-    if (rc == 0)
-        rc = take_lock(store, turn, err);
-    if (rc == 0)
-        rc = create_file(store->path, err);
-    if (rc == 0)
-        rc = store_open_handle(store, STORE_WRITE, err);
-    if (rc == 0)
-        rc = set_journal(store, err);
-    if (rc == 0)
-        rc = create_schema(store, ret_created, err);
-    return rc == 0 ? store_check_version(store, &version, err) : rc;
-}
-
-int store_create(const char *database, const struct store_turn *turn, bool *ret_created,
-                 struct error *err)
-{
-    static const struct store_turn at_once = { .who = "carbonctl init" };
-    struct store *store = store_new();
-    bool created = false;
-    int rc;
-
-    if (!store)
-        return error_set(err, -ENOMEM, "out of memory");
-    rc = create_store(store, database, turn ? turn : &at_once, &created, err);
-    store_close(store);
-    if (rc == 0 && ret_created)
-        *ret_created = created;
-    return rc;
-}
-
 /* --- transactions ---------------------------------------------------------------------------- */
 
 int store_begin(struct store *store, struct error *err)
 {
-    return store_exec(store, store->lock_fd >= 0 ? "BEGIN IMMEDIATE" : "BEGIN", err);
+    return store_exec(store, store->writes ? store->backend->begin_writing
+                                           : store->backend->begin_reading, err);
 }
 
 int store_commit(struct store *store, struct error *err)
@@ -627,6 +158,142 @@ int store_commit(struct store *store, struct error *err)
 
 void store_rollback(struct store *store)
 {
-    if (store_in_transaction(store))
-        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    struct error ignored = { "" };
+
+    if (store_in_transaction(store) && store_exec(store, "ROLLBACK", &ignored) < 0)
+        return; /* closing ends it too */
+}
+
+/* --- statements ------------------------------------------------------------------------------ */
+
+int store_prepare(struct store *store, const char *sql, struct stmt **ret, struct error *err)
+{
+    *ret = NULL;
+    return store->backend->prepare(store, sql, ret, err);
+}
+
+struct stmt *store_statement(struct store *store, const char *sql, struct error *err)
+{
+    struct stmt *stmt;
+
+    for (size_t i = 0; i < store->n_statements; i++) {
+        if (store->statements[i].sql == sql) {
+            stmt = store->statements[i].stmt;
+            stmt->backend->clear(stmt);
+            return stmt;
+        }
+    }
+    if (store->n_statements == STORE_STATEMENTS_MAX) {
+        error_set(err, -ENOBUFS, "more than %d statements: raise STORE_STATEMENTS_MAX",
+                  STORE_STATEMENTS_MAX);
+        return NULL;
+    }
+    if (store_prepare(store, sql, &stmt, err) < 0)
+        return NULL;
+    store->statements[store->n_statements].sql = sql;
+    store->statements[store->n_statements++].stmt = stmt;
+    return stmt;
+}
+
+int store_step(struct store *store, struct stmt *stmt, struct error *err)
+{
+    return stmt->backend->step(store, stmt, err);
+}
+
+int store_run(struct store *store, struct stmt *stmt, struct error *err)
+{
+    int rc = store_step(store, stmt, err);
+
+    if (rc > 0) {
+        stmt_reset(stmt);
+        rc = 0;
+    }
+    return rc;
+}
+
+int store_exec(struct store *store, const char *sql, struct error *err)
+{
+    return store->backend->exec(store, sql, err);
+}
+
+int store_integer(struct store *store, const char *sql, int64_t *ret_integer, struct error *err)
+{
+    struct stmt *stmt;
+    int rc = store_prepare(store, sql, &stmt, err);
+
+    if (rc < 0)
+        return rc;
+    rc = store_step(store, stmt, err);
+    if (rc > 0)
+        *ret_integer = stmt_int(stmt, 0);
+    else if (rc == 0)
+        rc = error_set(err, -ENODATA, "database %s: nothing to read", store->path);
+    stmt_free(stmt);
+    return rc < 0 ? rc : 0;
+}
+
+int64_t store_inserted(struct store *store)
+{
+    return store->backend->inserted(store);
+}
+
+int store_changed(struct store *store)
+{
+    return store->backend->changed(store);
+}
+
+bool store_in_transaction(struct store *store)
+{
+    return store->backend->in_transaction(store);
+}
+
+void stmt_free(struct stmt *stmt)
+{
+    if (stmt)
+        stmt->backend->free(stmt);
+}
+
+void stmt_reset(struct stmt *stmt)
+{
+    stmt->backend->reset(stmt);
+}
+
+void stmt_bind_int(struct stmt *stmt, int number, int64_t value)
+{
+    stmt->backend->bind_int(stmt, number, value);
+}
+
+void stmt_bind_text(struct stmt *stmt, int number, const char *text)
+{
+    stmt->backend->bind_text(stmt, number, text, -1);
+}
+
+void stmt_bind_bytes(struct stmt *stmt, int number, const char *text, size_t len)
+{
+    stmt->backend->bind_text(stmt, number, text, (int)len);
+}
+
+void stmt_bind_null(struct stmt *stmt, int number)
+{
+    stmt->backend->bind_null(stmt, number);
+}
+
+int stmt_parameters(struct stmt *stmt)
+{
+    return stmt->backend->parameters(stmt);
+}
+
+int64_t stmt_int(struct stmt *stmt, int column)
+{
+    return stmt->backend->get_int(stmt, column);
+}
+
+const char *stmt_text(struct stmt *stmt, int column)
+{
+    return stmt->backend->get_text(stmt, column);
+}
+
+bool stmt_is_null(struct stmt *stmt, int column)
+{
+    return stmt->backend->is_null(stmt, column);
 }

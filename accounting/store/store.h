@@ -2,11 +2,11 @@
  * store.h - the books: one interface over the database that keeps them
  *
  * A database is named as in carbon.conf: "sqlite:/absolute/path", with "?network=yes" after it to
- * allow a network file system. Everything stored is a 64-bit integer or text (schema-*.sql
- * say what); energies are millijoules.
+ * allow a network file system, or by a URI of libpq, "postgresql://host/database". Everything stored
+ * is a 64-bit integer or text (schema-*.sql say what); energies are millijoules.
  *
- * One process writes at a time, holding the writer's lock, <database>.lock beside it, as long as
- * its store is open; any number read. Whoever goes on writing for long, as a service does, opens
+ * One process writes at a time, holding the writer's lock (<database>.lock beside a file, an advisory
+ * lock of PostgreSQL's) as long as its store is open; any number read. Whoever goes on writing for long, as a service does, opens
  * the store for some seconds of work and closes it again, so that others get their turn. A store
  * belongs to one thread.
  */
@@ -59,6 +59,7 @@ enum store_mode {
  * -ENOENT: no such database. -EBUSY: another process writes; the text names it. -EACCES.
  * -EXDEV: on a network file system. -EBADMSG: a file, but not one of ours. -EPROTO: written by a
  * newer slurm-carbon, or, for a reader, by an older one. -EINVAL: the name is no database's.
+ * -ECONNREFUSED: PostgreSQL does not let us in. -ENOTSUP: built without it.
  */
 MUST_CHECK int store_open(const char *database, enum store_mode mode, const char *who,
                           struct store **ret_store, struct error *err);
@@ -77,7 +78,9 @@ struct store *store_close(struct store *store); /* takes NULL, returns NULL; rol
 MUST_CHECK int store_lock_service(const char *database, const char *who, struct error *err);
 void store_unlock_service(int lock); /* -1 is no lock */
 
-const char *store_path(const struct store *store); /* of the database's file */
+/* Of the database's file; where it is none, its name, without a password. */
+const char *store_path(const struct store *store);
+bool store_is_file(const struct store *store);
 
 /* The copy of the old database, when this opening upgraded it; else NULL. Say so to the user. */
 const char *store_backup(const struct store *store);

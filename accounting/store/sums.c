@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
-#include "store/store_sqlite.h"
+#include "store/db.h"
 
 #define NODE 0 /* in place of a job_key: the sum of the whole node */
 

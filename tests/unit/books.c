@@ -15,19 +15,56 @@ static void need(int rc, const struct error *err, const char *what)
     abort();
 }
 
+/* A file; or, where BOOKS names a database of PostgreSQL by a URI with a parameter, an empty schema
+   in it: what holds of the store holds of both. */
+static void name_database(struct books *books)
+{
+    static unsigned last;
+    const char *given = getenv("BOOKS");
+    char command[PATH_MAX];
+
+    if (!given) {
+        snprintf(books->database, sizeof(books->database), "sqlite:%.4000s/carbon.db",
+                 books->tree.path);
+        return;
+    }
+    snprintf(command, sizeof(command), "psql -qX -c 'SET client_min_messages = error' "
+             "-c 'DROP SCHEMA IF EXISTS books_%u CASCADE' -c 'CREATE SCHEMA books_%u' '%.3000s'",
+             last, last, given);
+    if (system(command) != 0)
+        need(-1, NULL, command);
+    snprintf(books->database, sizeof(books->database), "%.3000s&options=-csearch_path%%3Dbooks_%u",
+             given, last++);
+}
+
+bool books_are_a_file(const struct books *books)
+{
+    return strncmp(books->database, "sqlite:", 7) == 0;
+}
+
+void books_unbind(struct books *books)
+{
+    struct error err = { "" };
+
+    need(store_exec(books->store, books_are_a_file(books)
+                                      ? "PRAGMA foreign_keys = OFF"
+                                      : "SET session_replication_role = replica", &err), &err,
+         "foreign keys");
+}
+
 void books_open(struct books *books)
 {
     struct error err = { "" };
 
     *books = (struct books){ .store = NULL };
     tree_make(&books->tree);
-    snprintf(books->database, sizeof(books->database), "sqlite:%.4000s/carbon.db",
-             books->tree.path);
+    name_database(books);
     need(store_create(books->database, NULL, NULL, &err), &err, "store_create");
     need(store_open(books->database, STORE_WRITE, "a test", &books->store, &err), &err,
          "store_open");
     /* tests need no power-loss safety, and have many commits */
-    need(store_exec(books->store, "PRAGMA synchronous = OFF", &err), &err, "pragma");
+    if (books_are_a_file(books))
+        need(store_exec(books->store, "PRAGMA synchronous = OFF", &err), &err, "pragma");
 }
 
 void books_close(struct books *books)
@@ -56,7 +93,7 @@ int books_load(struct books *books, const struct batch *batch, struct error *err
 int64_t books_number(struct books *books, const char *fmt, ...)
 {
     struct error err = { "" };
-    sqlite3_stmt *stmt;
+    struct stmt *stmt;
     char sql[1024];
     int64_t number;
     va_list ap;
@@ -64,13 +101,11 @@ int64_t books_number(struct books *books, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(sql, sizeof(sql), fmt, ap);
     va_end(ap);
-    if (sqlite3_prepare_v2(books->store->db, sql, -1, &stmt, NULL) != SQLITE_OK)
-        need(store_failed(books->store, sql, &err), &err, "prepare");
-    if (sqlite3_step(stmt) != SQLITE_ROW)
-        need(-1, NULL, sql);
-    number = sqlite3_column_type(stmt, 0) == SQLITE_NULL ? INT64_MIN
-                                                         : sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
+    need(store_prepare(books->store, sql, &stmt, &err), &err, sql);
+    if (store_step(books->store, stmt, &err) <= 0)
+        need(-1, &err, sql);
+    number = stmt_is_null(stmt, 0) ? INT64_MIN : stmt_int(stmt, 0);
+    stmt_free(stmt);
     return number;
 }
 

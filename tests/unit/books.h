@@ -5,7 +5,7 @@
 #define CARBON_TESTS_BOOKS_H
 
 #include "store/audit.h"
-#include "store/store_sqlite.h"
+#include "store/db.h"
 #include "tree.h"
 
 struct books {
@@ -16,6 +16,12 @@ struct books {
 
 void books_open(struct books *books);
 void books_close(struct books *books);
+
+/* Of SQLite; else of PostgreSQL. */
+bool books_are_a_file(const struct books *books);
+
+/* From here on a row may name what is not there. */
+void books_unbind(struct books *books);
 
 /* Load one batch in a transaction of its own; the outcome, or a negative errno. */
 int books_load(struct books *books, const struct batch *batch, struct error *err);

@@ -38,7 +38,7 @@ static void fill(struct books *books)
         }
     }
     assert_int_equal(store_exec(books->store, factors, NULL), 0);
-    assert_int_equal(store_exec(books->store, "PRAGMA foreign_keys = OFF", NULL), 0);
+    books_unbind(books);
 }
 
 /* What someone may have done to the books, and the rule that must find it. */
@@ -124,6 +124,11 @@ static void every_altered_row_is_found(void **state)
         struct books books;
 
         fill(&books);
+        if (!books_are_a_file(&books) && (strstr(rows[i].sql, "rowid") || strstr(rows[i].sql, " OR IGNORE ") ||
+                                          strcmp(rows[i].rule, "DB") == 0)) {
+            books_close(&books); /* SQLite alone has it */
+            continue;
+        }
         ROW_HOLDS(i, books_audit(&books, NULL, false) == 0);
         ROW_HOLDS(i, store_exec(books.store, rows[i].sql, NULL) == 0);
         ROW_HOLDS(i, books_audit(&books, rows[i].rule, true) > 0);
@@ -266,7 +271,7 @@ static void a_deep_audit_names_batches_and_remedy(void **state)
                 batch_clear(&batch);
             }
         }
-        assert_int_equal(store_exec(books.store, "PRAGMA foreign_keys = OFF", NULL), 0);
+        books_unbind(&books);
         assert_int_equal(store_exec(books.store, cases[i].sql, NULL), 0);
         for (int deep = 1; deep >= 0; deep--) {
             struct first_failure *first = &last.first;
@@ -367,7 +372,7 @@ static void a_finding_names_the_cluster_of_its_node(void **state)
         struct books books;
 
         open_namesakes(&books);
-        assert_int_equal(store_exec(books.store, "PRAGMA foreign_keys = OFF", NULL), 0);
+        books_unbind(&books);
         assert_int_equal(store_exec(books.store, cases[i].sql, NULL), 0);
         assert_int_equal(store_audit(books.store, true, &sink, NULL), 0);
         /* the sum of a cluster is not that of its nodes then, either */

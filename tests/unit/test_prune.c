@@ -132,13 +132,13 @@ static void a_peak_is_the_same_however_often_its_minutes_are_pruned(void **state
 static void add_long_job(struct books *books)
 {
     run_sql(books, "INSERT INTO node SELECT i, 'c', 'n' || i, 1, 1, 0, 1 FROM"
-                   " (SELECT 1 AS i UNION SELECT 2 UNION SELECT 3);"
+                   " (SELECT 1 AS i UNION SELECT 2 UNION SELECT 3) AS three;"
                    INSERT_JOB " VALUES (1, 'c', 1, 0, 0);"
                    COUNT_TO("4999")
                    " INSERT INTO power SELECT 1, node_key, i * 60, component,"
                    " CASE WHEN i = 100 THEN 9000 ELSE i END, 60000 FROM i, node,"
                    " (SELECT 'cpu' AS component UNION SELECT 'memory' UNION SELECT 'gpu'"
-                   "  UNION SELECT 'other')");
+                   "  UNION SELECT 'other') AS four");
 }
 
 static void work_is_cut_into_passes_at_whole_minutes(void **state)
@@ -158,7 +158,7 @@ static void work_is_cut_into_passes_at_whole_minutes(void **state)
         assert_int_equal(prune_pass(books->store, &prune, &err), 0);
         assert_true(prune.rows - before <= PRUNE_ROWS + 12);
         assert_int_equal(books_number(books, "SELECT COUNT(*) FROM (SELECT 1 FROM power"
-                                      " GROUP BY minute_s HAVING COUNT(*) <> 12)"), 0);
+                                      " GROUP BY minute_s HAVING COUNT(*) <> 12) AS odd"), 0);
         passes++;
     }
     assert_int_equal(passes, 4000 * 12 / PRUNE_ROWS + 1);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "books.h"
+#include "store/sqlite.h"
 
 static void creating_twice_is_harmless_and_the_file_is_not_for_everybody(void **state)
 {
@@ -56,7 +57,7 @@ static void what_is_no_database_of_ours_is_refused_with_its_remedy(void **state)
     snprintf(name, sizeof(name), "sqlite:%.4000s/x.db", tree.path);
     assert_refused(name, STORE_READ, -ENOENT, "`carbonctl init` creates it");
     assert_refused("sqlite:x.db", STORE_READ, -EINVAL, "give sqlite:/absolute/path");
-    assert_refused("postgresql://x", STORE_READ, -EINVAL, "give sqlite:/absolute/path");
+    assert_refused("mysql://x", STORE_READ, -EINVAL, "give sqlite:/absolute/path");
     assert_refused("sqlite:/x?cache=shared", STORE_READ, -EINVAL, "only ?network=yes is");
     tree_write(&tree, "x.db", "this is a text, and long enough to be a header of a database %0100d",
                1);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "books.h"
+#include "store/sqlite.h"
 #include "core/file.h"
 #include "fake_meter.h"
 
@@ -95,7 +96,7 @@ static int tear_down(void **state)
 /* A number from any file. */
 static int64_t number_in(const char *path, const char *sql)
 {
-    struct store store = { .lock_fd = -1 };
+    struct store store = { .backend = &sqlite_backend, .lock_fd = -1 };
     int64_t number;
 
     snprintf(store.path, sizeof(store.path), "%s", path);

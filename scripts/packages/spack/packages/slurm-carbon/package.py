@@ -30,6 +30,7 @@ class SlurmCarbon(AutotoolsPackage):
     depends_on("libconfuse@3:")
     depends_on("libcsv")
     depends_on("sqlite@3.26:")
+    depends_on("postgresql@13:")
     depends_on("util-linux@2.32:")
     depends_on("zlib-api")
     depends_on("slurm", when="+spank")

@@ -1,25 +1,35 @@
 /*
- * store_sqlite.h - the database as the files of accounting/store see it; private to them
+ * db.h - the database as the files of accounting/store see it; private to them
  *
- * Statements are struct stmt everywhere but in store.c and copy.c, the only files that call SQLite.
+ * SQL is written once, in words that every kind of database has. What differs lies behind struct
+ * backend: sqlite.c (with copy.c, backup.c and upgrade.c, which are of files) and postgres.c.
  */
-#ifndef CARBON_STORE_STORE_SQLITE_H
-#define CARBON_STORE_STORE_SQLITE_H
+#ifndef CARBON_STORE_DB_H
+#define CARBON_STORE_DB_H
 
 #include <limits.h>
-#include <sqlite3.h>
 
 #include "store/store.h"
 
-#define STORE_APPLICATION_ID 0x43617262 /* "Carb", in the database's header */
-#define STORE_STATEMENTS_MAX 128
+#define STORE_STATEMENTS_MAX 160
 
-struct stmt; /* a prepared statement, with its parameters, and the row that it stands at */
+/* A prepared statement, with its parameters, and the row that it stands at; more of it is the
+   backend's. */
+struct stmt {
+    const struct backend *backend;
+};
+
+struct sqlite3;
+struct pg_conn;
 
 struct store {
-    sqlite3 *db;
-    char path[PATH_MAX];
+    const struct backend *backend;
+    struct sqlite3 *db;     /* of sqlite.c */
+    struct pg_conn *pg;     /* of postgres.c */
+    char path[PATH_MAX];    /* of the file; else the database's name without a password */
     char backup_path[PATH_MAX + 32]; /* "" or the copy that an upgrade made */
+    bool writes;
+    int changed;            /* of postgres.c: rows, by the last statement that changed any */
     int lock_fd; /* of a writer, from lock_take(); else -1 */
     struct {
         const char *sql; /* the constant's address is the key */
@@ -27,6 +37,37 @@ struct store {
     } statements[STORE_STATEMENTS_MAX];
     size_t n_statements;
 };
+
+/* What a kind of database does; all of store.h and of this header that differs. */
+struct backend {
+    const char *scheme; /* "sqlite:" */
+    int (*create)(struct store *store, const char *database, const struct store_turn *turn,
+                  bool *ret_created, struct error *err);
+    /* turn: of a writer; NULL: to read */
+    int (*open)(struct store *store, const char *database, const struct store_turn *turn,
+                struct error *err);
+    void (*close)(struct store *store);
+    int (*lock_service)(const char *database, const char *who, struct error *err);
+    const char *begin_reading, *begin_writing;
+    const char *integrity, *foreign_keys; /* queries of the audit's rule DB; NULL: it has none */
+    int (*exec)(struct store *store, const char *sql, struct error *err);
+    int (*prepare)(struct store *store, const char *sql, struct stmt **ret, struct error *err);
+    int (*step)(struct store *store, struct stmt *stmt, struct error *err);
+    int64_t (*inserted)(struct store *store);
+    int (*changed)(struct store *store);
+    bool (*in_transaction)(struct store *store);
+    void (*free)(struct stmt *stmt);
+    void (*clear)(struct stmt *stmt); /* as new: reset, and nothing bound */
+    void (*reset)(struct stmt *stmt);
+    void (*bind_int)(struct stmt *stmt, int number, int64_t value);
+    void (*bind_text)(struct stmt *stmt, int number, const char *text, int len); /* -1: to its NUL */
+    void (*bind_null)(struct stmt *stmt, int number);
+    int (*parameters)(struct stmt *stmt);
+    int64_t (*get_int)(struct stmt *stmt, int column);
+    const char *(*get_text)(struct stmt *stmt, int column);
+    bool (*is_null)(struct stmt *stmt, int column);
+};
+extern const struct backend sqlite_backend, postgres_backend;
 
 /*
  * The prepared statement of an SQL constant, prepared at its first use and kept for the life of
@@ -70,34 +111,16 @@ MUST_CHECK int store_step(struct store *store, struct stmt *stmt, struct error *
 /* Step a statement that gives no rows to its end. */
 MUST_CHECK int store_run(struct store *store, struct stmt *stmt, struct error *err);
 
-/* Run SQL that is not worth keeping: pragmas, BEGIN, schema. */
+/* Run SQL that is not worth keeping: BEGIN, a schema; several statements, if need be. */
 MUST_CHECK int store_exec(struct store *store, const char *sql, struct error *err);
 
 /* One integer from the first row of `sql`; -ENODATA without a row. */
 MUST_CHECK int store_integer(struct store *store, const char *sql, int64_t *ret_integer,
                              struct error *err);
 
-/* The database's last error as a negative errno, with err "<what>: <reason>; <remedy>". */
-int store_failed(struct store *store, const char *what, struct error *err);
-
 /* Text of a schema version, all its statements; NULL for one that does not exist. */
 const char *store_schema(int version);
 
-/* Make the tables of a version, on those of the version before; in SQLite's words. */
-MUST_CHECK int store_apply_schema(struct store *store, int version, struct error *err);
-
 struct store *store_new(void); /* without a path, a handle or the lock; NULL without memory */
-
-/* Is it a database of ours, and of a schema that is known? -EBADMSG, -EPROTO as store_open(). */
-MUST_CHECK int store_check_version(struct store *store, int64_t *ret_version, struct error *err);
-
-/* A handle on store->path, set up, with nothing of it read yet. */
-MUST_CHECK int store_open_handle(struct store *store, enum store_mode mode, struct error *err);
-
-/* From schema `version` to the newest, inside the writer's lock; see store_open(). */
-MUST_CHECK int store_upgrade(struct store *store, int64_t version, struct error *err);
-
-/* Name of a network file system by its magic number (statfs f_type); NULL for a local one. */
-const char *store_network_name(long f_type);
 
 #endif

@@ -1,0 +1,608 @@
+/*
+ * PostgreSQL, by libpq: opening, the writer's turn, statements.
+ *
+ * A statement is sent with its parameters and answered whole. From its second run on the server has
+ * it prepared. Texts sort by their bytes, as with SQLite: each column of text has collation "C".
+ *
+ * Invariants of an open store:
+ *   Q1  the schema's number was read from `meta` before anything else
+ *   Q2  a writer holds an advisory lock of its schema, of LOCK_CLASS, from before the first write to
+ *       close, or as long as its connection lives
+ *   Q3  synchronous_commit is on: when a commit returns, it is on the server's disk
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/buf.h"
+#include "core/clock.h"
+#include "core/parse.h"
+#include "core/utf8.h"
+#include "store/db.h"
+
+#define LOCK_CLASS 0x43617262 /* "Carb" */
+#define POLL_MS 50
+#define OID_INT8 20 /* pg_type.dat */
+#define OID_TEXT 25
+
+/* --- errors ---------------------------------------------------------------------------------- */
+
+/* By the class or the whole of its SQLSTATE (PostgreSQL's manual, appendix A). */
+static int errno_of(const char *state)
+{
+    static const struct {
+        const char *state;
+        int rc;
+    } known[] = {
+        { "23", -EEXIST },    /* integrity constraint violation */
+        { "28", -EACCES },    /* invalid authorization */
+        { "40001", -EBUSY },  /* serialization failure */
+        { "40P01", -EBUSY },  /* deadlock */
+        { "42501", -EACCES }, /* insufficient privilege */
+        { "53100", -ENOSPC }, /* disk full */
+        { "53200", -ENOMEM },
+        { "55P03", -EBUSY },  /* lock not available */
+        { "57014", -EBUSY },  /* statement or lock timeout */
+        { "XX001", -EUCLEAN }, { "XX002", -EUCLEAN }, /* corrupted data, index */
+    };
+
+    for (size_t i = 0; state && i < sizeof(known) / sizeof(known[0]); i++)
+        if (strncmp(state, known[i].state, strlen(known[i].state)) == 0)
+            return known[i].rc;
+    return -EIO;
+}
+
+static int failed(const struct store *store, const PGresult *result, const char *what,
+                  struct error *err)
+{
+    const char *text = result && PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)
+                           ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)
+                           : PQerrorMessage(store->pg);
+
+    return error_set(err, errno_of(result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL),
+                     "database %s: %s: %.*s", store->path, what, (int)strcspn(text, "\n"), text);
+}
+
+/* --- statements ------------------------------------------------------------------------------ */
+
+struct parameter {
+    Oid type;          /* 0: not bound yet, and for the server to find out */
+    const char *value; /* NULL: is NULL */
+    char number[24];
+    char *copy;        /* of a text that is not valid UTF-8, or ends before its NUL */
+};
+
+struct pg_stmt {
+    struct stmt stmt;
+    PGconn *pg;
+    char *sql;
+    char name[24];      /* "" until it is prepared */
+    unsigned runs;
+    int count;          /* of parameters */
+    struct parameter *parameters;
+    PGresult *result;   /* NULL: it has not run since it was reset */
+    int row;
+};
+
+static struct pg_stmt *of(struct stmt *stmt)
+{
+    return (struct pg_stmt *)stmt;
+}
+
+/* "?" and "?7" become "$1" and "$7", outside of quotes; how many there are. */
+static int number_parameters(const char *sql, struct buf *buf)
+{
+    int count = 0;
+    char quote = '\0';
+
+    for (const char *at = sql; *at; at++) {
+        size_t digits = *at == '?' && !quote ? strspn(at + 1, "0123456789") : 0;
+
+        if ((*at == '\'' || *at == '"') && (!quote || quote == *at))
+            quote = quote ? '\0' : *at;
+        if (*at != '?' || quote) {
+            buf_add(buf, at, 1);
+        } else if (digits == 0) {
+            buf_printf(buf, "$%d", ++count);
+        } else {
+            char text[8] = "";
+            uint32_t number = 0;
+
+            snprintf(text, sizeof(text), "%.*s", (int)digits, at + 1);
+            if (parse_u32(text, 1, 999, &number) == 0 && (int)number > count)
+                count = (int)number;
+            buf_printf(buf, "$%s", text);
+            at += digits;
+        }
+    }
+    return count;
+}
+
+static void free_stmt(struct stmt *stmt)
+{
+    struct pg_stmt *own = of(stmt);
+
+    PQclear(own->result);
+    for (int i = 0; own->parameters && i < own->count; i++)
+        free(own->parameters[i].copy);
+    free(own->parameters);
+    free(own->sql);
+    free(own);
+}
+
+/* A number that the SQL passes over has a type all the same. */
+static void mark_unused(struct pg_stmt *own, const char *sql)
+{
+    for (int i = 0; i < own->count; i++)
+        own->parameters[i].type = OID_INT8;
+    for (const char *at = sql; (at = strchr(at, '$')) != NULL; at++) {
+        char text[8] = "";
+        uint32_t number;
+
+        snprintf(text, sizeof(text), "%.*s", (int)strspn(at + 1, "0123456789"), at + 1);
+        if (parse_u32(text, 1, (uint32_t)own->count, &number) == 0)
+            own->parameters[number - 1].type = 0;
+    }
+}
+
+static int prepare(struct store *store, const char *sql, struct stmt **ret, struct error *err)
+{
+    struct pg_stmt *own = calloc(1, sizeof(*own));
+    struct buf buf;
+
+    if (!own)
+        return error_set(err, -ENOMEM, "out of memory");
+    buf_init(&buf);
+    own->stmt.backend = &postgres_backend;
+    own->pg = store->pg;
+    own->count = number_parameters(sql, &buf);
+    own->parameters = calloc((size_t)own->count + 1, sizeof(*own->parameters));
+    if (own->parameters && !buf_failed(&buf))
+        mark_unused(own, buf.data ? buf.data : "");
+    if (!buf_failed(&buf))
+        own->sql = strdup(buf.data ? buf.data : "");
+    buf_free(&buf);
+    if (!own->parameters || !own->sql) {
+        free_stmt(&own->stmt);
+        return error_set(err, -ENOMEM, "out of memory");
+    }
+    *ret = &own->stmt;
+    return 0;
+}
+
+static void reset(struct stmt *stmt)
+{
+    PQclear(of(stmt)->result);
+    of(stmt)->result = NULL;
+}
+
+static void clear(struct stmt *stmt)
+{
+    reset(stmt);
+    for (int i = 0; i < of(stmt)->count; i++)
+        of(stmt)->parameters[i].value = NULL;
+}
+
+static struct parameter *parameter_of(struct stmt *stmt, int number)
+{
+    return &of(stmt)->parameters[number - 1];
+}
+
+static void bind_int(struct stmt *stmt, int number, int64_t value)
+{
+    struct parameter *parameter = parameter_of(stmt, number);
+
+    snprintf(parameter->number, sizeof(parameter->number), "%" PRId64, value);
+    parameter->type = OID_INT8;
+    parameter->value = parameter->number;
+}
+
+/* The first byte that is of no character of UTF-8, or the NUL at the end. */
+static char *find_bad_byte(const char *text)
+{
+    uint32_t code;
+    size_t len;
+
+    while (*text && (len = utf8_decode(text, &code)) > 0)
+        text += len;
+    return (char *)(uintptr_t)text;
+}
+
+/* Users choose texts, and a server of encoding UTF8 refuses what is none: those bytes become "?". */
+static void bind_text(struct stmt *stmt, int number, const char *text, int len)
+{
+    struct parameter *parameter = parameter_of(stmt, number);
+
+    parameter->type = OID_TEXT;
+    parameter->value = text;
+    if (!text || (len < 0 && !*find_bad_byte(text)))
+        return;
+    free(parameter->copy);
+    parameter->copy = strndup(text, len < 0 ? strlen(text) : (size_t)len);
+    parameter->value = parameter->copy;
+    for (char *bad = parameter->copy; bad && *(bad = find_bad_byte(bad));)
+        *bad = '?';
+}
+
+static void bind_null(struct stmt *stmt, int number)
+{
+    parameter_of(stmt, number)->type = OID_INT8; /* a text that is NULL comes by bind_text() */
+    parameter_of(stmt, number)->value = NULL;
+}
+
+static int parameters(struct stmt *stmt)
+{
+    return of(stmt)->count;
+}
+
+/* It keeps its types: a parameter that was not bound the first time has the one that was found. */
+static PGresult *prepare_on_server(struct pg_stmt *own, const Oid *types)
+{
+    static unsigned last;
+
+    snprintf(own->name, sizeof(own->name), "carbon_%u", ++last);
+    return PQprepare(own->pg, own->name, own->sql, own->count, types);
+}
+
+static PGresult *run(struct pg_stmt *own)
+{
+    Oid types[1000];
+    const char *values[1000];
+    PGresult *result;
+
+    for (int i = 0; i < own->count; i++) {
+        types[i] = own->parameters[i].type;
+        values[i] = own->parameters[i].value;
+    }
+    if (own->runs++ == 0)
+        return PQexecParams(own->pg, own->sql, own->count, types, values, NULL, NULL, 0);
+    if (!own->name[0]) {
+        result = prepare_on_server(own, types);
+        if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+            own->name[0] = '\0';
+            return result;
+        }
+        PQclear(result);
+    }
+    return PQexecPrepared(own->pg, own->name, own->count, values, NULL, NULL, 0);
+}
+
+static int step(struct store *store, struct stmt *stmt, struct error *err)
+{
+    struct pg_stmt *own = of(stmt);
+    ExecStatusType status;
+    int rc;
+
+    if (!own->result) {
+        own->result = run(own);
+        own->row = -1;
+        status = PQresultStatus(own->result);
+        if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+            rc = failed(store, own->result, "cannot run a statement", err);
+            reset(stmt);
+            return rc;
+        }
+    }
+    if (++own->row < PQntuples(own->result))
+        return 1;
+    if (PQresultStatus(own->result) == PGRES_COMMAND_OK) {
+        uint32_t changed = 0;
+
+        if (parse_u32(PQcmdTuples(own->result), 0, INT32_MAX, &changed) == 0)
+            store->changed = (int)changed;
+    }
+    reset(stmt);
+    return 0;
+}
+
+static bool is_null(struct stmt *stmt, int column)
+{
+    return PQgetisnull(of(stmt)->result, of(stmt)->row, column);
+}
+
+static const char *get_text(struct stmt *stmt, int column)
+{
+    return is_null(stmt, column) ? NULL : PQgetvalue(of(stmt)->result, of(stmt)->row, column);
+}
+
+static int64_t get_int(struct stmt *stmt, int column)
+{
+    const char *text = get_text(stmt, column);
+    int64_t value = 0;
+
+    if (text && strcmp(text, "t") == 0)
+        return 1;
+    if (text && parse_i64(text, INT64_MIN, INT64_MAX, &value) < 0)
+        return 0;
+    return value;
+}
+
+static int exec(struct store *store, const char *sql, struct error *err)
+{
+    PGresult *result = PQexec(store->pg, sql);
+    ExecStatusType status = PQresultStatus(result);
+    int rc = 0;
+
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY)
+        rc = failed(store, result, "cannot run a statement", err);
+    PQclear(result);
+    return rc;
+}
+
+static int64_t inserted(struct store *store)
+{
+    int64_t key = 0;
+
+    return store_integer(store, "SELECT lastval()", &key, NULL) == 0 ? key : 0;
+}
+
+static int changed(struct store *store)
+{
+    return store->changed;
+}
+
+static bool in_transaction(struct store *store)
+{
+    PGTransactionStatusType status = PQtransactionStatus(store->pg);
+
+    return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
+
+/* The server would give the lock back a little after the connection is gone. */
+static void close_store(struct store *store)
+{
+    if (store->writes && store->pg && PQstatus(store->pg) == CONNECTION_OK)
+        PQclear(PQexec(store->pg, "SELECT pg_advisory_unlock_all()"));
+    PQfinish(store->pg);
+}
+
+/* What to call it in messages: never the whole name, which may hold a password. */
+static void name_it(struct store *store)
+{
+    snprintf(store->path, sizeof(store->path), "postgresql://%.200s/%.200s",
+             PQhost(store->pg) ? PQhost(store->pg) : "", PQdb(store->pg) ? PQdb(store->pg) : "");
+}
+
+static int connect_to(struct store *store, const char *database, const char *who,
+                      struct error *err)
+{
+    const char *const keys[] = { "dbname", "fallback_application_name", "client_encoding", NULL };
+    const char *const values[] = { database, who ? who : "slurm-carbon", "UTF8", NULL };
+
+    store->pg = PQconnectdbParams(keys, values, 1);
+    if (!store->pg)
+        return error_set(err, -ENOMEM, "out of memory");
+    name_it(store);
+    if (PQstatus(store->pg) != CONNECTION_OK) {
+        const char *text = PQerrorMessage(store->pg);
+
+        return error_set(err, -ECONNREFUSED, "database %s: %.*s; is PostgreSQL up, and may this "
+                         "user connect?", store->path, (int)strcspn(text, "\n"), text);
+    }
+    return exec(store, "SET client_min_messages = warning; SET synchronous_commit = on;"
+                       "SET timezone = 'UTC'", err);
+}
+
+/* Who writes now, as that connection called itself. */
+static int refuse(struct store *store, const struct store_turn *turn, struct error *err)
+{
+    static const char sql[] =
+        "SELECT application_name || ', process ' || pg_stat_activity.pid FROM pg_locks"
+        " JOIN pg_stat_activity ON pg_stat_activity.pid = pg_locks.pid"
+        " WHERE locktype = 'advisory' AND classid = ?1 AND granted"
+        " AND CAST(objid AS BIGINT) = CAST(hashtext(current_schema()) AS BIGINT) & 4294967295"
+        " AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " LIMIT 1";
+    struct stmt *stmt = store_statement(store, sql, err);
+    char waited[48] = "";
+    int rc;
+
+    if (!stmt)
+        return -EIO;
+    stmt_bind_int(stmt, 1, LOCK_CLASS);
+    rc = store_step(store, stmt, err);
+    if (rc < 0)
+        return rc;
+    if (turn->patience_ms > 0)
+        snprintf(waited, sizeof(waited), ", and was not free for %d s", turn->patience_ms / 1000);
+    rc = error_set(err, -EBUSY, "database %s is held by %s%s; one process writes at a time, so try "
+                   "again when that has ended, or end it", store->path,
+                   rc > 0 && stmt_text(stmt, 0) ? stmt_text(stmt, 0) : "another process", waited);
+    stmt_reset(stmt);
+    return rc;
+}
+
+/* Q2 */
+static int take_lock(struct store *store, const struct store_turn *turn, struct error *err)
+{
+    static const struct timespec pause = { 0, POLL_MS * 1000000 };
+    uint64_t end_ns = clock_boottime_ns() + (uint64_t)turn->patience_ms * 1000000;
+    bool told = false;
+    int64_t taken;
+    char sql[80];
+    int rc;
+
+    snprintf(sql, sizeof(sql), "SELECT pg_try_advisory_lock(%d, hashtext(current_schema()))",
+             LOCK_CLASS);
+    while ((rc = store_integer(store, sql, &taken, err)) == 0 && !taken) {
+        if (turn->stop && *turn->stop)
+            return error_set(err, -EINTR, "stopped while waiting for %s", store->path);
+        if (clock_boottime_ns() >= end_ns)
+            return refuse(store, turn, err);
+        if (!told && turn->waits)
+            turn->waits("another process", turn->patience_ms);
+        told = true;
+        nanosleep(&pause, NULL);
+    }
+    return rc;
+}
+
+/* 0: there is none of ours. */
+static int read_version(struct store *store, int64_t *ret_version, struct error *err)
+{
+    int64_t there;
+    int rc = store_integer(store, "SELECT to_regclass('meta') IS NOT NULL AND"
+                           " to_regclass('batch_component') IS NOT NULL", &there, err);
+
+    *ret_version = 0;
+    if (rc < 0 || !there)
+        return rc;
+    return store_integer(store, "SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'schema'",
+                         ret_version, err);
+}
+
+/* Q1 */
+static int check_version(struct store *store, struct error *err)
+{
+    int64_t version;
+    int rc = read_version(store, &version, err);
+
+    if (rc < 0)
+        return rc;
+    if (version == 0)
+        return error_set(err, -ENOENT, "there are no books in database %s; `carbonctl init` makes "
+                         "them, or Database in carbon.conf names another", store->path);
+    if (version > STORE_SCHEMA_VERSION)
+        return error_set(err, -EPROTO, "database %s has schema %" PRId64 ", and this program knows "
+                         "up to %d; install the slurm-carbon that wrote it, or a newer one",
+                         store->path, version, STORE_SCHEMA_VERSION);
+    if (version < STORE_SCHEMA_VERSION)
+        return error_set(err, -EPROTO, "database %s has schema %" PRId64 ", older than any that "
+                         "this program knows for PostgreSQL", store->path, version);
+    return 0;
+}
+
+static int open_store(struct store *store, const char *database, const struct store_turn *turn,
+                      struct error *err)
+{
+    int rc = connect_to(store, database, turn ? turn->who : NULL, err);
+
+    if (rc == 0 && !turn)
+        rc = exec(store, "SET default_transaction_read_only = on", err);
+    if (rc == 0 && turn)
+        rc = take_lock(store, turn, err);
+    return rc == 0 ? check_version(store, err) : rc;
+}
+
+/* --- creating -------------------------------------------------------------------------------- */
+
+/* Every `from` of a text in other words. */
+static int replace(const char *text, const char *from, const char *to, struct buf *buf)
+{
+    const char *found;
+
+    for (; (found = strstr(text, from)) != NULL; text = found + strlen(from)) {
+        buf_add(buf, text, (size_t)(found - text));
+        buf_add(buf, to, strlen(to));
+    }
+    buf_add(buf, text, strlen(text));
+    return buf_failed(buf) ? -ENOMEM : 0;
+}
+
+/* A schema in PostgreSQL's words: keys that count by themselves, one width of integers, texts that
+   sort by their bytes. */
+static int apply_schema(struct store *store, int version, struct error *err)
+{
+    static const char *const words[][2] = {
+        { "INTEGER PRIMARY KEY", "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY" },
+        { " INTEGER", " BIGINT" },
+        { " TEXT", " TEXT COLLATE \"C\"" },
+    };
+    char *text = strdup(store_schema(version));
+    int rc = text ? 0 : -ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < sizeof(words) / sizeof(words[0]); i++) {
+        struct buf buf;
+
+        buf_init(&buf);
+        rc = replace(text, words[i][0], words[i][1], &buf);
+        free(text);
+        text = rc == 0 ? strdup(buf.data) : NULL;
+        buf_free(&buf);
+        if (!text)
+            rc = -ENOMEM;
+    }
+    rc = rc < 0 ? error_set(err, rc, "out of memory") : exec(store, text, err);
+    free(text);
+    return rc;
+}
+
+static int create_schema(struct store *store, bool *ret_created, struct error *err)
+{
+    char mark[96];
+    int64_t version;
+    int rc = read_version(store, &version, err);
+
+    *ret_created = false;
+    if (rc < 0 || version != 0)
+        return rc;
+    rc = exec(store, "BEGIN", err);
+    for (int next = 1; rc == 0 && next <= STORE_SCHEMA_VERSION; next++)
+        rc = apply_schema(store, next, err);
+    snprintf(mark, sizeof(mark), "INSERT INTO meta (name, content) VALUES ('schema', '%d'); COMMIT",
+             STORE_SCHEMA_VERSION);
+    if (rc == 0)
+        rc = exec(store, mark, err);
+    *ret_created = rc == 0;
+    return rc;
+}
+
+static int create_store(struct store *store, const char *database, const struct store_turn *turn,
+                        bool *ret_created, struct error *err)
+{
+    int rc = connect_to(store, database, turn->who, err);
+
+    if (rc == 0)
+        rc = take_lock(store, turn, err);
+    if (rc == 0)
+        rc = create_schema(store, ret_created, err);
+    return rc == 0 ? check_version(store, err) : rc;
+}
+
+/* Several services may load at once, taking turns: there is nothing to lock. */
+static int lock_service(const char *database, const char *who, struct error *err)
+{
+    struct store *store;
+    int rc = store_open(database, STORE_READ, who, &store, err);
+
+    if (rc < 0)
+        return rc;
+    store_close(store);
+    rc = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return rc < 0 ? error_set_errno(err, -errno, "cannot open /dev/null") : rc;
+}
+
+const struct backend postgres_backend = {
+    .scheme = "postgresql:",
+    .create = create_store,
+    .open = open_store,
+    .close = close_store,
+    .lock_service = lock_service,
+    .begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ",
+    .begin_writing = "BEGIN",
+    .exec = exec,
+    .prepare = prepare,
+    .step = step,
+    .inserted = inserted,
+    .changed = changed,
+    .in_transaction = in_transaction,
+    .free = free_stmt,
+    .clear = clear,
+    .reset = reset,
+    .bind_int = bind_int,
+    .bind_text = bind_text,
+    .bind_null = bind_null,
+    .parameters = parameters,
+    .get_int = get_int,
+    .get_text = get_text,
+    .is_null = is_null,
+};

@@ -1,0 +1,217 @@
+#!/usr/bin/env bats
+# The store in PostgreSQL: the unit tests of what a store promises, on a real one, and the programs.
+# shellcheck disable=SC2154
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    local as=()
+    "${top_builddir:?}/carbonctl" --version >/dev/null
+    grep -q 'define HAVE_LIBPQ 1' "$top_builddir/config.h" || skip 'built without libpq'
+    pg_bin=$(find /usr/lib/postgresql /usr/pgsql-* -path '*/bin/initdb' -printf '%h\n' 2>/dev/null |
+        sort -V | tail -n 1)
+    [ -n "$pg_bin" ] || skip 'no PostgreSQL here (Debian: postgresql)'
+    [ "$(id -u)" -ne 0 ] || as=(setpriv --reuid nobody --regid nogroup --clear-groups)
+    place=$(mktemp -d /tmp/carbon-pg.XXXXXX) # a socket's path has to be short
+    export place pg_bin
+    [ "$(id -u)" -ne 0 ] || chown nobody:nogroup "$place"
+    "${as[@]}" "$pg_bin/initdb" -D "$place/data" -U books -A trust --no-sync -E UTF8 >"$BATS_FILE_TMPDIR/log"
+    "${as[@]}" "$pg_bin/pg_ctl" -D "$place/data" -l "$place/log" -w -o "-F -k $place -c listen_addresses=''" start \
+        3>&- >>"$BATS_FILE_TMPDIR/log"
+    # libpq takes what a URI leaves out from these
+    export PGHOST=$place PGUSER=books PGDATABASE=postgres
+    unset PGPASSWORD PGSERVICE PGPORT
+}
+
+teardown_file() {
+    local as=()
+    [ -n "${place-}" ] || return 0
+    [ "$(id -u)" -ne 0 ] || as=(setpriv --reuid nobody --regid nogroup --clear-groups)
+    "${as[@]}" "$pg_bin/pg_ctl" -D "$place/data" -m immediate stop >/dev/null || true
+    rm -rf "$place"
+}
+
+setup() {
+    PATH=$(realpath "$top_builddir"):$PATH
+    units=$(realpath "$top_builddir/tests/unit")
+    mkbatches=$(realpath "$top_builddir/tests/fake/mkbatches")
+    CARBON_DATA=$(realpath "$top_srcdir/accounting/carbon")
+    top_srcdir=$(realpath "$top_srcdir")
+    export CARBON_DATA top_srcdir TZ=UTC
+    unset SLURM_CONF SLURM_TIME_FORMAT SUDO_USER
+    cd "$BATS_TEST_TMPDIR"
+}
+
+# A database of its own, and carbon.conf that names it.
+site() {
+    createdb "site$BATS_TEST_NUMBER"
+    printf '%s\n' "Database=postgresql:///site$BATS_TEST_NUMBER" "DeliverDir=$PWD/deliver" \
+        "Inventory=$PWD/inventory.conf" ClusterName=c Zone=FR >carbon.conf
+    export SLURM_CARBON_CONF=$PWD/carbon.conf PGDATABASE=site$BATS_TEST_NUMBER
+    mkdir deliver
+}
+
+of() { # SQL
+    psql -qAtX -c "$1"
+}
+
+same() { # WHAT FOUND EXPECTED
+    [ "$2" = "$3" ] || { printf '%s: found\n%s\nexpected\n%s\n' "$@"; return 1; }
+}
+
+counted() { # millijoules in the books
+    carbonctl audit --json | awk -F'[:,]' '/"counted_mj"/ { sum += $2 } END { print sum }'
+}
+
+# --- the contract: what tests/unit asks of a store, whichever it is -------------------------------
+
+promise() { # PROGRAM
+    BOOKS="postgresql:///postgres?application_name=unit" "$units/$1" >log 2>&1 || { tail -n 40 log; false; }
+    ! grep -F '0 test(s) run' log
+    grep 'SKIPPED' log || true
+}
+
+@test "the contract: loading in any order, requeues, reboots, months, sums" {
+    promise test_load
+}
+
+@test "the contract: what the audit finds" {
+    promise test_audit
+}
+
+@test "the contract: losses" {
+    promise test_loss
+}
+
+@test "the contract: factor sets" {
+    promise test_factors
+}
+
+@test "the contract: reports read a period" {
+    promise test_period
+}
+
+@test "the contract: profiles, pruning and peaks" {
+    promise test_profile
+    promise test_prune
+}
+
+@test "the contract: ingest" {
+    promise test_ingest
+}
+
+# --- the programs ---------------------------------------------------------------------------------
+
+@test "from init to the report, with the figures that SQLite has" {
+    site
+    run -0 carbonctl init
+    [[ $output == *'postgresql:///site'*'created'* ]]
+    run -0 carbonctl init
+    "$mkbatches" deliver 3 20 >truth
+    cp -r deliver again
+    carbonctl ingest
+    same counted "$(counted)" "$(awk '{ sum += $2 } END { print sum }' truth)"
+    cp again/* deliver
+    carbonctl ingest
+    same 'counted, delivered twice' "$(counted)" "$(awk '{ sum += $2 } END { print sum }' truth)"
+    carbonctl audit --verbose
+    show() { # FILE
+        sacct-carbon -a -P -S 2026-09-01 -E 2026-10-01 -o ALL 2>&1 | sed 's/|20[0-9T:-]*//g'
+        sreport-carbon --month 2026-09 --json | grep -v '"made\|database\|generated'
+        carbonctl export -S 2026-09-01 -E 2026-10-01
+        carbonctl inventory check
+    }
+    show 2>&1 | sed "s|postgresql://[^ :]*|DATABASE|" >postgresql || true
+    sed "s|^Database=.*|Database=sqlite:$PWD/carbon.db|" carbon.conf >sqlite.conf
+    export SLURM_CARBON_CONF=$PWD/sqlite.conf
+    carbonctl init >/dev/null
+    cp again/* deliver
+    carbonctl ingest
+    show 2>&1 | sed "s|sqlite:[^ :]*|DATABASE|" >sqlite || true
+    [ "$(wc -l <sqlite)" -gt 100 ]
+    diff sqlite postgresql
+}
+
+@test "slurmdbd's words, backfill and what gives way to it" {
+    site
+    carbonctl init >/dev/null
+    "$mkbatches" deliver 2 8 >truth
+    mkdir late
+    mv deliver/n2-* late
+    printf '%s\n' 'JobIDRaw|Cluster|Start|End|State|Account|AllocTRES|NodeList|ConsumedEnergyRaw|JobName' \
+        $'5000|c|1790000030|1790000330|COMPLETED|a|cpu=8,node=3|n[1-3]|90000|caf\351' >said
+    carbonctl backfill -S uts1000000 --sacct-file said
+    carbonctl audit
+    carbonctl ingest
+    mv late/* deliver
+    carbonctl ingest
+    carbonctl audit
+    same 'n3' "$(of 'SELECT SUM(active_mj + idle_mj) FROM energy JOIN job USING (job_key) WHERE job_id = 5000')" 30000000
+    same 'a name that is no UTF-8' "$(of 'SELECT job_name FROM job WHERE job_id = 5000')" 'caf?'
+    sed -i '2s/.*/100|c|1790000000|1790003600|COMPLETED|physics|cpu=4,node=1|n1|0|known/' said
+    carbonctl reconcile -S uts1000000 --sacct-file said
+    same 'account' "$(of 'SELECT account FROM job WHERE job_id = 100 LIMIT 1')" physics
+    carbonctl backfill --drop -S uts1000000
+    same counted "$(counted)" "$(awk '{ sum += $2 } END { print sum }' truth)"
+}
+
+@test "one writes at a time, and the others say who; readers go on" {
+    site
+    carbonctl init >/dev/null
+    "$mkbatches" deliver 1 3 >/dev/null
+    carbonctl ingest
+    PGAPPNAME=somebody psql -qAtX -c 'SELECT pg_advisory_lock(1130459746, hashtext(current_schema()))' \
+        -c 'SELECT pg_sleep(60)' >/dev/null &
+    for _ in $(seq 100); do
+        [ "$(of "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory'")" = 0 ] || break
+        sleep 0.1
+    done
+    run -1 carbonctl repair sums --wait 1
+    [[ $output == *'is held by somebody, process '*'one process writes at a time'* ]]
+    carbonctl audit >/dev/null
+    sacct-carbon -a -S 2026-09-01 >/dev/null
+    kill %1
+}
+
+@test "PostgreSQL that is killed in mid-load: nothing is lost, nothing counted twice" {
+    local as=()
+    [ "$(id -u)" -ne 0 ] || as=(setpriv --reuid nobody --regid nogroup --clear-groups)
+    site
+    carbonctl init >/dev/null
+    "$mkbatches" deliver 20 100 >truth
+    carbonctl ingest --watch >log 2>&1 3>&- &
+    for _ in 1 2 3; do
+        sleep 0.7
+        "${as[@]}" "$pg_bin/pg_ctl" -D "$place/data" -m immediate stop >/dev/null
+        "${as[@]}" "$pg_bin/pg_ctl" -D "$place/data" -l "$place/log" -w -o "-k $place -c listen_addresses=''" start \
+            3>&- >/dev/null
+        if ! kill -0 %1 2>/dev/null; then # what systemd would do
+            carbonctl ingest --watch >>log 2>&1 3>&- &
+        fi
+    done
+    kill %% 2>/dev/null || true
+    wait || true
+    carbonctl ingest || [ $? -eq 3 ]
+    same 'files that wait' "$(find deliver -name '*.batch' | wc -l)" 0
+    carbonctl audit
+    same counted "$(counted)" "$(awk '{ sum += $2 } END { print sum }' truth)"
+}
+
+@test "what is wrong is said with its remedy" {
+    site
+    run -1 carbonctl ingest
+    [[ $output == *'there are no books in database postgresql:///'*'carbonctl init'* ]]
+    carbonctl init >/dev/null
+    run -1 carbonctl backup copy.db
+    [[ $output == *pg_dump* ]]
+    sed -i 's|^Database=.*|Database=postgresql:///nowhere|' carbon.conf
+    run -1 carbonctl audit
+    [[ $output == *'database "nowhere" does not exist'*'is PostgreSQL up'* ]]
+    sed -i 's|^Database=.*|Database=postgres:///nowhere|' carbon.conf
+    run -1 carbonctl audit
+    [[ $output == *'carbon.conf:1: Database: '*'postgresql://HOST/DATABASE'* ]]
+    sed -i 's|^Database=.*|Database=postgresql://me:secret@host/x|' carbon.conf
+    run -1 carbonctl audit
+    [[ $output == *'carbon.conf:1: Database: '*'no password'*.pgpass* ]]
+    [[ $output != *secret* ]]
+}
