@@ -473,7 +473,8 @@ static int hide_running_steps(struct run *run, struct store *store, struct error
     struct stat st;
     int shares = 0;
 
-    if (geteuid() == 0 || (store_is_file(store) && stat(store_path(store), &st) == 0 && st.st_uid == geteuid()))
+    if (geteuid() == 0 || (store_is_file(store) && stat(store_path(store), &st) == 0 &&
+                           st.st_uid == geteuid()))
         return 0;
     for (size_t i = 0; shares >= 0 && i < run->result.n_jobs; i++) {
         struct query_job *job = &run->result.jobs[i];

@@ -406,7 +406,8 @@ static const char SQL_STREAMS_AND_HOURS[] =
     " JOIN backfill ON backfill.allocation_key = backfill_component.allocation_key"
     " UNION ALL SELECT node_key, component, 0, counted_mj FROM node_total"
     ") AS parts LEFT JOIN node ON node.node_key = parts.node_key"
-    " GROUP BY parts.node_key, parts.component, node.cluster, node.name HAVING SUM(streams) <> SUM(hours)";
+    " GROUP BY parts.node_key, parts.component, node.cluster, node.name"
+    " HAVING SUM(streams) <> SUM(hours)";
 
 static void take_sum(const struct audit *audit, struct stmt *row, void *state)
 {

@@ -60,7 +60,7 @@ struct backend {
     void (*clear)(struct stmt *stmt); /* as new: reset, and nothing bound */
     void (*reset)(struct stmt *stmt);
     void (*bind_int)(struct stmt *stmt, int number, int64_t value);
-    void (*bind_text)(struct stmt *stmt, int number, const char *text, int len); /* -1: to its NUL */
+    void (*bind_text)(struct stmt *stmt, int number, const char *text, int len); /* -1: all */
     void (*bind_null)(struct stmt *stmt, int number);
     int (*parameters)(struct stmt *stmt);
     int64_t (*get_int)(struct stmt *stmt, int column);

@@ -6,8 +6,8 @@
  *
  * Invariants of an open store:
  *   Q1  the schema's number was read from `meta` before anything else
- *   Q2  a writer holds an advisory lock of its schema, of LOCK_CLASS, from before the first write to
- *       close, or as long as its connection lives
+ *   Q2  a writer holds an advisory lock of its schema, of LOCK_CLASS, from before the first write
+ *       to close, or as long as its connection lives
  *   Q3  synchronous_commit is on: when a commit returns, it is on the server's disk
  */
 #include "config.h"
@@ -215,7 +215,7 @@ static char *find_bad_byte(const char *text)
     return (char *)(uintptr_t)text;
 }
 
-/* Users choose texts, and a server of encoding UTF8 refuses what is none: those bytes become "?". */
+/* Users choose texts, and a server of encoding UTF8 refuses what is none: "?" for such bytes. */
 static void bind_text(struct stmt *stmt, int number, const char *text, int len)
 {
     struct parameter *parameter = parameter_of(stmt, number);

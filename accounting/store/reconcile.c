@@ -30,7 +30,7 @@ static const char SQL_FIND[] =
     " AND (away_s IS NULL OR away_s >= abs(begin_s - ?3))"
     " ORDER BY abs(begin_s - ?3), begin_s LIMIT 1";
 
-static const char SQL_NOTE[] = 
+static const char SQL_NOTE[] =
     "INSERT INTO joined (job_key, away_s) VALUES (?1, ?2)"
     " ON CONFLICT (job_key) DO UPDATE SET away_s = excluded.away_s";
 

@@ -2,13 +2,13 @@
  * store.h - the books: one interface over the database that keeps them
  *
  * A database is named as in carbon.conf: "sqlite:/absolute/path", with "?network=yes" after it to
- * allow a network file system, or by a URI of libpq, "postgresql://host/database". Everything stored
- * is a 64-bit integer or text (schema-*.sql say what); energies are millijoules.
+ * allow a network file system, or by a URI of libpq, "postgresql://host/database". Everything
+ * stored is a 64-bit integer or text (schema-*.sql say what); energies are millijoules.
  *
- * One process writes at a time, holding the writer's lock (<database>.lock beside a file, an advisory
- * lock of PostgreSQL's) as long as its store is open; any number read. Whoever goes on writing for long, as a service does, opens
- * the store for some seconds of work and closes it again, so that others get their turn. A store
- * belongs to one thread.
+ * One process writes at a time, holding the writer's lock (<database>.lock beside a file, an
+ * advisory lock of PostgreSQL's) as long as its store is open; any number read. Whoever goes on
+ * writing for long, as a service does, opens the store for some seconds of work and closes it
+ * again, so that others get their turn. A store belongs to one thread.
  */
 #ifndef CARBON_STORE_STORE_H
 #define CARBON_STORE_STORE_H

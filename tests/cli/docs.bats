@@ -163,7 +163,7 @@ END
     command -v python3 >/dev/null || skip 'no python3'
     cd "$top_srcdir"
     python3 - docs/operations.md plugin/meter/*.c accounting/spool/*.c accounting/cli/ctl_ingest.c \
-        accounting/store/{store,lock,upgrade,copy,backup,loss}.c <<'END'
+        accounting/store/{store,sqlite,postgres,lock,upgrade,copy,backup,loss}.c <<'END'
 import re, sys
 
 CALL = re.compile(r'\b(?:log_line|say|complain|error_set|error_set_errno|error_prefix)\(')
