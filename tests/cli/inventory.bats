@@ -135,6 +135,17 @@ EOF
            .whole_node_instead[0].factor == "GPU node 8x A100 complete"' "$dir/bill.json"
 }
 
+@test "discover: what lstopo writes of a node reads like the node itself" {
+    command -v lstopo >/dev/null || skip 'no lstopo (Debian: hwloc-nox)'
+    carbonctl=$(realpath "$carbonctl")
+    cd "$dir"
+    lstopo --of xml g001.xml
+    "$carbonctl" inventory discover --xml g001.xml >there
+    "$carbonctl" inventory discover >here
+    grep '^# Found: ' here
+    [ "$(grep '^# Found: ' there)" = "$(grep '^# Found: ' here)" ]
+}
+
 @test "discover says what is wrong with its XML or name" {
     run "$carbonctl" inventory discover --xml "$dir/absent.xml"
     [ "$status" -eq 1 ]

@@ -104,8 +104,11 @@ until_true drained /shared/deliver
 says '^the books balance$' as_service carbonctl audit
 rm -r /etc/systemd/system/carbon-*.service.d
 
+# what docs/admin.md has for who installs without packages changes nothing here
+systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload
+[ "$(stat -c '%U %a' /var/spool/slurm-carbon)" = 'slurm-carbon 750' ]
+
 # removal stops what runs
-systemctl daemon-reload
 systemctl start carbon-meterd
 dpkg --remove slurm-carbon-server slurm-carbon-node
 for unit in carbon-meterd.service carbon-ingest.service carbon-{report,backup,reconcile}.timer; do
