@@ -29,6 +29,7 @@
 
 #define LOCK_CLASS 0x43617262 /* "Carb" */
 #define POLL_MS 50
+#define PARAMETERS_MAX 1000
 #define OID_INT8 20 /* pg_type.dat */
 #define OID_TEXT 25
 
@@ -163,6 +164,11 @@ static int prepare(struct store *store, const char *sql, struct stmt **ret, stru
     own->stmt.backend = &postgres_backend;
     own->pg = store->pg;
     own->count = number_parameters(sql, &buf);
+    if (own->count > PARAMETERS_MAX) {
+        buf_free(&buf);
+        free(own);
+        return error_set(err, -E2BIG, "a statement has more than %d parameters", PARAMETERS_MAX);
+    }
     own->parameters = calloc((size_t)own->count + 1, sizeof(*own->parameters));
     if (own->parameters && !buf_failed(&buf))
         mark_unused(own, buf.data ? buf.data : "");
@@ -253,8 +259,8 @@ static PGresult *prepare_on_server(struct pg_stmt *own, const Oid *types)
 
 static PGresult *run(struct pg_stmt *own)
 {
-    Oid types[1000];
-    const char *values[1000];
+    Oid types[PARAMETERS_MAX];
+    const char *values[PARAMETERS_MAX];
     PGresult *result;
 
     for (int i = 0; i < own->count; i++) {
@@ -332,6 +338,9 @@ static int exec(struct store *store, const char *sql, struct error *err)
 
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY)
         rc = failed(store, result, "cannot run a statement", err);
+    else if (strcmp(sql, "COMMIT") == 0 && strcmp(PQcmdStatus(result), "COMMIT") != 0)
+        rc = error_set(err, -EIO, "database %s: a statement had failed, so that nothing of its "
+                       "transaction was kept; run the command again", store->path);
     PQclear(result);
     return rc;
 }

@@ -156,6 +156,19 @@ static void a_broken_database_is_not_the_batchs_fault(void **state)
     batch_clear(&batch);
 }
 
+/* SQLite undoes the statement alone; PostgreSQL takes a COMMIT then, and rolls back */
+static void what_is_committed_after_a_failure_is_told(void **state)
+{
+    struct books *books = *state;
+    int kept = books_are_a_file(books);
+
+    assert_int_equal(store_begin(books->store, NULL), 0);
+    assert_int_equal(store_exec(books->store, "INSERT INTO meta VALUES ('a', 'b')", NULL), 0);
+    assert_true(store_exec(books->store, "INSERT INTO meta VALUES ('a', 'b')", NULL) < 0);
+    assert_int_equal(store_commit(books->store, NULL), kept ? 0 : -EIO);
+    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM meta WHERE name = 'a'"), kept);
+}
+
 /* --- in any order ---------------------------------------------------------------------------- */
 
 #define STREAMS 3
@@ -647,6 +660,7 @@ int main(void)
         TEST(what_cannot_be_loaded_leaves_nothing_behind),
         TEST(a_batch_that_breaks_in_the_middle_is_undone_alone),
         TEST(a_broken_database_is_not_the_batchs_fault),
+        TEST(what_is_committed_after_a_failure_is_told),
         cmocka_unit_test(any_order_of_arrival_gives_the_same_books),
         TEST(nothing_known_is_lost_and_the_latest_batch_wins),
         TEST(the_newest_batch_says_what_a_node_is),
