@@ -154,7 +154,7 @@ static int time_of(const struct reader *reader, char *const parts[], enum field 
         *ret = value ? (int64_t)value : -1;
         return 0;
     }
-    if (timespec_parse(text, reader->now_s, ret, NULL) < 0)
+    if (timespec_parse(text, reader->now_s, ret, NULL) < 0 || *ret < 0)
         return error_set(reader->err, -EINVAL, "%s:%u: %s '%.40s' is not a time; print it with "
                          "SLURM_TIME_FORMAT=%%s", reader->name, reader->line, fields[field].name,
                          text);
