@@ -41,7 +41,7 @@ setup() {
 # Slurm drains a node on which it could not end a step in time, and a busy machine is enough for that.
 resume_nodes() {
     local drained
-    for drained in $(site_exec sinfo -hN -t drained,draining -o %N 2>/dev/null | sort -u); do
+    for drained in $(site_exec sinfo -hN -t drained,draining,down,fail -o %N 2>/dev/null | sort -u); do
         site_exec scontrol update nodename="$drained" state=resume
     done
 }
