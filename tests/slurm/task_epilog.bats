@@ -21,6 +21,7 @@ setup_file() {
 }
 
 teardown_file() {
+    [ -z "$TREE" ] || return 0 # there was none
     load helper
     stop_site
 }
