@@ -6,7 +6,10 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
     load helper
-    [ -z "$TREE" ] || skip 'programs of this machine do not run in a tree'
+    if [ -z "$TREE" ]; then start_books; fi
+}
+
+start_books() {
     site_nodes=1 site_gpus=0 site_conf=(DeliverSeconds=1 Zone=FR PUE=1.2)
     site_cluster=(--slurm-conf TaskEpilog=RUN/carbon/epilog)
     start_site
@@ -21,13 +24,13 @@ setup_file() {
 }
 
 teardown_file() {
-    [ -z "$TREE" ] || return 0 # there was none
     load helper
-    stop_site
+    if [ -z "$TREE" ]; then stop_site; fi
 }
 
 setup() {
     load helper
+    [ -z "$TREE" ] || skip 'programs of this machine do not run in a tree'
 }
 
 log_of() { # JOB
