@@ -18,7 +18,6 @@
 #include "core/tres.h"
 #include "store/backfill.h"
 #include "store/factors.h"
-#include "store/query.h"
 
 #define LEARN_S (31 * INT64_C(86400)) /* what nodes drew lately */
 #define LEARN_CORE_MS (UINT64_C(100) * 3600000)
@@ -55,6 +54,7 @@ struct type_rates {
 struct work {
     const struct conf *conf;
     const char *file; /* --sacct-file, or NULL */
+    const char *made_by;
     int64_t from_s, to_s, now_s;
     bool dry_run, drop;
     struct store *store;
@@ -171,7 +171,7 @@ static int rates_of(struct work *work, const char *cluster, const char *node,
 
 /* --- a run ----------------------------------------------------------------------------------- */
 
-/* A run that can be booked, with its nodes; else the reason why not, and 0. */
+/* None of one that never began. */
 static int nodes_of(struct work *work, const struct dbd_job *job, struct hostlist *nodes)
 {
     if (job->start_s < 0 || job->node_list[0] == '\0' ||
@@ -192,9 +192,9 @@ static int note_run(void *arg, const struct dbd_job *job)
     return rc < 0 ? error_prefix(work->err, rc, "NodeList of job %" PRId64, job->job_id) : 0;
 }
 
-static enum reason reason_of(const struct work *work, const struct dbd_job *job, int known)
+static enum reason reason_of(const struct work *work, const struct dbd_job *job, bool is_here)
 {
-    return known == 0            ? STRANGE
+    return !is_here              ? STRANGE
          : job->start_s < 0      ? NOT_BEGUN
          : job->end_s < 0        ? RUNNING
          : job->end_s <= job->start_s ? NO_TIME
@@ -250,7 +250,7 @@ static int book_part(struct work *work, const struct dbd_job *job, const struct 
         .gpus = (uint32_t)share_of(tres_count(job->alloc_tres, "gres/gpu"), i, nodes->count),
         .memory_mb = share_of(tres_count(job->alloc_tres, "mem"), i, nodes->count),
         .node_cores = type ? type->cores : 0, .node_gpus = type ? type->gpus : 0,
-        .made_by = own_user_name(),
+        .made_by = work->made_by,
     };
     uint64_t cpus = share_of(tres_count(job->alloc_tres, "cpu"), i, nodes->count), elapsed_ms, mj;
     struct type_rates *rates;
@@ -293,10 +293,10 @@ static int book_run(void *arg, const struct dbd_job *job)
 
     if (job->start_s >= 0 && (job->start_s < work->from_s || job->start_s >= work->to_s))
         return 0;
-    rc = query_has_cluster(work->store, job->cluster, work->err);
+    rc = reconcile_is_here(work->store, work->conf->cluster_name, job, work->err);
     if (rc < 0)
         return rc;
-    reason = reason_of(work, job, rc || strcmp(job->cluster, work->conf->cluster_name) == 0);
+    reason = reason_of(work, job, rc);
     rc = nodes_of(work, job, &nodes);
     if (rc == 0 && reason == REASON_COUNT && nodes.count == 0)
         reason = NO_NODES;
@@ -317,14 +317,6 @@ static int book_run(void *arg, const struct dbd_job *job)
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */
-
-static int open_answer(const struct work *work, FILE **ret_file)
-{
-    if (!work->file)
-        return dbd_ask(work->from_s, work->now_s, ret_file, work->err);
-    *ret_file = fopen(work->file, "re");
-    return *ret_file ? 0 : error_set_errno(work->err, -errno, "cannot open %s", work->file);
-}
 
 static int book_all(struct work *work, FILE *file)
 {
@@ -350,7 +342,7 @@ static int backfill(struct work *work)
 {
     const struct store_turn turn = writer_turn("carbonctl backfill");
     FILE *file = NULL;
-    int rc = work->drop ? 0 : open_answer(work, &file);
+    int rc = work->drop ? 0 : dbd_open(work->file, work->from_s, work->now_s, &file, work->err);
 
     if (rc == 0)
         rc = store_open_in_turn(work->conf->database, &turn, &work->store, work->err);
@@ -475,7 +467,7 @@ static int backfill_exec(const struct command *command, int argc, char **argv)
     };
     struct error err = { "" };
     struct conf conf;
-    struct work work = { .conf = &conf, .from_s = -1, .err = &err,
+    struct work work = { .conf = &conf, .made_by = own_user_name(), .from_s = -1, .err = &err,
                          .now_s = clock_wall_ns() / (int64_t)NS_PER_S };
     int option, rc;
 

@@ -12,7 +12,6 @@
 #include "cli/dbd.h"
 #include "core/clock.h"
 #include "core/timespec.h"
-#include "store/query.h"
 #include "store/reconcile.h"
 #include "store/store.h"
 
@@ -60,11 +59,11 @@ static int take(void *arg, const struct dbd_job *job)
     work->not_begun += outcome == RECONCILE_NOT_BEGUN;
     if (outcome != RECONCILE_MISSING || job->start_s < work->from_s)
         return 0;
-    rc = query_has_cluster(work->store, job->cluster, work->err);
+    rc = reconcile_is_here(work->store, work->own_cluster, job, work->err);
     if (rc < 0)
         return rc;
-    if (rc == 0 && strcmp(job->cluster, work->own_cluster) != 0)
-        work->elsewhere++; /* of a cluster that has books of its own, or none */
+    if (rc == 0)
+        work->elsewhere++;
     else if (job->end_s < 0 || job->end_s > work->now_s - DELIVERED_S)
         work->too_new++;
     else
@@ -109,14 +108,6 @@ static void print_report(const struct work *work)
     print_runs(&work->strange, "in the books, not known to slurmdbd (yet)");
 }
 
-static int open_answer(const struct work *work, FILE **ret_file, struct error *err)
-{
-    if (!work->file)
-        return dbd_ask(work->from_s - BEFORE_S, work->now_s, ret_file, err);
-    *ret_file = fopen(work->file, "re");
-    return *ret_file ? 0 : error_set_errno(err, -errno, "cannot open %s", work->file);
-}
-
 /* slurmdbd is asked before the books are locked: it may take minutes. */
 static int find_begin(const struct conf *conf, struct work *work, struct error *err)
 {
@@ -142,7 +133,7 @@ static int reconcile(const struct conf *conf, struct work *work, struct error *e
     work->own_cluster = conf->cluster_name;
     rc = find_begin(conf, work, err);
     if (rc == 0)
-        rc = open_answer(work, &file, err);
+        rc = dbd_open(work->file, work->from_s - BEFORE_S, work->now_s, &file, err);
     if (rc < 0)
         return rc;
     rc = store_open_in_turn(conf->database, &turn, &work->store, err);

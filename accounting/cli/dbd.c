@@ -33,7 +33,7 @@ static void write_time(int64_t at_s, char ret_text[TIMESPEC_SIZE])
     strftime(ret_text, TIMESPEC_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
 }
 
-int dbd_ask(int64_t from_s, int64_t to_s, FILE **ret_file, struct error *err)
+static int ask(int64_t from_s, int64_t to_s, FILE **ret_file, struct error *err)
 {
     char from[TIMESPEC_SIZE], to[TIMESPEC_SIZE];
     const char *const argv[] = { "sacct", "--parsable2", "--duplicates", "--allocations",
@@ -53,6 +53,14 @@ int dbd_ask(int64_t from_s, int64_t to_s, FILE **ret_file, struct error *err)
     else if (rc < 0)
         error_set(err, rc, "%s: is slurmdbd up, and may this user see all jobs?", why.text);
     return rc;
+}
+
+int dbd_open(const char *path, int64_t from_s, int64_t to_s, FILE **ret_file, struct error *err)
+{
+    if (!path)
+        return ask(from_s, to_s, ret_file, err);
+    *ret_file = fopen(path, "re");
+    return *ret_file ? 0 : error_set_errno(err, -errno, "cannot open %s", path);
 }
 
 /* --- reading --------------------------------------------------------------------------------- */

@@ -9,11 +9,13 @@
 #include "store/reconcile.h"
 
 /*
- * Run `sacct` for every run of every job of all clusters that was there between from_s and to_s,
- * into a temporary file that is rewound. Its own errors go to the error output. -EIO when it fails,
- * -ETIMEDOUT after ten minutes, -ENOENT when there is no sacct; the caller closes *ret_file.
+ * What `sacct -P` printed into the file `path`; or, where that is NULL, run `sacct` for every run
+ * of every job of all clusters that was there between from_s and to_s, into a temporary file that
+ * is rewound. Its own errors go to the error output. -EIO when it fails, -ETIMEDOUT after ten
+ * minutes, -ENOENT when there is no sacct, or the errno of opening; the caller closes *ret_file.
  */
-MUST_CHECK int dbd_ask(int64_t from_s, int64_t to_s, FILE **ret_file, struct error *err);
+MUST_CHECK int dbd_open(const char *path, int64_t from_s, int64_t to_s, FILE **ret_file,
+                        struct error *err);
 
 /*
  * Read what `sacct -P` prints: a head line of field names, then a line for each run. The byte

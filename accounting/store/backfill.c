@@ -239,10 +239,6 @@ static const char SQL_ADD_ENERGY[] =
     "INSERT INTO energy (node_key, hour_s, job_key, step_id, component, quality, sensor,"
     " active_mj, idle_mj, metered_ms, elapsed_ms)"
     " VALUES (?1, ?2, ?3, ?4, ?5, 'modelled', ?6, ?7, ?8, ?9, ?9)";
-static const char SQL_ADD_TOTAL[] =
-    "INSERT INTO node_total (node_key, hour_s, component, counted_mj) VALUES (?1, ?2, ?3, ?4)"
-    " ON CONFLICT (node_key, hour_s, component) DO UPDATE SET"
-    " counted_mj = node_total.counted_mj + excluded.counted_mj";
 
 /* begin, end and flags of a run, of all its allocations */
 static const char SQL_SETTLE_JOB[] =
@@ -304,9 +300,8 @@ static int find_run(struct booking *booking)
         if (tries > 0)
             rc = add_job(booking);
         if (rc == 0)
-            rc = reconcile_job(booking->store, booking->part->job,
-                               booking->backfill->now_s, &outcome,
-                               &booking->job_key, booking->err);
+            rc = reconcile_job(booking->store, booking->part->job, booking->backfill->now_s,
+                               &outcome, &booking->job_key, booking->err);
     }
     return rc == 0 && outcome != RECONCILE_JOINED
                ? error_set(booking->err, -EINVAL, "a run of job %lld cannot be told from another",
@@ -442,17 +437,12 @@ static int add_energy(const struct booking *booking, int component, int64_t from
     stmt_bind_int(stmt, 8, row.idle_mj);
     stmt_bind_int(stmt, 9, row.metered_ms);
     rc = store_run(booking->store, stmt, booking->err);
-    stmt = rc == 0 ? store_statement(booking->store, SQL_ADD_TOTAL, booking->err) : NULL;
-    if (!stmt)
-        return rc < 0 ? rc : -EIO;
-    stmt_bind_int(stmt, 1, booking->node_key);
-    stmt_bind_int(stmt, 2, row.hour_s);
-    stmt_bind_text(stmt, 3, component_names[component]);
-    stmt_bind_int(stmt, 4, row.active_mj + row.idle_mj);
-    if (sums_add_row(booking->sums, &row) < 0 ||
-        sums_add_counted(booking->sums, row.hour_s, row.active_mj + row.idle_mj) < 0)
-        return error_set(booking->err, -ENOMEM, "out of memory");
-    return store_run(booking->store, stmt, booking->err);
+    if (rc == 0 && sums_add_row(booking->sums, &row) < 0)
+        rc = error_set(booking->err, -ENOMEM, "out of memory");
+    return rc == 0 ? sums_book_total(booking->sums, booking->store, booking->node_key, row.hour_s,
+                                     component_names[component], row.active_mj + row.idle_mj,
+                                     booking->err)
+                   : rc;
 }
 
 static int add_hours(const struct booking *booking)
@@ -580,8 +570,7 @@ static int find_going(struct store *store, int64_t allocation_key, struct going 
     ret->values[1] = stmt_int(stmt, 0);
     ret->values[2] = ret->begin_ns / NS(1) - ret->begin_ns / NS(1) % HOUR_S;
     ret->values[3] = stmt_int(stmt, 3) / NS(1);
-    snprintf(ret->cluster, sizeof(ret->cluster), "%s",
-             stmt_text(stmt, 4));
+    snprintf(ret->cluster, sizeof(ret->cluster), "%s", stmt_text(stmt, 4));
     stmt_reset(stmt);
     return 0;
 }

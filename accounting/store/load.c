@@ -674,11 +674,6 @@ static const char SQL_BOOK_ENERGY[] =
     " metered_ms = energy.metered_ms + excluded.metered_ms,"
     " elapsed_ms = energy.elapsed_ms + excluded.elapsed_ms";
 
-static const char SQL_BOOK_TOTAL[] =
-    "INSERT INTO node_total (node_key, hour_s, component, counted_mj) VALUES (?1, ?2, ?3, ?4)"
-    " ON CONFLICT (node_key, hour_s, component) DO UPDATE SET"
-    " counted_mj = node_total.counted_mj + excluded.counted_mj";
-
 static const char SQL_BOOK_POWER[] =
     "INSERT INTO power (job_key, node_key, minute_s, component, energy_mj, span_ms)"
     " VALUES (?1, ?2, ?3, ?6, ?4, ?5)"
@@ -745,17 +740,10 @@ static int book_energy(const struct load *load, size_t index)
 static int book_total(const struct load *load, size_t index)
 {
     const struct batch_total *total = &load->batch->totals[index];
-    struct stmt *stmt = prepare(load, SQL_BOOK_TOTAL);
 
-    if (!stmt)
-        return -EIO;
-    stmt_bind_int(stmt, 1, load->node_key);
-    stmt_bind_int(stmt, 2, total->hour_s);
-    stmt_bind_text(stmt, 3, component_names[total->component]);
-    stmt_bind_int(stmt, 4, (int64_t)load->mj.totals_mj[index]);
-    if (sums_add_counted(load->sums, total->hour_s, (int64_t)load->mj.totals_mj[index]) < 0)
-        return error_set(load->err, -ENOMEM, "out of memory");
-    return run(load, stmt);
+    return sums_book_total(load->sums, load->store, load->node_key, total->hour_s,
+                           component_names[total->component],
+                           (int64_t)load->mj.totals_mj[index], load->err);
 }
 
 /* The first meters did not tell components apart. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store/db.h"
+#include "store/query.h"
 
 /*
  * Slurm's start is the controller's, ours the first mark's on a node, and clocks differ: a run of
@@ -47,6 +48,14 @@ static const char SQL_REST[] =
     "SELECT cluster, job_id, begin_s FROM job LEFT JOIN joined USING (job_key)"
     " WHERE reconciled_s IS NULL AND end_s IS NOT NULL AND begin_s >= ?1 AND job.job_key > 0"
     " AND joined.job_key IS NULL ORDER BY begin_s, job.job_key";
+
+int reconcile_is_here(struct store *store, const char *own_cluster, const struct dbd_job *job,
+                      struct error *err)
+{
+    if (strcmp(job->cluster, own_cluster) == 0)
+        return 1;
+    return query_has_cluster(store, job->cluster, err);
+}
 
 int reconcile_begin(struct store *store, struct error *err)
 {

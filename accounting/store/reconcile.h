@@ -52,6 +52,11 @@ MUST_CHECK int reconcile_from(struct store *store, int64_t now_s, int64_t *ret_f
 MUST_CHECK int reconcile_waiting(struct store *store, int64_t over_s, int64_t now_s,
                                  int64_t *ret_count, struct error *err);
 
+/* Is a run of the cluster that carbon.conf names, or of one that the database knows? slurmdbd may
+   have others, whose books are elsewhere. 1 or 0, or a negative errno. */
+MUST_CHECK int reconcile_is_here(struct store *store, const char *own_cluster,
+                                 const struct dbd_job *job, struct error *err);
+
 /* Before the first reconcile_job(). */
 MUST_CHECK int reconcile_begin(struct store *store, struct error *err);
 

@@ -44,21 +44,31 @@ struct store *store_new(void)
     return store;
 }
 
-static int open_new(const char *database, const struct store_turn *turn, struct store **ret_store,
-                    struct error *err)
+/* Of the backend that the name means, not open yet. */
+static int new_of(const char *database, bool writes, struct store **ret, struct error *err)
 {
     const struct backend *backend;
-    struct store *store;
     int rc = find_backend(database, &backend, err);
 
     if (rc < 0)
         return rc;
-    store = store_new();
-    if (!store)
+    *ret = store_new();
+    if (!*ret)
         return error_set(err, -ENOMEM, "out of memory");
-    store->backend = backend;
-    store->writes = turn != NULL;
-    rc = backend->open(store, database, turn, err);
+    (*ret)->backend = backend;
+    (*ret)->writes = writes;
+    return 0;
+}
+
+static int open_new(const char *database, const struct store_turn *turn, struct store **ret_store,
+                    struct error *err)
+{
+    struct store *store;
+    int rc = new_of(database, turn != NULL, &store, err);
+
+    if (rc < 0)
+        return rc;
+    rc = store->backend->open(store, database, turn, err);
     if (rc < 0) {
         store_close(store);
         return rc;
@@ -85,19 +95,13 @@ int store_create(const char *database, const struct store_turn *turn, bool *ret_
                  struct error *err)
 {
     static const struct store_turn at_once = { .who = "carbonctl init" };
-    const struct backend *backend;
     struct store *store;
     bool created = false;
-    int rc = find_backend(database, &backend, err);
+    int rc = new_of(database, true, &store, err);
 
     if (rc < 0)
         return rc;
-    store = store_new();
-    if (!store)
-        return error_set(err, -ENOMEM, "out of memory");
-    store->backend = backend;
-    store->writes = true;
-    rc = backend->create(store, database, turn ? turn : &at_once, &created, err);
+    rc = store->backend->create(store, database, turn ? turn : &at_once, &created, err);
     store_close(store);
     if (rc == 0 && ret_created)
         *ret_created = created;

@@ -192,6 +192,26 @@ int sums_book(struct sums *sums, struct store *store, int64_t node_key, const ch
     return rc;
 }
 
+static const char SQL_BOOK_TOTAL[] =
+    "INSERT INTO node_total (node_key, hour_s, component, counted_mj) VALUES (?1, ?2, ?3, ?4)"
+    " ON CONFLICT (node_key, hour_s, component) DO UPDATE SET " ADDED("node_total", "counted_mj");
+
+int sums_book_total(struct sums *sums, struct store *store, int64_t node_key, int64_t hour_s,
+                    const char *component, int64_t counted_mj, struct error *err)
+{
+    struct stmt *stmt = store_statement(store, SQL_BOOK_TOTAL, err);
+
+    if (!stmt)
+        return -EIO;
+    stmt_bind_int(stmt, 1, node_key);
+    stmt_bind_int(stmt, 2, hour_s);
+    stmt_bind_text(stmt, 3, component);
+    stmt_bind_int(stmt, 4, counted_mj);
+    if (sums_add_counted(sums, hour_s, counted_mj) < 0)
+        return error_set(err, -ENOMEM, "out of memory");
+    return store_run(store, stmt, err);
+}
+
 /* --- months ---------------------------------------------------------------------------------- */
 
 static const char SQL_ADD_MONTH[] =

@@ -29,6 +29,11 @@ struct sums *sums_free(struct sums *sums); /* takes NULL, returns NULL */
 MUST_CHECK int sums_add_row(struct sums *sums, const struct sums_row *row);
 MUST_CHECK int sums_add_counted(struct sums *sums, int64_t hour_s, int64_t counted_mj);
 
+/* Book what a component counted in an hour of a node, and add it: as sums_add_counted(). */
+MUST_CHECK int sums_book_total(struct sums *sums, struct store *store, int64_t node_key,
+                               int64_t hour_s, const char *component, int64_t counted_mj,
+                               struct error *err);
+
 /* Add them to job_hour, node_hour and cluster_hour. Nothing can be added to them any more. */
 MUST_CHECK int sums_book(struct sums *sums, struct store *store, int64_t node_key,
                          const char *cluster, struct error *err);
