@@ -14,12 +14,14 @@ setup_file() {
 
 setup() {
     sqlite_board=$top_srcdir/scripts/grafana/slurm-carbon.json
-    place='' stop=()
+    place=
+    # shellcheck source=tests/cli/postgresql.sh
+    . "$top_srcdir/tests/cli/postgresql.sh"
     postgresql_board=$top_builddir/scripts/grafana/slurm-carbon-postgresql.json
 }
 
 teardown() {
-    [ -z "${place:-}" ] || { "${stop[@]}" >/dev/null 2>&1 || true; rm -rf "$place"; }
+    remove_postgresql
 }
 
 look() { python3 "$top_srcdir/tests/cli/dashboard.py" "$@"; }
@@ -88,22 +90,6 @@ END
 }
 
 # --- PostgreSQL -----------------------------------------------------------------------------------
-
-# A server of its own below $place, by whoever it may run as; its socket is there too.
-start_postgresql() {
-    local bin as=()
-    bin=$(find /usr/lib/postgresql /usr/pgsql-* -path '*/bin/initdb' -printf '%h\n' 2>/dev/null |
-        sort -V | tail -n 1)
-    [ -n "$bin" ] || skip 'no PostgreSQL here (Debian: postgresql)'
-    [ "$(id -u)" -ne 0 ] || as=(setpriv --reuid nobody --regid nogroup --clear-groups)
-    place=$(mktemp -d /tmp/carbon-pg.XXXXXX) # a socket's path has to be short
-    [ "$(id -u)" -ne 0 ] || chown nobody:nogroup "$place"
-    stop=("${as[@]}" "$bin/pg_ctl" -D "$place/data" -m immediate stop)
-    "${as[@]}" "$bin/initdb" -D "$place/data" -U books -A trust --no-sync -E UTF8 >"$dir/initdb.log"
-    "${as[@]}" "$bin/pg_ctl" -D "$place/data" -l "$place/log" -w \
-        -o "-F -k $place -c listen_addresses=''" start \
-        3>&- >"$dir/pg_ctl.log"
-}
 
 # What is in SQLite, by the same schema.
 copy_books() { # CONNECTION

@@ -46,7 +46,7 @@ EXTRA_DIST += tests/cli/backfill.bats
 TESTS += tests/cli/metrics.bats
 EXTRA_DIST += tests/cli/metrics.bats
 TESTS += tests/cli/dashboard.bats
-EXTRA_DIST += tests/cli/dashboard.bats tests/cli/dashboard.py
+EXTRA_DIST += tests/cli/dashboard.bats tests/cli/dashboard.py tests/cli/postgresql.sh
 TESTS += tests/cli/budgets.bats
 EXTRA_DIST += tests/cli/budgets.bats tests/golden/sreport-carbon-budget.txt \
 	tests/golden/sacct-carbon-budgets.txt

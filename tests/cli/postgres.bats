@@ -5,30 +5,20 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-    local as=()
     "${top_builddir:?}/carbonctl" --version >/dev/null
     grep -q 'define HAVE_LIBPQ 1' "$top_builddir/config.h" || skip 'built without libpq'
-    pg_bin=$(find /usr/lib/postgresql /usr/pgsql-* -path '*/bin/initdb' -printf '%h\n' 2>/dev/null |
-        sort -V | tail -n 1)
-    [ -n "$pg_bin" ] || skip 'no PostgreSQL here (Debian: postgresql)'
-    [ "$(id -u)" -ne 0 ] || as=(setpriv --reuid nobody --regid nogroup --clear-groups)
-    place=$(mktemp -d /tmp/carbon-pg.XXXXXX) # a socket's path has to be short
-    export place pg_bin
-    [ "$(id -u)" -ne 0 ] || chown nobody:nogroup "$place"
-    "${as[@]}" "$pg_bin/initdb" -D "$place/data" -U books -A trust --no-sync -E UTF8 >"$BATS_FILE_TMPDIR/log"
-    "${as[@]}" "$pg_bin/pg_ctl" -D "$place/data" -l "$place/log" -w -o "-F -k $place -c listen_addresses=''" start \
-        3>&- >>"$BATS_FILE_TMPDIR/log"
+    # shellcheck source=tests/cli/postgresql.sh
+    . "${top_srcdir:?}/tests/cli/postgresql.sh"
+    start_postgresql
     # libpq takes what a URI leaves out from these
-    export PGHOST=$place PGUSER=books PGDATABASE=postgres
+    export place postgresql PGHOST=$place PGUSER=books PGDATABASE=postgres
     unset PGPASSWORD PGSERVICE PGPORT
 }
 
 teardown_file() {
-    local as=()
-    [ -n "${place-}" ] || return 0
-    [ "$(id -u)" -ne 0 ] || as=(setpriv --reuid nobody --regid nogroup --clear-groups)
-    "${as[@]}" "$pg_bin/pg_ctl" -D "$place/data" -m immediate stop >/dev/null || true
-    rm -rf "$place"
+    # shellcheck source=tests/cli/postgresql.sh
+    . "$top_srcdir/tests/cli/postgresql.sh"
+    remove_postgresql
 }
 
 setup() {
@@ -39,6 +29,8 @@ setup() {
     top_srcdir=$(realpath "$top_srcdir")
     export CARBON_DATA top_srcdir TZ=UTC
     unset SLURM_CONF SLURM_TIME_FORMAT SUDO_USER
+    # shellcheck source=tests/cli/postgresql.sh
+    . "$top_srcdir/tests/cli/postgresql.sh"
     cd "$BATS_TEST_TMPDIR"
 }
 
@@ -174,17 +166,14 @@ promise() { # PROGRAM
 }
 
 @test "PostgreSQL that is killed in mid-load: nothing is lost, nothing counted twice" {
-    local as=()
-    [ "$(id -u)" -ne 0 ] || as=(setpriv --reuid nobody --regid nogroup --clear-groups)
     site
     carbonctl init >/dev/null
     "$mkbatches" deliver 20 100 >truth
     carbonctl ingest --watch >log 2>&1 3>&- &
     for _ in 1 2 3; do
         sleep 0.7
-        "${as[@]}" "$pg_bin/pg_ctl" -D "$place/data" -m immediate stop >/dev/null
-        "${as[@]}" "$pg_bin/pg_ctl" -D "$place/data" -l "$place/log" -w -o "-k $place -c listen_addresses=''" start \
-            3>&- >/dev/null
+        kill_postgresql
+        run_postgresql
         if ! kill -0 %1 2>/dev/null; then # what systemd would do
             carbonctl ingest --watch >>log 2>&1 3>&- &
         fi
