@@ -44,6 +44,20 @@ check_PROGRAMS += tests/fake/mkmonth
 tests_fake_mkmonth_SOURCES = tests/fake/mkmonth.c $(fake_meter_sources)
 tests_fake_mkmonth_CFLAGS = $(AM_CFLAGS)
 tests_fake_mkmonth_LDADD = libcarbon-core.la
+# batches of a whole site, for scripts/bench-scale
+check_PROGRAMS += tests/fake/mksite
+tests_fake_mksite_SOURCES = tests/fake/mksite.c $(fake_meter_sources)
+tests_fake_mksite_CFLAGS = $(AM_CFLAGS)
+tests_fake_mksite_LDADD = libcarbon-ledger.la libcarbon-core.la
+# what they carry, inserted without a thought: its yardstick
+check_PROGRAMS += tests/fake/bulk
+tests_fake_bulk_SOURCES = tests/fake/bulk.c
+tests_fake_bulk_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(LIBPQ_CFLAGS)
+tests_fake_bulk_LDADD = libcarbon-core.la $(SQLITE_LIBS) $(LIBPQ_LIBS)
+# … and delivered as time goes by
+check_PROGRAMS += tests/fake/deliver
+tests_fake_deliver_SOURCES = tests/fake/deliver.c
+tests_fake_deliver_CFLAGS = $(AM_CFLAGS)
 faults_sources = tests/fake/faults.c tests/fake/faults.h
 check_LTLIBRARIES += libfaults.la
 libfaults_la_SOURCES = $(faults_sources)
