@@ -1,7 +1,7 @@
 # scripts
 EXTRA_DIST += \
 	scripts/bench-meter \
-	scripts/bench-query scripts/bench-report \
+	scripts/bench-query scripts/bench-report scripts/bench-scale \
 	scripts/bench-step \
 	scripts/check \
 	scripts/check-style \

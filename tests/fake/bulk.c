@@ -2,13 +2,13 @@
  * bulk DATABASE DIR: the yardstick of scripts/bench-scale: what the batches in DIR carry, inserted
  * as fast as the engine takes it
  *
- * DATABASE is one that `carbonctl init` made: the product's own tables, keys and indexes. Each record
- * of a batch that ingest keeps becomes one new row: head, component, job (a row of `job` and one of
- * `allocation`), step, energy, total, power. Nothing is looked up, added up or updated: what would
- * repeat a key is numbered on (a new job in each batch, the batch's instant for its hour). Foreign
- * keys are not checked. As many batches as ingest takes into one commit are read into memory; then
- * the clock runs, while SQLite is given prepared INSERTs, PostgreSQL COPY, in one transaction as
- * durable as ingest's. Prints the time and the rows. The batches stay.
+ * DATABASE is one that `carbonctl init` made: the product's own tables, keys and indexes. Each
+ * record of a batch that ingest keeps becomes one new row: head, component, job (a row of `job` and
+ * one of `allocation`), step, energy, total, power. Nothing is looked up, added up or updated: what
+ * would repeat a key is numbered on (a new job in each batch, the batch's instant for its hour).
+ * Foreign keys are not checked. As many batches as ingest takes into one commit are read into
+ * memory; then the clock runs, while SQLite is given prepared INSERTs, PostgreSQL COPY, in one
+ * transaction as durable as ingest's. Prints the time and the rows. The batches stay.
  */
 #include "config.h"
 

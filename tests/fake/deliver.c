@@ -1,8 +1,9 @@
 /*
- * deliver STAGE DIR: the batches below STAGE (as tests/fake/mksite makes them) into DIR, each when its
- * time has come: the first at once, the others as long after it as their ends lie apart. Waits until
- * all are taken, and prints how long each lay there: from its rename into DIR to its removal, which
- * ingest does behind the commit. Ends with 1 when some still lie there a minute after the last came.
+ * deliver STAGE DIR SECONDS: the batches below STAGE (as tests/fake/mksite makes them) into DIR,
+ * each when its time has come: the first at once, the others as long after it as their ends lie
+ * apart, and those of after SECONDS not at all. Waits until all are taken, and prints how long each
+ * lay there: from its rename into DIR to its removal, which ingest does behind the commit. Ends
+ * with 1 when some still lie there a minute after the last came.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -18,6 +19,8 @@
 #include <sys/inotify.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "core/parse.h"
 
 #define NS UINT64_C(1000000000)
 #define PATIENCE_NS (60 * NS)
@@ -184,6 +187,12 @@ static void play(const char *dir)
         watch(watch_fd, end_ns);
 }
 
+static void leave_out(uint64_t seconds)
+{
+    while (files[n_files - 1].end_ns > files[0].end_ns + (int64_t)(seconds * NS))
+        n_files--;
+}
+
 static uint64_t lag_ms(size_t percent)
 {
     return files[(n_files - 1) * percent / 100].lag_ns / 1000000;
@@ -191,13 +200,16 @@ static uint64_t lag_ms(size_t percent)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: deliver STAGE DIR\n");
+    uint64_t seconds;
+
+    if (argc != 4 || parse_u64(argv[3], 1, 86400, &seconds) < 0) {
+        fprintf(stderr, "usage: deliver STAGE DIR SECONDS\n");
         return 1;
     }
     look_through(argv[1], true);
     need(n_files > 0, argv[1]);
     qsort(files, n_files, sizeof(*files), compare_ends);
+    leave_out(seconds);
     by_name = calloc(n_files, sizeof(struct file *));
     need(by_name != NULL, "calloc");
     for (size_t i = 0; i < n_files; i++)

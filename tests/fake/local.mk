@@ -58,6 +58,7 @@ tests_fake_bulk_LDADD = libcarbon-core.la $(SQLITE_LIBS) $(LIBPQ_LIBS)
 check_PROGRAMS += tests/fake/deliver
 tests_fake_deliver_SOURCES = tests/fake/deliver.c
 tests_fake_deliver_CFLAGS = $(AM_CFLAGS)
+tests_fake_deliver_LDADD = libcarbon-core.la
 faults_sources = tests/fake/faults.c tests/fake/faults.h
 check_LTLIBRARIES += libfaults.la
 libfaults_la_SOURCES = $(faults_sources)

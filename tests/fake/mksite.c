@@ -4,16 +4,17 @@
  * scripts/bench-scale; prints what it made as key=value.
  *
  * Two halves. A scheduler keeps four kinds of nodes full with jobs, drawn from the tables below.
- * Then each node is played by itself: its jobs, steps and counters are fed to a ledger of the meter,
- * and what that seals once a minute is what carbon-meterd would deliver. Nodes are not in step: each
- * seals at a second of the minute that is its own. The same SEED makes the same files.
+ * Then each node is played by itself: its jobs, steps and counters are fed to a ledger of the
+ * meter, and what that seals once a minute is what carbon-meterd would deliver. Nodes are not in
+ * step: each seals at a second of the minute that is its own. The same SEED makes the same files.
  *
- * The tables are assumptions, of a site with some of everything: half of the nodes work for parallel
- * jobs that take them whole, a fifth is shared by small ones, a fifth has GPUs, and some are idle.
- * Most jobs are short and small, most of the time is that of few long ones. Published figures were a
- * guide in this: two jobs in five of the cluster of Queen's University Belfast are tasks of arrays
- * and one in four has steps beside its batch script (blogs.qub.ac.uk/dipsa, May 2026); CPU
- * efficiency at King's College London is 60 % (hackmd.io/@kcl-e-research, February 2026).
+ * The tables are assumptions, of a site with some of everything: half of the nodes work for
+ * parallel jobs that take them whole, a fifth is shared by small ones, a fifth has GPUs, and some
+ * are idle. Most jobs are short and small, most of the time is that of few long ones. Published
+ * figures were a guide in this: two jobs in five of the cluster of Queen's University Belfast are
+ * tasks of arrays and one in four has steps beside its batch script (blogs.qub.ac.uk/dipsa, May
+ * 2026); CPU efficiency at King's College London is 60 % (hackmd.io/@kcl-e-research, February
+ * 2026).
  */
 #include <errno.h>
 #include <fcntl.h>
