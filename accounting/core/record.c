@@ -1,6 +1,7 @@
 #include "core/record.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -162,14 +163,24 @@ static int read_value(const struct record_field *field, const char *value, size_
     return -EINVAL;
 }
 
-static const struct record_field *find_field(const struct record_desc *desc, const char *key,
-                                             size_t len, unsigned *ret_index)
+static bool is_key(const struct record_field *field, const char *key, size_t len)
 {
-    for (unsigned i = 0; desc->fields[i].key; i++) {
-        if (strncmp(desc->fields[i].key, key, len) == 0 && desc->fields[i].key[len] == '\0') {
-            *ret_index = i;
+    return field->key && strncmp(field->key, key, len) == 0 && field->key[len] == '\0';
+}
+
+/* *index is where to look first: fields come in the order in which they are written. */
+static const struct record_field *find_field(const struct record_desc *desc, const char *key,
+                                             size_t len, unsigned *index)
+{
+    for (unsigned i = *index; desc->fields[i].key; i++) {
+        *index = i;
+        if (is_key(&desc->fields[i], key, len))
             return &desc->fields[i];
-        }
+    }
+    for (unsigned i = 0; desc->fields[i].key; i++) {
+        *index = i;
+        if (is_key(&desc->fields[i], key, len))
+            return &desc->fields[i];
     }
     return NULL;
 }
@@ -188,23 +199,22 @@ static int bad_value(const struct record_desc *desc, const struct record_field *
 
 /* One "key=value" of `len` bytes. */
 static int read_field(const char *field_text, size_t len, const struct record_desc *desc,
-                      void *object, uint64_t *seen, struct error *err)
+                      void *object, uint64_t *seen, unsigned *index, struct error *err)
 {
     const char *equals = memchr(field_text, '=', len);
     size_t key_len = equals ? (size_t)(equals - field_text) : len;
     const struct record_field *field;
-    unsigned index;
     int rc;
 
     if (!equals || key_len == 0)
         return error_set(err, -EBADMSG, "%s record: '%.*s' is not key=value", desc->type,
                          (int)(len < 60 ? len : 60), field_text);
-    field = find_field(desc, field_text, key_len, &index);
+    field = find_field(desc, field_text, key_len, index);
     if (!field)
         return 0;
-    if (*seen & UINT64_C(1) << index)
+    if (*seen & UINT64_C(1) << *index)
         return error_set(err, -EBADMSG, "%s record: %s comes twice", desc->type, field->key);
-    *seen |= UINT64_C(1) << index;
+    *seen |= UINT64_C(1) << *index;
     rc = read_value(field, equals + 1, len - key_len - 1, object);
     if (rc < 0)
         return bad_value(desc, field, equals + 1, len - key_len - 1, rc, err);
@@ -232,6 +242,7 @@ int record_read(const char *line, const struct record_desc *desc, void *ret_obje
                 struct error *err)
 {
     uint64_t seen = 0;
+    unsigned index = 0; /* of the field that was read last */
     const char *p;
     int rc;
 
@@ -242,7 +253,7 @@ int record_read(const char *line, const struct record_desc *desc, void *ret_obje
     while (*p == ' ') {
         size_t len = strcspn(++p, " ");
 
-        rc = read_field(p, len, desc, ret_object, &seen, err);
+        rc = read_field(p, len, desc, ret_object, &seen, &index, err);
         if (rc < 0)
             return rc;
         p += len;

@@ -19,6 +19,7 @@
 #define END_LINE_SIZE 13 /* "end 01234567\n" */
 #define NS_PER_MS 1000000
 #define NAMES_MAX 65536 /* more of them are for the next round */
+#define GROUP_BYTES (16u << 20) /* of files, loaded by one commit */
 #define ASIDE_MAX 224 /* of a name: ".NAME.10000.reason.tmp" is one too; batches have less */
 
 /* What becomes of a file once the group's commit is on the disk. */
@@ -26,6 +27,9 @@ enum fate { FATE_LOADED, FATE_DUPLICATE, FATE_QUARANTINE, FATE_LEAVE };
 
 struct item {
     const char *name;
+    struct batch batch; /* as it was read, until it was loaded */
+    char crc[CRC_DIGITS + 1]; /* of its end line */
+    bool was_read;
     enum fate fate;
     char aside[NAME_MAX + 1]; /* its name in quarantine */
     struct error reason;
@@ -39,6 +43,7 @@ struct round {
     char **names;  /* sorted: those of one stream in order */
     size_t n_names, names_size;
     bool more;     /* there are later ones */
+    size_t alone_until; /* up to this one, each name is a group of its own */
     struct item *items; /* of a group */
     struct error *err;
 };
@@ -107,29 +112,28 @@ static int check_owner(const struct round *round, const char *name, struct error
     return 0;
 }
 
-/* Read and check a file; ret_crc gets the digits of its end line. */
-static int read_batch(const struct round *round, struct item *item, struct batch *ret_batch,
-                      char ret_crc[CRC_DIGITS + 1])
+/* Read and check a file; *ret_len of its bytes. */
+static int read_batch(const struct round *round, struct item *item, size_t *ret_len)
 {
     char *text;
-    size_t len;
     int rc = check_owner(round, item->name, &item->reason);
 
+    *ret_len = 0;
     if (rc == 0)
-        rc = file_read(round->dir_fd, item->name, BATCH_SIZE_MAX, &text, &len, &item->reason);
+        rc = file_read(round->dir_fd, item->name, BATCH_SIZE_MAX, &text, ret_len, &item->reason);
     if (rc < 0)
         return rc;
-    ret_crc[0] = '\0';
-    if (len >= END_LINE_SIZE)
-        snprintf(ret_crc, CRC_DIGITS + 1, "%.*s", CRC_DIGITS, text + len - CRC_DIGITS - 1);
-    rc = batch_read(text, len, ret_batch, &item->reason);
+    if (*ret_len >= END_LINE_SIZE)
+        snprintf(item->crc, sizeof(item->crc), "%.*s", CRC_DIGITS,
+                 text + *ret_len - CRC_DIGITS - 1);
+    rc = batch_read(text, *ret_len, &item->batch, &item->reason);
     free(text);
     if (rc < 0)
         return rc;
-    batch_mend_labels(ret_batch);
-    rc = check_name(item->name, &ret_batch->head, &item->reason);
+    batch_mend_labels(&item->batch);
+    rc = check_name(item->name, &item->batch.head, &item->reason);
     if (rc < 0)
-        batch_clear(ret_batch);
+        batch_clear(&item->batch);
     return rc;
 }
 
@@ -157,20 +161,35 @@ static int set_aside(const struct round *round, struct item *item)
     return rc;
 }
 
-/* Load one file inside the open transaction and decide its fate. */
-static int take_file(const struct round *round, struct item *item)
+static size_t read_item(const struct round *round, struct item *item, const char *name)
 {
-    char crc[CRC_DIGITS + 1];
-    enum store_outcome outcome;
-    struct batch batch;
-    int rc = read_batch(round, item, &batch, crc);
+    size_t len;
+    int rc;
 
-    if (rc < 0) {
+    *item = (struct item){ .name = name };
+    rc = read_batch(round, item, &len);
+    item->was_read = rc == 0;
+    if (rc < 0)
         item->fate = fate_of_read_error(rc);
+    return len;
+}
+
+static void forget(struct item *item)
+{
+    if (item->was_read)
+        batch_clear(&item->batch);
+    item->was_read = false;
+}
+
+/* Load a batch inside the open transaction and decide its file's fate. */
+static int take_item(const struct round *round, struct item *item)
+{
+    enum store_outcome outcome;
+    int rc;
+
+    if (!item->was_read)
         return item->fate == FATE_QUARANTINE ? set_aside(round, item) : 0;
-    }
-    rc = store_load(round->ingest->store, &batch, crc, &outcome, &item->reason);
-    batch_clear(&batch);
+    rc = store_load(round->ingest->store, &item->batch, item->crc, &outcome, &item->reason);
     if (rc == -EBADMSG)
         return set_aside(round, item);
     if (rc < 0)
@@ -243,28 +262,94 @@ static int64_t monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS;
 }
 
-/* From names[first] on; *ret_end is the first that is not in the group. */
-static int take_group(const struct round *round, size_t first, size_t *ret_end)
+static bool goes_on(const struct round *round, int64_t begin_ms)
 {
-    struct store *store = round->ingest->store;
+    return !stopped(round->ingest) && monotonic_ms() - begin_ms < INGEST_GROUP_MS;
+}
+
+/* From names[first] on, `most` at most, and not more than fits into memory; how many. */
+static size_t read_group(const struct round *round, size_t first, size_t most)
+{
     int64_t begin_ms = monotonic_ms();
-    size_t count = 0;
-    int rc = store_begin(store, round->err);
+    size_t count = 0, bytes = 0;
 
-    while (rc == 0 && first + count < round->n_names && count < INGEST_GROUP_BATCHES &&
-           !stopped(round->ingest) && (count == 0 || monotonic_ms() - begin_ms < INGEST_GROUP_MS)) {
-        struct item *item = &round->items[count];
-
-        *item = (struct item){ .name = round->names[first + count] };
-        rc = take_file(round, item);
+    while (first + count < round->n_names && count < most && bytes < GROUP_BYTES &&
+           (count == 0 || goes_on(round, begin_ms))) {
+        bytes += read_item(round, &round->items[count], round->names[first + count]);
         count++;
     }
+    return count;
+}
+
+static int expect(const struct round *round, size_t count)
+{
+    const struct batch **batches = calloc(count + 1, sizeof(*batches));
+    size_t n = 0;
+    int rc;
+
+    if (!batches)
+        return error_set(round->err, -ENOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        if (round->items[i].was_read)
+            batches[n++] = &round->items[i].batch;
+    rc = store_expect(round->ingest->store, batches, n, round->err);
+    free(batches);
+    return rc;
+}
+
+/* Load a group from names[first] on in one transaction; *ret_count of them. */
+static int load_group(const struct round *round, size_t first, size_t most, size_t *ret_count)
+{
+    struct store *store = round->ingest->store;
+    size_t was_read = read_group(round, first, most), count = 0;
+    int64_t begin_ms = monotonic_ms();
+    int rc = store_begin(store, round->err);
+
+    if (rc == 0)
+        rc = expect(round, was_read);
+    while (rc == 0 && count < was_read && (count == 0 || goes_on(round, begin_ms)))
+        rc = take_item(round, &round->items[count++]);
     if (rc == 0)
         rc = store_commit(store, round->err);
-    if (rc < 0) {
+    if (rc < 0)
         store_rollback(store);
-        return rc;
+    for (size_t i = 0; i < was_read; i++)
+        forget(&round->items[i]);
+    *ret_count = count;
+    return rc;
+}
+
+/* The database refuses what a batch would write, and there is no other it could be. */
+static int set_aside_alone(const struct round *round, struct item *item)
+{
+    struct store *store = round->ingest->store;
+    int rc;
+
+    error_set(&item->reason, -EBADMSG, "%s", round->err->text);
+    rc = store_begin(store, round->err);
+    if (rc == 0)
+        rc = set_aside(round, item);
+    if (rc == 0)
+        rc = store_commit(store, round->err);
+    if (rc < 0)
+        store_rollback(store);
+    return rc;
+}
+
+/* A group whose rows the database refuses is loaded anew, each batch alone, to find the one. */
+static int take_group(struct round *round, size_t first, size_t *ret_end)
+{
+    size_t count, most = first < round->alone_until ? 1 : INGEST_GROUP_BATCHES;
+    int rc = load_group(round, first, most, &count);
+
+    if (rc == -EEXIST && count > 1) {
+        round->alone_until = first + count;
+        rc = load_group(round, first, 1, &count);
     }
+    if (rc == -EEXIST)
+        rc = set_aside_alone(round, &round->items[0]);
+    if (rc < 0)
+        return rc;
     for (size_t i = 0; i < count; i++)
         settle(round, &round->items[i]);
     *ret_end = first + count;

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/tres.h"
 #include "store/db.h"
+#include "store/pending.h"
 #include "store/sums.h"
 
 #define STREAM "backfill"
@@ -483,6 +484,8 @@ int backfill_book(const struct backfill *backfill, const struct backfill_part *p
     if (rc == 0)
         rc = add_hours(&booking);
     if (rc == 0)
+        rc = pending_book(store, err);
+    if (rc == 0)
         rc = run_with(store, SQL_SETTLE_JOB, &booking.job_key, 1, err);
     if (rc == 0)
         rc = run_with(store, SQL_FLAG_JOB, (const int64_t[]){ booking.job_key, FLAG_BACKFILLED },
@@ -598,6 +601,8 @@ static int take_back_sums(struct store *store, const struct going *going, struct
     }
     if (rc == 0)
         rc = sums_book(sums, store, going->values[0], going->cluster, err);
+    if (rc == 0)
+        rc = pending_book(store, err);
     sums_free(sums);
     return rc;
 }

@@ -9,6 +9,8 @@
 
 #include <limits.h>
 
+#include "core/buf.h"
+#include "store/rows.h"
 #include "store/store.h"
 
 #define STORE_STATEMENTS_MAX 160
@@ -30,9 +32,10 @@ struct store {
     char backup_path[PATH_MAX + 32]; /* "" or the copy that an upgrade made */
     bool writes;
     int changed;            /* of postgres.c: rows, by the last statement that changed any */
+    struct pending *pending; /* of the open transaction; or NULL */
     int lock_fd; /* of a writer, from lock_take(); else -1 */
     struct {
-        const char *sql; /* the constant's address is the key */
+        const void *key; /* the constant's address */
         struct stmt *stmt;
     } statements[STORE_STATEMENTS_MAX];
     size_t n_statements;
@@ -53,6 +56,8 @@ struct backend {
     int (*exec)(struct store *store, const char *sql, struct error *err);
     int (*prepare)(struct store *store, const char *sql, struct stmt **ret, struct error *err);
     int (*step)(struct store *store, struct stmt *stmt, struct error *err);
+    int (*insert)(struct store *store, const struct insert *insert, const struct cell *cells,
+                  size_t count, struct error *err);
     int64_t (*inserted)(struct store *store);
     int (*changed)(struct store *store);
     bool (*in_transaction)(struct store *store);
@@ -75,6 +80,10 @@ extern const struct backend sqlite_backend, postgres_backend;
  * NULL with err set when it does not compile.
  */
 struct stmt *store_statement(struct store *store, const char *sql, struct error *err);
+
+/* The same of one that is put together at its first use: text is called once. */
+struct stmt *store_statement_of(struct store *store, const void *key,
+                                void (*text)(const void *key, struct buf *ret), struct error *err);
 
 /* Another one, for the caller to free; its text need not stay. */
 MUST_CHECK int store_prepare(struct store *store, const char *sql, struct stmt **ret,

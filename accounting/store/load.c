@@ -4,12 +4,14 @@
  * the node left behind is closed; what was given up around it is settled.
  *
  * Invariants:
- *   L1  everything happens inside one savepoint: a batch is loaded whole or not at all
+ *   L1  a batch is looked at before anything is written, and then nothing of it can be refused but
+ *       by the database; the transaction that such an error ends is rolled back: a batch is loaded
+ *       whole or not at all
  *   L2  amounts are only ever added; states (end, exit, names, flags) are taken from the batch of
  *       the highest seq of the stream, whatever the order of arrival, and nothing known is lost
  *   L3  for every (node, hour, component): node_total = sum of its energy rows
  *   L4  the tables *_hour are the sums of energy and node_total, and allocation_month the months of
- *       the allocations, after every batch
+ *       the allocations, after every commit
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,6 +25,7 @@
 #include "store/loss.h"
 #include "store/millijoule.h"
 #include "store/db.h"
+#include "store/known.h"
 #include "store/sums.h"
 
 #define STREAM_SIZE 17
@@ -35,9 +38,11 @@ struct load {
     const struct batch *batch;
     const char *crc32;
     char stream[STREAM_SIZE];
+    struct known_node *node;
     int64_t node_key;
     struct millijoules mj;
     struct sums *sums;
+    struct pending *pending;
     struct booked {
         int64_t job_key, allocation_key;
     } *booked; /* by index of batch->jobs */
@@ -63,17 +68,15 @@ static int run(const struct load *load, struct stmt *stmt)
     return stmt ? store_run(load->store, stmt, load->err) : -EIO;
 }
 
-static void bind_optional(struct stmt *stmt, int index, bool known, int64_t number)
+static int no_memory(const struct load *load)
 {
-    if (known)
-        stmt_bind_int(stmt, index, number);
-    else
-        stmt_bind_null(stmt, index);
+    return error_set(load->err, -ENOMEM, "out of memory");
 }
 
-static void bind_optional_text(struct stmt *stmt, int index, bool known, const char *text)
+/* Have a row of one of the tables of pending.h booked. */
+static int add(const struct load *load, struct adds *adds, const struct cell *row)
 {
-    stmt_bind_text(stmt, index, known ? text : NULL);
+    return adds_row(adds, row) < 0 ? no_memory(load) : 0;
 }
 
 /* --- what it holds must fit ------------------------------------------------------------------ */
@@ -113,9 +116,13 @@ static int check_rows(const struct load *load)
 {
     const struct batch *batch = load->batch;
 
-    for (size_t i = 0; i < batch->n_components; i++)
+    for (size_t i = 0; i < batch->n_components; i++) {
         if (batch->components[i].end_uj > INT64_MAX)
             return refuse(load, "a component counts more than 2^63 uJ");
+        for (size_t j = 0; j < i; j++)
+            if (batch->components[j].component == batch->components[i].component)
+                return refuse(load, "it has two lines of one component");
+    }
     for (size_t i = 0; i < batch->n_totals; i++)
         if (batch->totals[i].hour_s < 0 || batch->totals[i].hour_s % SECONDS_PER_HOUR)
             return refuse(load, "hour_s of a total is not the begin of an hour");
@@ -152,30 +159,13 @@ static int check_jobs(const struct load *load)
 
 /* --- its id and its node --------------------------------------------------------------------- */
 
-static const char SQL_FIND_NODE[] =
-    "SELECT node_key, packages, cores, gpus, memory_mb FROM node WHERE cluster = ?1 AND name = ?2";
-
 static const char SQL_ADD_NODE[] =
     "INSERT INTO node (cluster, name, packages, cores, gpus, memory_mb)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
-/* The newest batch says what the node is now. */
 static const char SQL_UPDATE_NODE[] =
     "UPDATE node SET packages = ?3, cores = ?4, gpus = ?5, memory_mb = ?6"
-    " WHERE cluster = ?1 AND name = ?2 AND NOT EXISTS"
-    " (SELECT 1 FROM batch WHERE batch.node_key = node.node_key AND end_wall_ns > ?7)";
-
-static const char SQL_FIND_BATCH[] =
-    "SELECT crc32 FROM batch WHERE node_key = ?1 AND stream = ?2 AND seq = ?3";
-
-static const char SQL_ADD_BATCH[] =
-    "INSERT INTO batch (node_key, stream, seq, crc32, boot_id, version, begin_boottime_ns,"
-    " end_boottime_ns, begin_wall_ns, end_wall_ns, marks_bad, batches_dropped, loaded_s)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-
-static const char SQL_ADD_COMPONENT[] =
-    "INSERT INTO batch_component (node_key, stream, seq, component, begin_uj, end_uj)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    " WHERE cluster = ?1 AND name = ?2";
 
 static void bind_node(struct stmt *stmt, const struct batch_head *head)
 {
@@ -187,114 +177,93 @@ static void bind_node(struct stmt *stmt, const struct batch_head *head)
     stmt_bind_int(stmt, 6, (int64_t)head->memory_mb);
 }
 
-/* 1: found, and *ret_same says whether its facts are those of the head; 0: not there. */
-static int find_node(struct load *load, bool *ret_same)
+/* The newest batch says what the node is now. */
+static bool is_news_of_node(const struct load *load)
 {
     const struct batch_head *head = &load->batch->head;
-    struct stmt *stmt = prepare(load, SQL_FIND_NODE);
-    int rc;
+    const struct known_node *node = load->node;
 
-    if (!stmt)
-        return -EIO;
-    stmt_bind_text(stmt, 1, head->cluster);
-    stmt_bind_text(stmt, 2, head->node);
-    rc = store_step(load->store, stmt, load->err);
-    if (rc <= 0)
-        return rc;
-    load->node_key = stmt_int(stmt, 0);
-    *ret_same = stmt_int(stmt, 1) == head->packages &&
-                stmt_int(stmt, 2) == head->cores &&
-                stmt_int(stmt, 3) == head->gpus &&
-                stmt_int(stmt, 4) == (int64_t)head->memory_mb;
-    stmt_reset(stmt);
-    return 1;
+    if (node->node_key == 0)
+        return true;
+    return (!node->newest_stream || node->newest_end_ns <= head->end_wall_ns) &&
+           (node->packages != head->packages || node->cores != head->cores ||
+            node->gpus != head->gpus || node->memory_mb != (int64_t)head->memory_mb);
 }
 
 static int book_node(struct load *load)
 {
     const struct batch_head *head = &load->batch->head;
-    bool same = false;
+    struct known_node *node = load->node;
     struct stmt *stmt;
-    int rc, found = find_node(load, &same);
+    int rc;
 
-    if (found < 0 || same)
-        return found < 0 ? found : 0;
-    stmt = prepare(load, found ? SQL_UPDATE_NODE : SQL_ADD_NODE);
+    if (!is_news_of_node(load))
+        return 0;
+    stmt = prepare(load, node->node_key ? SQL_UPDATE_NODE : SQL_ADD_NODE);
     if (!stmt)
         return -EIO;
     bind_node(stmt, head);
-    if (found)
-        stmt_bind_int(stmt, 7, head->end_wall_ns);
     rc = run(load, stmt);
-    if (rc == 0 && !found)
-        load->node_key = store_inserted(load->store);
-    return rc;
-}
-
-/* node, stream and seq, which begin the keys of several tables */
-static void bind_id(struct stmt *stmt, const struct load *load)
-{
-    stmt_bind_int(stmt, 1, load->node_key);
-    stmt_bind_text(stmt, 2, load->stream);
-    stmt_bind_int(stmt, 3, (int64_t)load->batch->head.seq);
+    if (rc < 0)
+        return rc;
+    if (node->node_key == 0)
+        node->node_key = store_inserted(load->store);
+    node->packages = head->packages;
+    node->cores = head->cores;
+    node->gpus = head->gpus;
+    node->memory_mb = (int64_t)head->memory_mb;
+    return 0;
 }
 
 static int look_up_batch(struct load *load, enum store_outcome *ret_outcome)
 {
-    struct stmt *stmt = prepare(load, SQL_FIND_BATCH);
-    int rc;
+    const char *crc32;
+    int rc = known_batch(load->store, load->node->node_key, load->stream,
+                         (int64_t)load->batch->head.seq, &crc32, load->err);
 
-    if (!stmt)
-        return -EIO;
-    bind_id(stmt, load);
-    rc = store_step(load->store, stmt, load->err);
-    if (rc < 0)
-        return rc;
-    *ret_outcome = STORE_LOADED;
-    if (rc > 0)
-        *ret_outcome = strcmp(stmt_text(stmt, 0), load->crc32) == 0
-                           ? STORE_DUPLICATE
-                           : STORE_CONFLICTING;
-    stmt_reset(stmt);
-    return 0;
+    *ret_outcome = rc < 0 || !*crc32                    ? STORE_LOADED
+                   : strcmp(crc32, load->crc32) == 0 ? STORE_DUPLICATE
+                                                     : STORE_CONFLICTING;
+    return rc;
 }
 
 static int book_batch(const struct load *load)
 {
     const struct batch_head *head = &load->batch->head;
-    struct stmt *stmt = prepare(load, SQL_ADD_BATCH);
+    const struct cell row[] = {
+        cell_int(load->node_key), cell_text(pending_text(load->pending, load->stream)),
+        cell_int((int64_t)head->seq), cell_text(pending_text(load->pending, load->crc32)),
+        cell_text(pending_text(load->pending, head->boot_id)),
+        cell_text(pending_text(load->pending, head->version)),
+        cell_int((int64_t)head->begin_boottime_ns), cell_int((int64_t)head->end_boottime_ns),
+        cell_int(head->begin_wall_ns), cell_int(head->end_wall_ns),
+        cell_int((int64_t)head->marks_bad), cell_int((int64_t)head->batches_dropped),
+        cell_int(clock_wall_ns() / (int64_t)NS_PER_S),
+    };
 
-    if (!stmt)
-        return -EIO;
-    bind_id(stmt, load);
-    stmt_bind_text(stmt, 4, load->crc32);
-    stmt_bind_text(stmt, 5, head->boot_id);
-    stmt_bind_text(stmt, 6, head->version);
-    stmt_bind_int(stmt, 7, (int64_t)head->begin_boottime_ns);
-    stmt_bind_int(stmt, 8, (int64_t)head->end_boottime_ns);
-    stmt_bind_int(stmt, 9, head->begin_wall_ns);
-    stmt_bind_int(stmt, 10, head->end_wall_ns);
-    stmt_bind_int(stmt, 11, (int64_t)head->marks_bad);
-    stmt_bind_int(stmt, 12, (int64_t)head->batches_dropped);
-    stmt_bind_int(stmt, 13, clock_wall_ns() / (int64_t)NS_PER_S);
-    return run(load, stmt);
+    for (int i = 1; i < 6; i++)
+        if (row[i].kind == CELL_NULL)
+            return no_memory(load);
+    if (known_add_batch(load->store, load->node, load->stream, (int64_t)head->seq, load->crc32,
+                        head->end_wall_ns) < 0)
+        return no_memory(load);
+    return add(load, &load->pending->batches, row);
 }
 
 static int book_components(const struct load *load)
 {
-    int rc = 0;
+    const char *stream = pending_text(load->pending, load->stream);
+    int rc = stream ? 0 : no_memory(load);
 
     for (size_t i = 0; i < load->batch->n_components && rc == 0; i++) {
         const struct batch_component *component = &load->batch->components[i];
-        struct stmt *stmt = prepare(load, SQL_ADD_COMPONENT);
+        const struct cell row[] = {
+            cell_int(load->node_key), cell_text(stream), cell_int((int64_t)load->batch->head.seq),
+            cell_text(component_names[component->component]),
+            cell_int((int64_t)component->begin_uj), cell_int((int64_t)component->end_uj),
+        };
 
-        if (!stmt)
-            return -EIO;
-        bind_id(stmt, load);
-        stmt_bind_text(stmt, 4, component_names[component->component]);
-        stmt_bind_int(stmt, 5, (int64_t)component->begin_uj);
-        stmt_bind_int(stmt, 6, (int64_t)component->end_uj);
-        rc = run(load, stmt);
+        rc = add(load, &load->pending->components, row);
     }
     return rc;
 }
@@ -326,67 +295,13 @@ static const char SQL_COMPLETE_JOB[] = "UPDATE job SET " JOB_COLUMNS(OLD_WINS) J
 static const char SQL_ADD_JOB[] =
     "INSERT INTO job (cluster, job_id, restart_count, begin_s) VALUES (?1, ?2, ?3, ?4)";
 
-static const char SQL_END_JOB[] =
-    "UPDATE job SET end_s = CASE WHEN EXISTS"
-    " (SELECT 1 FROM allocation WHERE job_key = ?1 AND end_ns IS NULL) THEN NULL"
-    " ELSE (SELECT MAX(end_ns) / 1000000000 FROM allocation WHERE job_key = ?1) END"
-    " WHERE job_key = ?1";
-
 static const char SQL_FLAGS_OF_JOB[] = "SELECT flags FROM allocation WHERE job_key = ?1";
 static const char SQL_SET_FLAGS[] = "UPDATE job SET flags = ?2 WHERE job_key = ?1";
 
-static const char SQL_FIND_ALLOCATION[] =
-    "SELECT allocation_key, job_key, seen_seq, end_ns, flags, begin_ns, seen_ns FROM allocation"
-    " WHERE node_key = ?1 AND stream = ?2 AND ref = ?3";
-
 static const char SQL_ADD_ALLOCATION[] =
-    "INSERT INTO allocation (begin_ns, end_ns, seen_ns, seen_seq, cores, core_list, gpus,"
-    " gpu_list, memory_mb, flags, job_key, node_key, stream, ref)"
+    "INSERT INTO allocation (job_key, node_key, stream, ref, begin_ns, end_ns, seen_ns, seen_seq,"
+    " cores, core_list, gpus, gpu_list, memory_mb, flags)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-
-static const char SQL_UPDATE_ALLOCATION[] =
-    "UPDATE allocation SET begin_ns = ?1, end_ns = ?2, seen_ns = ?3, seen_seq = ?4, cores = ?5,"
-    " core_list = ?6, gpus = ?7, gpu_list = ?8, memory_mb = ?9, flags = ?10"
-    " WHERE allocation_key = ?11";
-
-/* An allocation as it stands in the books. */
-struct known {
-    bool there, open;
-    int64_t allocation_key, job_key, seen_seq, end_ns;
-    uint32_t flags;
-    struct sums_life life;
-};
-
-static int find_allocation(const struct load *load, uint64_t ref, struct known *ret_known)
-{
-    struct stmt *stmt = prepare(load, SQL_FIND_ALLOCATION);
-    int rc;
-
-    *ret_known = (struct known){ 0 };
-    if (!stmt)
-        return -EIO;
-    stmt_bind_int(stmt, 1, load->node_key);
-    stmt_bind_text(stmt, 2, load->stream);
-    stmt_bind_int(stmt, 3, (int64_t)ref);
-    rc = store_step(load->store, stmt, load->err);
-    if (rc <= 0)
-        return rc;
-    *ret_known = (struct known){
-        .there = true,
-        .allocation_key = stmt_int(stmt, 0),
-        .job_key = stmt_int(stmt, 1),
-        .seen_seq = stmt_int(stmt, 2),
-        .open = stmt_is_null(stmt, 3),
-        .end_ns = stmt_int(stmt, 3),
-        .flags = (uint32_t)stmt_int(stmt, 4),
-        .life.begin_ns = stmt_int(stmt, 5),
-        .life.last_ns = stmt_int(stmt, 6),
-    };
-    if (!ret_known->open)
-        ret_known->life.last_ns = ret_known->end_ns;
-    stmt_reset(stmt);
-    return 0;
-}
 
 static int64_t begin_of_job_s(const struct batch_job *job)
 {
@@ -410,45 +325,106 @@ static int add_job(const struct load *load, const struct batch_job *job, int64_t
     return rc;
 }
 
+/* What it says of its job's row; texts are its own. */
+static void facts_of(const struct batch_job *job, bool fresh, struct cell facts[FACTS])
+{
+    uint32_t has = job->has;
+    const struct cell cells[FACTS] = {
+        cell_int(begin_of_job_s(job)),
+        cell_maybe(has & JOB_HAS_RESTARTS, job->restart_count),
+        cell_text(has & JOB_HAS_SLUID ? job->sluid : NULL),
+        cell_maybe(has & JOB_HAS_UID, job->uid),
+        cell_maybe(has & JOB_HAS_UID, job->gid),
+        cell_text(has & JOB_HAS_USER ? job->user : NULL),
+        cell_text(has & JOB_HAS_ACCOUNT ? job->account : NULL),
+        cell_text(has & JOB_HAS_PARTITION ? job->partition : NULL),
+        cell_text(has & JOB_HAS_QOS ? job->qos : NULL),
+        cell_text(has & JOB_HAS_NAME ? job->name : NULL),
+        cell_maybe(has & JOB_HAS_ARRAY, job->array_job_id),
+        cell_maybe(has & JOB_HAS_ARRAY, job->array_task_id),
+        cell_maybe(has & JOB_HAS_HET, job->het_job_id),
+        cell_maybe(has & JOB_HAS_HET, job->het_offset),
+        cell_maybe(has & JOB_HAS_NODES, job->node_count),
+        cell_maybe(has & JOB_HAS_EXIT, job->exit_status),
+        cell_int(fresh ? job->flags : 0),
+    };
+
+    memcpy(facts, cells, sizeof(cells));
+}
+
+static bool same_cell(const struct cell *x, const struct cell *y)
+{
+    return x->kind == y->kind && (x->kind == CELL_NULL ||
+                                  (x->kind == CELL_INT ? x->number == y->number
+                                                       : strcmp(x->text, y->text) == 0));
+}
+
+/* Would the update that these facts are for leave the job's row as it is? */
+static bool says_nothing_new(const struct known_allocation *known, const struct cell *facts,
+                             bool fresh)
+{
+    bool old_wins = !fresh || known->job_has_state;
+
+    for (int i = FACT_FIRST; i <= FACT_LAST; i++)
+        if (facts[i].kind != CELL_NULL && !same_cell(&facts[i], &known->facts[i]) &&
+            !(old_wins && known->facts[i].kind != CELL_NULL))
+            return false;
+    return known->facts[FACT_BEGIN].number <= facts[FACT_BEGIN].number &&
+           (facts[FACT_EXIT].kind == CELL_NULL ||
+            (known->facts[FACT_EXIT].kind == CELL_INT &&
+             known->facts[FACT_EXIT].number >= facts[FACT_EXIT].number)) &&
+           (facts[FACT_FLAGS].number & ~known->facts[FACT_FLAGS].number) == 0;
+}
+
 /* L2: fresh news win over what is known, old news only fill what is not. */
-static int update_job(const struct load *load, const struct batch_job *job, int64_t job_key,
+static int update_job(const struct load *load, const struct cell *facts, int64_t job_key,
                       bool fresh)
 {
     struct stmt *stmt = prepare(load, fresh ? SQL_UPDATE_JOB : SQL_COMPLETE_JOB);
-    uint32_t has = job->has;
 
     if (!stmt)
         return -EIO;
     stmt_bind_int(stmt, 1, job_key);
-    stmt_bind_int(stmt, 2, begin_of_job_s(job));
-    bind_optional(stmt, 3, has & JOB_HAS_RESTARTS, job->restart_count);
-    bind_optional_text(stmt, 4, has & JOB_HAS_SLUID, job->sluid);
-    bind_optional(stmt, 5, has & JOB_HAS_UID, job->uid);
-    bind_optional(stmt, 6, has & JOB_HAS_UID, job->gid);
-    bind_optional_text(stmt, 7, has & JOB_HAS_USER, job->user);
-    bind_optional_text(stmt, 8, has & JOB_HAS_ACCOUNT, job->account);
-    bind_optional_text(stmt, 9, has & JOB_HAS_PARTITION, job->partition);
-    bind_optional_text(stmt, 10, has & JOB_HAS_QOS, job->qos);
-    bind_optional_text(stmt, 11, has & JOB_HAS_NAME, job->name);
-    bind_optional(stmt, 12, has & JOB_HAS_ARRAY, job->array_job_id);
-    bind_optional(stmt, 13, has & JOB_HAS_ARRAY, job->array_task_id);
-    bind_optional(stmt, 14, has & JOB_HAS_HET, job->het_job_id);
-    bind_optional(stmt, 15, has & JOB_HAS_HET, job->het_offset);
-    bind_optional(stmt, 16, has & JOB_HAS_NODES, job->node_count);
-    bind_optional(stmt, 17, has & JOB_HAS_EXIT, job->exit_status);
-    stmt_bind_int(stmt, 18, fresh ? job->flags : 0);
+    for (int i = 0; i < FACTS; i++) {
+        if (FACT_IS_TEXT(i))
+            stmt_bind_text(stmt, 2 + i, facts[i].text);
+        else if (facts[i].kind == CELL_INT)
+            stmt_bind_int(stmt, 2 + i, facts[i].number);
+        else
+            stmt_bind_null(stmt, 2 + i);
+    }
     return run(load, stmt);
+}
+
+/* The job's row, where that changes it. Other allocations of it may know it as it was: what they
+   take for news is then written once more, or not, and it stays the same. */
+static int tell_job(const struct load *load, struct known_allocation *known,
+                    const struct cell *facts, bool fresh)
+{
+    bool old_wins = !fresh || known->job_has_state;
+
+    if (says_nothing_new(known, facts, fresh))
+        return 0;
+    for (int i = 0; i < FACTS; i++) {
+        struct cell *old = &known->facts[i], fact = facts[i];
+
+        if (i == FACT_FLAGS)
+            fact.number |= old->number;
+        else if (fact.kind == CELL_NULL || (i == FACT_BEGIN && fact.number > old->number) ||
+                 (i == FACT_EXIT && old->kind == CELL_INT && old->number >= fact.number) ||
+                 (i >= FACT_FIRST && i <= FACT_LAST && old_wins && old->kind != CELL_NULL))
+            continue;
+        if (fact.kind == CELL_TEXT && !(fact.text = pending_text(load->pending, fact.text)))
+            return no_memory(load);
+        *old = fact;
+    }
+    return update_job(load, facts, known->job_key, fresh);
 }
 
 /* job.end_s, after an allocation of it came, ended or opened again */
 static int end_job(const struct load *load, int64_t job_key)
 {
-    struct stmt *stmt = prepare(load, SQL_END_JOB);
-
-    if (!stmt)
-        return -EIO;
-    stmt_bind_int(stmt, 1, job_key);
-    return run(load, stmt);
+    return pending_end_job(load->pending, job_key) < 0 ? no_memory(load) : 0;
 }
 
 /* job.flags anew from its allocations: needed only when one of them lost a flag */
@@ -471,7 +447,7 @@ static int collect_flags(const struct load *load, int64_t job_key)
     return run(load, stmt);
 }
 
-/* As bind_allocation() books it. Closing what was left open changes nothing of it. */
+/* As row_of() books it. Closing what was left open changes nothing of it. */
 static struct sums_life life_of(const struct load *load, const struct batch_job *job)
 {
     return (struct sums_life){ job->begin_wall_ns, job->has & JOB_HAS_END
@@ -479,9 +455,9 @@ static struct sums_life life_of(const struct load *load, const struct batch_job 
                                                        : load->batch->head.end_wall_ns };
 }
 
-/* Parameters 1 to 10 of SQL_ADD_ALLOCATION and SQL_UPDATE_ALLOCATION. */
-static void bind_allocation(struct stmt *stmt, const struct load *load,
-                            const struct batch_job *job)
+/* A row of into_allocations. */
+static int row_of(const struct load *load, const struct batch_job *job,
+                  const struct booked *booked, struct cell row[ALLOCATION_COLUMNS])
 {
     struct texts *texts = load->texts;
     bool ended = job->has & JOB_HAS_END;
@@ -489,33 +465,37 @@ static void bind_allocation(struct stmt *stmt, const struct load *load,
 
     idset_format(&job->cores, texts->cores, sizeof(texts->cores));
     idset_format(&job->gpus, texts->gpus, sizeof(texts->gpus));
-    stmt_bind_int(stmt, 1, job->begin_wall_ns);
-    bind_optional(stmt, 2, ended, job->end_wall_ns);
-    stmt_bind_int(stmt, 3, ended ? job->end_wall_ns : head->end_wall_ns);
-    stmt_bind_int(stmt, 4, (int64_t)head->seq);
-    stmt_bind_int(stmt, 5, idset_count(&job->cores));
-    stmt_bind_text(stmt, 6, texts->cores);
-    stmt_bind_int(stmt, 7, idset_count(&job->gpus));
-    stmt_bind_text(stmt, 8, texts->gpus);
-    stmt_bind_int(stmt, 9, (int64_t)job->memory_mb);
-    stmt_bind_int(stmt, 10, job->flags);
+
+    const struct cell cells[ALLOCATION_COLUMNS] = {
+        cell_int(booked->allocation_key), cell_int(booked->job_key), cell_int(load->node_key),
+        cell_text(pending_text(load->pending, load->stream)), cell_int((int64_t)job->ref),
+        cell_int(job->begin_wall_ns), cell_maybe(ended, job->end_wall_ns),
+        cell_int(ended ? job->end_wall_ns : head->end_wall_ns), cell_int((int64_t)head->seq),
+        cell_int(idset_count(&job->cores)), cell_text(pending_text(load->pending, texts->cores)),
+        cell_int(idset_count(&job->gpus)), cell_text(pending_text(load->pending, texts->gpus)),
+        cell_int((int64_t)job->memory_mb), cell_int(job->flags),
+    };
+
+    memcpy(row, cells, sizeof(cells));
+    return row[3].text && row[10].text && row[12].text ? 0 : no_memory(load);
 }
 
 static int add_allocation(const struct load *load, const struct batch_job *job,
                           struct booked *booked)
 {
     const struct sums_life life = life_of(load, job);
+    struct cell row[ALLOCATION_COLUMNS];
     struct stmt *stmt = prepare(load, SQL_ADD_ALLOCATION);
-    int rc;
+    int rc = stmt ? row_of(load, job, booked, row) : -EIO;
 
-    if (!stmt)
-        return -EIO;
-    bind_allocation(stmt, load, job);
-    stmt_bind_int(stmt, 11, booked->job_key);
-    stmt_bind_int(stmt, 12, load->node_key);
-    stmt_bind_text(stmt, 13, load->stream);
-    stmt_bind_int(stmt, 14, (int64_t)job->ref);
-    rc = run(load, stmt);
+    for (int i = 1; rc == 0 && i < ALLOCATION_COLUMNS; i++) {
+        if (row[i].kind == CELL_TEXT)
+            stmt_bind_text(stmt, i, row[i].text);
+        else if (row[i].kind == CELL_INT)
+            stmt_bind_int(stmt, i, row[i].number);
+    }
+    if (rc == 0)
+        rc = run(load, stmt);
     if (rc < 0)
         return rc;
     booked->allocation_key = store_inserted(load->store);
@@ -539,9 +519,10 @@ static int unbreak(const struct load *load, int64_t job_key)
     stmt_bind_int(stmt, 2, load->node_key);
     stmt_bind_text(stmt, 3, load->stream);
     rc = run(load, stmt);
-    if (rc == 0 && store_changed(load->store) > 0)
-        rc = collect_flags(load, job_key);
-    return rc;
+    if (rc < 0 || store_changed(load->store) == 0)
+        return rc;
+    known_forget(load->store);
+    return collect_flags(load, job_key);
 }
 
 /* An allocation that the books do not have: find or open its run. */
@@ -550,56 +531,74 @@ static int book_new_allocation(const struct load *load, const struct batch_job *
 {
     const struct identity identity = { load->batch->head.cluster, load->node_key, job,
                                        load->batch->head.end_wall_ns };
-    int rc = identity_find(load->store, &identity, &booked->job_key, load->err);
+    struct cell facts[FACTS];
+    int rc = pending_book_jobs(load->store, load->err);
+    bool is_new = false;
 
-    if (rc == 0 && booked->job_key == 0)
+    facts_of(job, true, facts);
+    if (rc == 0)
+        rc = identity_find(load->store, &identity, &booked->job_key, load->err);
+    if (rc == 0 && booked->job_key == 0) {
+        is_new = true;
         rc = add_job(load, job, &booked->job_key);
-    else if (rc == 0)
-        rc = unbreak(load, booked->job_key);
+    }
+    if (rc == 0)
+        rc = update_job(load, facts, booked->job_key, true);
     if (rc == 0)
         rc = add_allocation(load, job, booked);
-    if (rc == 0)
-        rc = update_job(load, job, booked->job_key, true);
+    if (rc == 0 && !is_new)
+        rc = unbreak(load, booked->job_key);
     return rc == 0 ? end_job(load, booked->job_key) : rc;
 }
 
+/* The books know it as of an older batch of its stream. */
 static int book_news(const struct load *load, const struct batch_job *job,
-                     const struct known *known)
+                     struct known_allocation *known, const struct cell *facts)
 {
-    const struct sums_life life = life_of(load, job);
-    bool ended = job->has & JOB_HAS_END;
-    struct stmt *stmt = prepare(load, SQL_UPDATE_ALLOCATION);
-    int rc;
+    const struct booked booked = { known->job_key, known->allocation_key };
+    const struct sums_life life = life_of(load, job), before = known->life;
+    bool ended = job->has & JOB_HAS_END, lost_flags = known->flags & ~job->flags;
+    bool end_changed = known->open == ended || (ended && known->end_ns != job->end_wall_ns);
+    int rc = row_of(load, job, &booked, known->row);
 
-    if (!stmt)
-        return -EIO;
-    bind_allocation(stmt, load, job);
-    stmt_bind_int(stmt, 11, known->allocation_key);
-    rc = run(load, stmt);
+    if (rc < 0)
+        return rc;
+    known_wait(load->store, known);
+    known->seen_seq = (int64_t)load->batch->head.seq;
+    known->open = !ended;
+    known->end_ns = ended ? job->end_wall_ns : 0;
+    known->flags = job->flags;
+    known->life = life;
+    rc = sums_book_months(load->store, booked.allocation_key, &before, &life, load->err);
     if (rc == 0)
-        rc = sums_book_months(load->store, known->allocation_key, &known->life, &life, load->err);
-    if (rc == 0)
-        rc = update_job(load, job, known->job_key, true);
-    if (rc == 0 && (known->open == ended || (ended && known->end_ns != job->end_wall_ns)))
-        rc = end_job(load, known->job_key);
-    if (rc == 0 && (known->flags & ~job->flags))
-        rc = collect_flags(load, known->job_key);
+        rc = tell_job(load, known, facts, true);
+    if (rc == 0 && end_changed)
+        rc = end_job(load, booked.job_key);
+    if (rc == 0 && lost_flags) {
+        rc = pending_book_jobs(load->store, load->err);
+        if (rc == 0)
+            rc = collect_flags(load, booked.job_key);
+        known_forget(load->store);
+    }
     return rc;
 }
 
 static int book_job(const struct load *load, const struct batch_job *job, struct booked *booked)
 {
-    struct known known;
-    int rc = find_allocation(load, job->ref, &known);
+    struct known_allocation *known;
+    struct cell facts[FACTS];
+    bool fresh;
+    int rc = known_allocation(load->store, load->node_key, load->stream, (int64_t)job->ref, &known,
+                              load->err);
 
     if (rc < 0)
         return rc;
-    if (!known.there)
+    if (!known)
         return book_new_allocation(load, job, booked);
-    *booked = (struct booked){ known.job_key, known.allocation_key };
-    if ((int64_t)load->batch->head.seq > known.seen_seq)
-        return book_news(load, job, &known);
-    return update_job(load, job, known.job_key, false);
+    *booked = (struct booked){ known->job_key, known->allocation_key };
+    fresh = (int64_t)load->batch->head.seq > known->seen_seq;
+    facts_of(job, fresh, facts);
+    return fresh ? book_news(load, job, known, facts) : tell_job(load, known, facts, false);
 }
 
 static int book_jobs(const struct load *load)
@@ -618,39 +617,23 @@ static const struct booked *booked_of(const struct load *load, uint64_t ref)
 
 /* --- its steps ------------------------------------------------------------------------------- */
 
-static const char SQL_BOOK_STEP[] =
-    "INSERT INTO step (job_key, step_id, allocation_key, begin_ns, end_ns, seen_seq, cpu_ns,"
-    " exit_status, cores, gpus, gpu_list, flags)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
-    " ON CONFLICT (job_key, step_id, allocation_key) DO UPDATE SET"
-    " begin_ns = excluded.begin_ns, end_ns = excluded.end_ns, seen_seq = excluded.seen_seq,"
-    " cpu_ns = excluded.cpu_ns, exit_status = COALESCE(excluded.exit_status, step.exit_status),"
-    " cores = excluded.cores, gpus = excluded.gpus, gpu_list = excluded.gpu_list,"
-    " flags = excluded.flags"
-    " WHERE excluded.seen_seq > step.seen_seq";
-
 static int book_step(const struct load *load, const struct batch_step *step)
 {
     const struct booked *booked = booked_of(load, step->ref);
-    struct stmt *stmt = prepare(load, SQL_BOOK_STEP);
     char *gpus = load->texts->gpus;
 
-    if (!stmt)
-        return -EIO;
     idset_format(&step->gpus, gpus, sizeof(load->texts->gpus));
-    stmt_bind_int(stmt, 1, booked->job_key);
-    stmt_bind_int(stmt, 2, step->step_id);
-    stmt_bind_int(stmt, 3, booked->allocation_key);
-    stmt_bind_int(stmt, 4, step->begin_wall_ns);
-    bind_optional(stmt, 5, step->has & STEP_HAS_END, step->end_wall_ns);
-    stmt_bind_int(stmt, 6, (int64_t)load->batch->head.seq);
-    stmt_bind_int(stmt, 7, (int64_t)step->cpu_ns);
-    bind_optional(stmt, 8, step->has & STEP_HAS_EXIT, step->exit_status);
-    stmt_bind_int(stmt, 9, idset_count(&step->cores));
-    stmt_bind_int(stmt, 10, idset_count(&step->gpus));
-    stmt_bind_text(stmt, 11, gpus);
-    stmt_bind_int(stmt, 12, step->flags);
-    return run(load, stmt);
+
+    const struct cell row[STEP_COLUMNS] = {
+        cell_int(booked->job_key), cell_int(step->step_id), cell_int(booked->allocation_key),
+        cell_int(step->begin_wall_ns), cell_maybe(step->has & STEP_HAS_END, step->end_wall_ns),
+        cell_int((int64_t)load->batch->head.seq), cell_int((int64_t)step->cpu_ns),
+        cell_maybe(step->has & STEP_HAS_EXIT, step->exit_status),
+        cell_int(idset_count(&step->cores)), cell_int(idset_count(&step->gpus)),
+        cell_text(pending_text(load->pending, gpus)), cell_int(step->flags),
+    };
+
+    return !row[10].text || known_add_step(load->store, row) < 0 ? no_memory(load) : 0;
 }
 
 static int book_steps(const struct load *load)
@@ -663,22 +646,6 @@ static int book_steps(const struct load *load)
 }
 
 /* --- its energy and power -------------------------------------------------------------------- */
-
-static const char SQL_BOOK_ENERGY[] =
-    "INSERT INTO energy (node_key, hour_s, job_key, step_id, component, quality, sensor,"
-    " active_mj, idle_mj, metered_ms, elapsed_ms)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
-    " ON CONFLICT (node_key, hour_s, job_key, step_id, component, quality, sensor) DO UPDATE SET"
-    " active_mj = energy.active_mj + excluded.active_mj,"
-    " idle_mj = energy.idle_mj + excluded.idle_mj,"
-    " metered_ms = energy.metered_ms + excluded.metered_ms,"
-    " elapsed_ms = energy.elapsed_ms + excluded.elapsed_ms";
-
-static const char SQL_BOOK_POWER[] =
-    "INSERT INTO power (job_key, node_key, minute_s, component, energy_mj, span_ms)"
-    " VALUES (?1, ?2, ?3, ?6, ?4, ?5)"
-    " ON CONFLICT (job_key, minute_s, node_key, component) DO UPDATE SET"
-    " energy_mj = power.energy_mj + excluded.energy_mj, span_ms = power.span_ms + excluded.span_ms";
 
 /* To the nearest, half up: monotonic, so metered <= elapsed survives it. */
 static int64_t rounded(uint64_t amount, uint64_t unit)
@@ -717,24 +684,17 @@ static int book_energy(const struct load *load, size_t index)
         .metered_ms = ms_of(row->metered_ns),
         .elapsed_ms = ms_of(row->elapsed_ns),
     };
-    struct stmt *stmt = prepare(load, SQL_BOOK_ENERGY);
+    const struct cell cells[] = {
+        cell_int(load->node_key), cell_int(sum.hour_s), cell_int(sum.job_key),
+        cell_int(sum.step_id), cell_text(component_names[row->component]),
+        cell_text(quality_names[row->quality]),
+        cell_text(pending_text(load->pending, row->sensor)), cell_int(sum.active_mj),
+        cell_int(sum.idle_mj), cell_int(sum.metered_ms), cell_int(sum.elapsed_ms),
+    };
 
-    if (!stmt)
-        return -EIO;
-    stmt_bind_int(stmt, 1, load->node_key);
-    stmt_bind_int(stmt, 2, sum.hour_s);
-    stmt_bind_int(stmt, 3, sum.job_key);
-    stmt_bind_int(stmt, 4, sum.step_id);
-    stmt_bind_text(stmt, 5, component_names[row->component]);
-    stmt_bind_text(stmt, 6, quality_names[row->quality]);
-    stmt_bind_text(stmt, 7, row->sensor);
-    stmt_bind_int(stmt, 8, sum.active_mj);
-    stmt_bind_int(stmt, 9, sum.idle_mj);
-    stmt_bind_int(stmt, 10, sum.metered_ms);
-    stmt_bind_int(stmt, 11, sum.elapsed_ms);
-    if (sums_add_row(load->sums, &sum) < 0)
-        return error_set(load->err, -ENOMEM, "out of memory");
-    return run(load, stmt);
+    if (cells[6].kind == CELL_NULL || sums_add_row(load->sums, &sum) < 0)
+        return no_memory(load);
+    return add(load, &load->pending->energy, cells);
 }
 
 static int book_total(const struct load *load, size_t index)
@@ -749,19 +709,15 @@ static int book_total(const struct load *load, size_t index)
 /* The first meters did not tell components apart. */
 static int book_power(const struct load *load, const struct batch_power *power)
 {
-    struct stmt *stmt = prepare(load, SQL_BOOK_POWER);
     const char *component =
         power->has & POWER_HAS_COMPONENT ? component_names[power->component] : "all";
+    const struct cell row[] = {
+        cell_int(booked_of(load, power->ref)->job_key), cell_int(power->minute_s),
+        cell_int(load->node_key), cell_text(component),
+        cell_int(rounded(power->energy_uj, 1000)), cell_int(ms_of(power->span_ns)),
+    };
 
-    if (!stmt)
-        return -EIO;
-    stmt_bind_int(stmt, 1, booked_of(load, power->ref)->job_key);
-    stmt_bind_int(stmt, 2, load->node_key);
-    stmt_bind_int(stmt, 3, power->minute_s);
-    stmt_bind_int(stmt, 4, rounded(power->energy_uj, 1000));
-    stmt_bind_int(stmt, 5, ms_of(power->span_ns));
-    stmt_bind_text(stmt, 6, component);
-    return run(load, stmt);
+    return add(load, &load->pending->power, row);
 }
 
 static int book_amounts(const struct load *load)
@@ -863,12 +819,19 @@ static int close_one_left_open(const struct load *load, const char *stream, cons
 
 static int close_left_open(const struct load *load)
 {
-    struct stmt *stmt = prepare(load, SQL_NEWEST_STREAM);
     char stream[STREAM_SIZE], boot_id[BOOT_ID_SIZE];
+    struct stmt *stmt;
     int rc;
 
+    if (!load->node->left_open && strcmp(load->node->newest_stream, load->stream) == 0)
+        return 0;
+    rc = pending_book_jobs(load->store, load->err);
+    if (rc == 0)
+        rc = known_book_steps(load->store, load->err);
+    known_forget(load->store);
+    stmt = rc == 0 ? prepare(load, SQL_NEWEST_STREAM) : NULL;
     if (!stmt)
-        return -EIO;
+        return rc < 0 ? rc : -EIO;
     stmt_bind_int(stmt, 1, load->node_key);
     rc = store_step(load->store, stmt, load->err);
     if (rc <= 0)
@@ -879,23 +842,75 @@ static int close_left_open(const struct load *load)
     do
         rc = close_one_left_open(load, stream, boot_id);
     while (rc > 0);
+    load->node->left_open = rc < 0;
     return rc;
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
+/* Once in a transaction: is anything given up, or filled in? Loading adds none. */
+static int look_around(const struct load *load)
+{
+    int64_t losses = 0, backfill = 0;
+    int rc = 0;
+
+    if (load->pending->looked)
+        return 0;
+    rc = store_integer(load->store, "SELECT COUNT(*) FROM (SELECT 1 FROM loss LIMIT 1) AS any_one",
+                       &losses, load->err);
+    if (rc == 0)
+        rc = store_integer(load->store, "SELECT COUNT(*) FROM (SELECT 1 FROM backfill LIMIT 1)"
+                           " AS any_one", &backfill, load->err);
+    load->pending->has_losses = losses > 0;
+    load->pending->has_backfill = backfill > 0;
+    load->pending->looked = rc == 0;
+    return rc;
+}
+
+/* Batches make both go: there, what is pending has to be in the books. */
+static int settle(const struct load *load)
+{
+    const struct batch_head *head = &load->batch->head;
+    int rc;
+
+    if (!load->pending->has_losses)
+        return 0;
+    rc = pending_book(load->store, load->err);
+    known_forget(load->store);
+    return rc == 0 ? loss_settle(load->store, load->node_key, head->cluster, load->stream,
+                                 (int64_t)head->seq, load->err)
+                   : rc;
+}
+
+static int make_way(const struct load *load)
+{
+    const struct batch_head *head = &load->batch->head;
+    int rc;
+
+    if (!load->pending->has_backfill)
+        return 0;
+    rc = pending_book(load->store, load->err);
+    known_forget(load->store);
+    return rc == 0 ? backfill_settle(load->store, load->node_key, head->begin_wall_ns,
+                                     head->end_wall_ns, load->err)
+                   : rc;
+}
+
 static int book(struct load *load, enum store_outcome *ret_outcome)
 {
-    int rc = book_node(load);
+    const struct batch_head *head = &load->batch->head;
+    int rc = known_node(load->store, head->cluster, head->node, &load->node, load->err);
 
-    if (rc == 0)
+    if (rc == 0 && load->node->node_key)
         rc = look_up_batch(load, ret_outcome);
     if (rc < 0 || *ret_outcome != STORE_LOADED)
         return rc;
-    rc = book_batch(load);
+    rc = book_node(load);
+    load->node_key = load->node->node_key;
     if (rc == 0)
-        rc = backfill_settle(load->store, load->node_key, load->batch->head.begin_wall_ns,
-                             load->batch->head.end_wall_ns, load->err);
+        rc = book_batch(load);
+    if (rc == 0)
+        rc = make_way(load);
     if (rc == 0)
         rc = book_components(load);
     if (rc == 0)
@@ -906,31 +921,7 @@ static int book(struct load *load, enum store_outcome *ret_outcome)
         rc = book_amounts(load);
     if (rc == 0)
         rc = close_left_open(load);
-    return rc == 0 ? loss_settle(load->store, load->node_key, load->batch->head.cluster,
-                                 load->stream, (int64_t)load->batch->head.seq, load->err)
-                   : rc;
-}
-
-/* L1 */
-static int book_in_savepoint(struct load *load, enum store_outcome *ret_outcome)
-{
-    int rc = store_exec(load->store, "SAVEPOINT batch", load->err);
-
-    if (rc < 0)
-        return rc;
-    rc = book(load, ret_outcome);
-    if (rc == 0 && *ret_outcome == STORE_LOADED)
-        return store_exec(load->store, "RELEASE batch", load->err);
-    /* a database that is full or broken has rolled everything back by itself; nothing to undo */
-    if (store_in_transaction(load->store)) {
-        int undone = store_exec(load->store, "ROLLBACK TO batch; RELEASE batch",
-                                rc < 0 ? NULL : load->err);
-
-        if (rc == 0)
-            rc = undone;
-    }
-    /* a constraint of the schema that it does not satisfy is the batch's own fault */
-    return rc == -EEXIST ? -EBADMSG : rc;
+    return rc == 0 ? settle(load) : rc;
 }
 
 int store_load(struct store *store, const struct batch *batch, const char *crc32,
@@ -951,16 +942,25 @@ int store_load(struct store *store, const struct batch *batch, const char *crc32
     snprintf(load.stream, sizeof(load.stream), "%016" PRIx64, batch->head.stream);
     load.booked = calloc(batch->n_jobs + 1, sizeof(*load.booked));
     load.sums = sums_new();
-    if (!load.booked || !load.sums || millijoules_of(batch, &load.mj) < 0)
+    load.pending = pending_of(store);
+    if (!load.booked || !load.sums || !load.pending || millijoules_of(batch, &load.mj) < 0)
         rc = error_set(err, -ENOMEM, "out of memory");
     if (rc == 0)
-        rc = book_in_savepoint(&load, &outcome);
+        rc = look_around(&load);
+    if (rc == 0)
+        rc = book(&load, &outcome);
     free(load.booked);
     sums_free(load.sums);
     millijoules_clear(&load.mj);
     if (rc == 0)
         *ret_outcome = outcome;
     return rc;
+}
+
+int store_expect(struct store *store, const struct batch *const *batches, size_t count,
+                 struct error *err)
+{
+    return known_expect(store, batches, count, err);
 }
 
 static const char SQL_NOTE_QUARANTINE[] =

@@ -10,17 +10,20 @@ libcarbon_store_la_SOURCES = \
 	accounting/store/db.h \
 	accounting/store/factors.c accounting/store/factors.h \
 	accounting/store/identity.c accounting/store/identity.h \
+	accounting/store/known.c accounting/store/known.h \
 	accounting/store/load.c \
 	accounting/store/lock.c accounting/store/lock.h \
 	accounting/store/loss.c accounting/store/loss.h \
 	accounting/store/millijoule.c accounting/store/millijoule.h \
 	accounting/store/nodes.c accounting/store/nodes.h \
 	accounting/store/peak.h \
+	accounting/store/pending.c accounting/store/pending.h \
 	accounting/store/period.c accounting/store/period.h \
 	accounting/store/profile.c accounting/store/profile.h \
 	accounting/store/prune.c accounting/store/prune.h \
 	accounting/store/query.c accounting/store/query.h \
 	accounting/store/reconcile.c accounting/store/reconcile.h \
+	accounting/store/rows.c accounting/store/rows.h \
 	accounting/store/schema.c \
 	accounting/store/sqlite.c accounting/store/sqlite.h \
 	accounting/store/store.c accounting/store/store.h \

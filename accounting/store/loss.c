@@ -9,6 +9,7 @@
 #include "core/apportion.h"
 #include "core/clock.h"
 #include "store/db.h"
+#include "store/pending.h"
 #include "store/sums.h"
 
 #define NS_PER_HOUR (INT64_C(3600) * (int64_t)NS_PER_S)
@@ -150,6 +151,8 @@ static int unbook(const struct stream *stream, const struct hole *hole)
         stmt_reset(row);
     if (rc == 0 && last_s >= 0) {
         rc = sums_book(sums, stream->store, stream->node_key, stream->cluster, stream->err);
+        if (rc == 0)
+            rc = pending_book(stream->store, stream->err);
         row = rc == 0 ? prepare_lost(stream, hole, SQL_DROP_LOST_ROWS) : NULL;
         if (rc == 0)
             rc = row ? store_run(stream->store, row, stream->err) : -EIO;
@@ -317,6 +320,8 @@ static int book(const struct stream *stream, const struct hole *hole)
         stmt_reset(row);
     if (rc == 0)
         rc = sums_book(sums, stream->store, stream->node_key, stream->cluster, stream->err);
+    if (rc == 0)
+        rc = pending_book(stream->store, stream->err);
     sums_free(sums);
     return rc;
 }

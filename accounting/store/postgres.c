@@ -30,6 +30,8 @@
 #define LOCK_CLASS 0x43617262 /* "Carb" */
 #define POLL_MS 50
 #define PARAMETERS_MAX 1000
+#define COLUMNS_MAX 32
+#define ROWS_MAX 10000 /* in one statement */
 #define OID_INT8 20 /* pg_type.dat */
 #define OID_TEXT 25
 
@@ -42,6 +44,7 @@ static int errno_of(const char *state)
         const char *state;
         int rc;
     } known[] = {
+        { "22", -EEXIST },    /* data exception: a number out of range */
         { "23", -EEXIST },    /* integrity constraint violation */
         { "28", -EACCES },    /* invalid authorization */
         { "40001", -EBUSY },  /* serialization failure */
@@ -330,6 +333,91 @@ static int64_t get_int(struct stmt *stmt, int column)
     return value;
 }
 
+/* --- many rows ------------------------------------------------------------------------------- */
+
+/* From one array for each column, so that it is the same statement however many rows there are. */
+static void insert_text(const void *key, struct buf *ret)
+{
+    const struct insert *insert = key;
+
+    buf_printf(ret, "INSERT INTO %s (%s) SELECT * FROM unnest(", insert->table, insert->columns);
+    for (size_t i = 0; insert->types[i]; i++)
+        buf_printf(ret, "%sCAST(? AS %s[])", i ? ", " : "",
+                   insert->types[i] == 'i' ? "BIGINT" : "TEXT");
+    buf_printf(ret, ") AS many%s", insert->rest);
+}
+
+/* As an element of an array: in quotes, and each byte that is of no UTF-8 a "?". */
+static void add_quoted(struct buf *buf, const char *text)
+{
+    uint32_t code;
+    size_t len;
+
+    buf_add(buf, "\"", 1);
+    for (; *text; text += len) {
+        len = utf8_decode(text, &code);
+        if (*text == '"' || *text == '\\')
+            buf_add(buf, "\\", 1);
+        buf_add(buf, len ? text : "?", len ? len : 1);
+        len = len ? len : 1;
+    }
+    buf_add(buf, "\"", 1);
+}
+
+static void add_array(struct buf *buf, const struct cell *cells, size_t columns, size_t count)
+{
+    for (size_t row = 0; row < count; row++, cells += columns) {
+        buf_add(buf, row ? "," : "{", 1);
+        if (cells->kind == CELL_INT)
+            buf_printf(buf, "%" PRId64, cells->number);
+        else if (cells->kind == CELL_TEXT)
+            add_quoted(buf, cells->text);
+        else
+            buf_add(buf, "NULL", 4);
+    }
+    buf_add(buf, "}", 1);
+}
+
+static int insert_some(struct store *store, const struct insert *insert, const struct cell *cells,
+                       size_t count, struct error *err)
+{
+    size_t columns = strlen(insert->types);
+    struct stmt *stmt = store_statement_of(store, insert, insert_text, err);
+    struct buf arrays[COLUMNS_MAX];
+    int rc = stmt ? 0 : -EIO;
+
+    for (size_t i = 0; i < columns; i++) {
+        buf_init(&arrays[i]);
+        add_array(&arrays[i], cells + i, columns, count);
+        if (rc == 0 && buf_failed(&arrays[i]))
+            rc = error_set(err, -ENOMEM, "out of memory");
+        if (rc == 0) {
+            parameter_of(stmt, (int)i + 1)->type = 0; /* the cast says which */
+            parameter_of(stmt, (int)i + 1)->value = arrays[i].data;
+        }
+    }
+    if (rc == 0)
+        rc = store_run(store, stmt, err);
+    for (size_t i = 0; i < columns; i++)
+        buf_free(&arrays[i]);
+    return rc;
+}
+
+static int insert(struct store *store, const struct insert *insert, const struct cell *cells,
+                  size_t count, struct error *err)
+{
+    size_t columns = strlen(insert->types), some;
+    int rc = 0;
+
+    for (; rc == 0 && count > 0; count -= some, cells += some * columns) {
+        some = count < ROWS_MAX ? count : ROWS_MAX;
+        rc = insert_some(store, insert, cells, some, err);
+    }
+    return rc;
+}
+
+/* --- the rest -------------------------------------------------------------------------------- */
+
 static int exec(struct store *store, const char *sql, struct error *err)
 {
     PGresult *result = PQexec(store->pg, sql);
@@ -347,9 +435,15 @@ static int exec(struct store *store, const char *sql, struct error *err)
 
 static int64_t inserted(struct store *store)
 {
+    static const char sql[] = "SELECT lastval()";
+    struct stmt *stmt = store_statement(store, sql, NULL);
     int64_t key = 0;
 
-    return store_integer(store, "SELECT lastval()", &key, NULL) == 0 ? key : 0;
+    if (stmt && store_step(store, stmt, NULL) > 0) {
+        key = get_int(stmt, 0);
+        reset(stmt);
+    }
+    return key;
 }
 
 static int changed(struct store *store)
@@ -601,6 +695,7 @@ const struct backend postgres_backend = {
     .exec = exec,
     .prepare = prepare,
     .step = step,
+    .insert = insert,
     .inserted = inserted,
     .changed = changed,
     .in_transaction = in_transaction,

@@ -249,6 +249,36 @@ static int step(struct store *store, struct stmt *stmt, struct error *err)
     return rc;
 }
 
+static void insert_text(const void *key, struct buf *ret)
+{
+    const struct insert *insert = key;
+
+    buf_printf(ret, "INSERT INTO %s (%s) VALUES (", insert->table, insert->columns);
+    for (size_t i = 0; insert->types[i]; i++)
+        buf_printf(ret, "%s?", i ? ", " : "");
+    buf_printf(ret, ")%s", insert->rest);
+}
+
+/* One after the other: a statement costs no more than its row. */
+static int insert(struct store *store, const struct insert *insert, const struct cell *cells,
+                  size_t count, struct error *err)
+{
+    size_t columns = strlen(insert->types);
+    struct stmt *stmt = store_statement_of(store, insert, insert_text, err);
+    int rc = stmt ? 0 : -EIO;
+
+    for (size_t row = 0; rc == 0 && row < count; row++, cells += columns) {
+        for (size_t i = 0; i < columns; i++) {
+            if (cells[i].kind == CELL_INT)
+                bind_int(stmt, (int)i + 1, cells[i].number);
+            else
+                bind_text(stmt, (int)i + 1, cells[i].text, -1);
+        }
+        rc = store_run(store, stmt, err);
+    }
+    return rc;
+}
+
 static int exec(struct store *store, const char *sql, struct error *err)
 {
     if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK)
@@ -505,6 +535,7 @@ const struct backend sqlite_backend = {
     .exec = exec,
     .prepare = prepare,
     .step = step,
+    .insert = insert,
     .inserted = inserted,
     .changed = changed,
     .in_transaction = in_transaction,

@@ -9,6 +9,7 @@
 
 #include "store/db.h"
 #include "store/lock.h"
+#include "store/pending.h"
 
 static const struct backend *const backends[] = {
     &sqlite_backend,
@@ -112,6 +113,7 @@ struct store *store_close(struct store *store)
 {
     if (!store)
         return NULL;
+    pending_drop(store);
     for (size_t i = 0; i < store->n_statements; i++)
         stmt_free(store->statements[i].stmt);
     store->backend->close(store);
@@ -157,13 +159,20 @@ int store_begin(struct store *store, struct error *err)
 
 int store_commit(struct store *store, struct error *err)
 {
-    return store_exec(store, "COMMIT", err);
+    int rc = pending_book(store, err);
+
+    if (rc == 0)
+        rc = store_exec(store, "COMMIT", err);
+    if (rc == 0)
+        pending_drop(store);
+    return rc;
 }
 
 void store_rollback(struct store *store)
 {
     struct error ignored = { "" };
 
+    pending_drop(store);
     if (store_in_transaction(store) && store_exec(store, "ROLLBACK", &ignored) < 0)
         return; /* closing ends it too */
 }
@@ -176,17 +185,23 @@ int store_prepare(struct store *store, const char *sql, struct stmt **ret, struc
     return store->backend->prepare(store, sql, ret, err);
 }
 
-struct stmt *store_statement(struct store *store, const char *sql, struct error *err)
+static struct stmt *kept(struct store *store, const void *key)
+{
+    for (size_t i = 0; i < store->n_statements; i++) {
+        struct stmt *stmt = store->statements[i].stmt;
+
+        if (store->statements[i].key != key)
+            continue;
+        stmt->backend->clear(stmt);
+        return stmt;
+    }
+    return NULL;
+}
+
+static struct stmt *keep(struct store *store, const void *key, const char *sql, struct error *err)
 {
     struct stmt *stmt;
 
-    for (size_t i = 0; i < store->n_statements; i++) {
-        if (store->statements[i].sql == sql) {
-            stmt = store->statements[i].stmt;
-            stmt->backend->clear(stmt);
-            return stmt;
-        }
-    }
     if (store->n_statements == STORE_STATEMENTS_MAX) {
         error_set(err, -ENOBUFS, "more than %d statements: raise STORE_STATEMENTS_MAX",
                   STORE_STATEMENTS_MAX);
@@ -194,8 +209,33 @@ struct stmt *store_statement(struct store *store, const char *sql, struct error 
     }
     if (store_prepare(store, sql, &stmt, err) < 0)
         return NULL;
-    store->statements[store->n_statements].sql = sql;
+    store->statements[store->n_statements].key = key;
     store->statements[store->n_statements++].stmt = stmt;
+    return stmt;
+}
+
+struct stmt *store_statement(struct store *store, const char *sql, struct error *err)
+{
+    struct stmt *stmt = kept(store, sql);
+
+    return stmt ? stmt : keep(store, sql, sql, err);
+}
+
+struct stmt *store_statement_of(struct store *store, const void *key,
+                                void (*text)(const void *key, struct buf *ret), struct error *err)
+{
+    struct stmt *stmt = kept(store, key);
+    struct buf sql;
+
+    if (stmt)
+        return stmt;
+    buf_init(&sql);
+    text(key, &sql);
+    if (buf_failed(&sql))
+        error_set(err, -ENOMEM, "out of memory");
+    else
+        stmt = keep(store, key, sql.data, err);
+    buf_free(&sql);
     return stmt;
 }
 

@@ -102,13 +102,18 @@ enum store_outcome {
 };
 
 /*
- * Load a checked batch inside the open transaction; crc32 is the 8 digits of its end line. It is
- * loaded whole or not at all. -EBADMSG: this batch cannot be loaded, whatever is tried, and err
- * says why; any other error is the database's (-EUCLEAN: its file is damaged), and the transaction
- * should be rolled back.
+ * Load a checked batch inside the open transaction; crc32 is the 8 digits of its end line. Its
+ * amounts are in the tables after the commit, not before. -EBADMSG: this batch cannot be loaded,
+ * whatever is tried, err says why, and nothing was changed. Any other error is the database's
+ * (-EUCLEAN: its file is damaged), here or at the commit, and the transaction is to be rolled back;
+ * -EEXIST: it refuses what one of the transaction's batches would write.
  */
 MUST_CHECK int store_load(struct store *store, const struct batch *batch, const char *crc32,
                           enum store_outcome *ret_outcome, struct error *err);
+
+/* Inside the open transaction: these come next. It makes loading quicker, and nothing else. */
+MUST_CHECK int store_expect(struct store *store, const struct batch *const *batches, size_t count,
+                            struct error *err);
 
 /*
  * Make every sum (job_hour, node_hour, cluster_hour, allocation_month) anew from the rows, inside

@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "store/db.h"
+#include "store/pending.h"
 
 #define NODE 0 /* in place of a job_key: the sum of the whole node */
 
@@ -109,107 +110,90 @@ static void fold(struct sums *sums)
 
 /* --- into the books -------------------------------------------------------------------------- */
 
-#define ADDED(table, column) column " = " table "." column " + excluded." column
-
-static const char SQL_ADD_JOB_HOUR[] =
-    "INSERT INTO job_hour (hour_s, job_key, active_mj, idle_mj, measured_mj, modelled_mj,"
-    " metered_ms, elapsed_ms, gap_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+const struct insert into_job_hours = {
+    "job_hour", "hour_s, job_key, active_mj, idle_mj, measured_mj, modelled_mj, metered_ms,"
+    " elapsed_ms, gap_ms", "iiiiiiiii", 2,
     " ON CONFLICT (hour_s, job_key) DO UPDATE SET "
     ADDED("job_hour", "active_mj") ", " ADDED("job_hour", "idle_mj") ", "
     ADDED("job_hour", "measured_mj") ", " ADDED("job_hour", "modelled_mj") ", "
     ADDED("job_hour", "metered_ms") ", " ADDED("job_hour", "elapsed_ms") ", "
-    ADDED("job_hour", "gap_ms");
+    ADDED("job_hour", "gap_ms"),
+};
 
 #define NODE_COLUMNS "counted_mj, active_mj, idle_mj, system_mj, unallocated_mj, measured_mj," \
-    " modelled_mj, metered_ms, elapsed_ms, gap_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9," \
-    " ?10, ?11, ?12)"
+    " modelled_mj, metered_ms, elapsed_ms, gap_ms"
 #define NODE_ADDED(table) \
     ADDED(table, "counted_mj") ", " ADDED(table, "active_mj") ", " ADDED(table, "idle_mj") ", " \
     ADDED(table, "system_mj") ", " ADDED(table, "unallocated_mj") ", " \
     ADDED(table, "measured_mj") ", " ADDED(table, "modelled_mj") ", " \
     ADDED(table, "metered_ms") ", " ADDED(table, "elapsed_ms") ", " ADDED(table, "gap_ms")
 
-static const char SQL_ADD_NODE_HOUR[] =
-    "INSERT INTO node_hour (hour_s, node_key, " NODE_COLUMNS
-    " ON CONFLICT (hour_s, node_key) DO UPDATE SET " NODE_ADDED("node_hour");
+const struct insert into_node_hours = {
+    "node_hour", "hour_s, node_key, " NODE_COLUMNS, "iiiiiiiiiiii", 2,
+    " ON CONFLICT (hour_s, node_key) DO UPDATE SET " NODE_ADDED("node_hour"),
+};
 
-static const char SQL_ADD_CLUSTER_HOUR[] =
-    "INSERT INTO cluster_hour (hour_s, cluster, " NODE_COLUMNS
-    " ON CONFLICT (cluster, hour_s) DO UPDATE SET " NODE_ADDED("cluster_hour");
+const struct insert into_cluster_hours = {
+    "cluster_hour", "cluster, hour_s, " NODE_COLUMNS, "tiiiiiiiiiii", 2,
+    " ON CONFLICT (cluster, hour_s) DO UPDATE SET " NODE_ADDED("cluster_hour"),
+};
 
-static void bind_amounts(struct stmt *stmt, const struct sum *sum, const int *columns, int count)
+const struct insert into_totals = {
+    "node_total", "node_key, hour_s, component, counted_mj", "iiti", 3,
+    " ON CONFLICT (node_key, hour_s, component) DO UPDATE SET " ADDED("node_total", "counted_mj"),
+};
+
+/* The two cells of the key, then amounts. */
+static int pour_row(struct adds *adds, struct cell first, struct cell second, const struct sum *sum,
+                    const int *columns, int count)
 {
+    struct cell row[2 + AMOUNTS] = { first, second };
+
     for (int i = 0; i < count; i++)
-        stmt_bind_int(stmt, 3 + i, sum->amounts[columns ? columns[i] : i]);
+        row[2 + i] = cell_int(sum->amounts[columns ? columns[i] : i]);
+    return adds_row(adds, row);
 }
 
-static int book_job_hour(struct store *store, const struct sum *sum, struct error *err)
+static int pour_sum(const struct sum *sum, struct pending *pending, int64_t node_key,
+                    const char *cluster)
 {
-    static const int columns[] = { ACTIVE, IDLE, MEASURED, MODELLED, METERED, ELAPSED, GAP };
-    struct stmt *stmt = store_statement(store, SQL_ADD_JOB_HOUR, err);
-
-    if (!stmt)
-        return -EIO;
-    stmt_bind_int(stmt, 1, sum->hour_s);
-    stmt_bind_int(stmt, 2, sum->job_key);
-    bind_amounts(stmt, sum, columns, sizeof(columns) / sizeof(columns[0]));
-    return store_run(store, stmt, err);
-}
-
-static int book_node_hour(struct store *store, const struct sum *sum, int64_t node_key,
-                          const char *cluster, struct error *err)
-{
-    struct stmt *stmt = store_statement(store, SQL_ADD_NODE_HOUR, err);
+    static const int of_job[] = { ACTIVE, IDLE, MEASURED, MODELLED, METERED, ELAPSED, GAP };
+    struct cell hour = cell_int(sum->hour_s);
     int rc;
 
-    if (!stmt)
-        return -EIO;
-    stmt_bind_int(stmt, 1, sum->hour_s);
-    stmt_bind_int(stmt, 2, node_key);
-    bind_amounts(stmt, sum, NULL, AMOUNTS);
-    rc = store_run(store, stmt, err);
-    stmt = rc == 0 ? store_statement(store, SQL_ADD_CLUSTER_HOUR, err) : NULL;
-    if (!stmt)
-        return rc < 0 ? rc : -EIO;
-    stmt_bind_int(stmt, 1, sum->hour_s);
-    stmt_bind_text(stmt, 2, cluster);
-    bind_amounts(stmt, sum, NULL, AMOUNTS);
-    return store_run(store, stmt, err);
+    if (sum->job_key != NODE)
+        return pour_row(&pending->job_hours, hour, cell_int(sum->job_key), sum, of_job,
+                        sizeof(of_job) / sizeof(of_job[0]));
+    rc = pour_row(&pending->node_hours, hour, cell_int(node_key), sum, NULL, AMOUNTS);
+    if (rc == 0)
+        rc = pour_row(&pending->cluster_hours, cell_text(cluster), hour, sum, NULL, AMOUNTS);
+    return rc;
 }
 
 int sums_book(struct sums *sums, struct store *store, int64_t node_key, const char *cluster,
               struct error *err)
 {
+    struct pending *pending = pending_of(store);
     int rc = 0;
 
     fold(sums);
-    for (size_t i = 0; i < sums->count && rc == 0; i++) {
-        const struct sum *sum = &sums->items[i];
-
-        rc = sum->job_key == NODE ? book_node_hour(store, sum, node_key, cluster, err)
-                                  : book_job_hour(store, sum, err);
-    }
-    return rc;
+    cluster = pending ? pending_text(pending, cluster) : NULL;
+    for (size_t i = 0; cluster && i < sums->count && rc == 0; i++)
+        rc = pour_sum(&sums->items[i], pending, node_key, cluster);
+    return !cluster || rc < 0 ? error_set(err, -ENOMEM, "out of memory") : 0;
 }
-
-static const char SQL_BOOK_TOTAL[] =
-    "INSERT INTO node_total (node_key, hour_s, component, counted_mj) VALUES (?1, ?2, ?3, ?4)"
-    " ON CONFLICT (node_key, hour_s, component) DO UPDATE SET " ADDED("node_total", "counted_mj");
 
 int sums_book_total(struct sums *sums, struct store *store, int64_t node_key, int64_t hour_s,
                     const char *component, int64_t counted_mj, struct error *err)
 {
-    struct stmt *stmt = store_statement(store, SQL_BOOK_TOTAL, err);
+    struct pending *pending = pending_of(store);
+    const struct cell row[] = { cell_int(node_key), cell_int(hour_s), cell_text(component),
+                                cell_int(counted_mj) };
 
-    if (!stmt)
-        return -EIO;
-    stmt_bind_int(stmt, 1, node_key);
-    stmt_bind_int(stmt, 2, hour_s);
-    stmt_bind_text(stmt, 3, component);
-    stmt_bind_int(stmt, 4, counted_mj);
-    if (sums_add_counted(sums, hour_s, counted_mj) < 0)
+    if (!pending || adds_row(&pending->totals, row) < 0 ||
+        sums_add_counted(sums, hour_s, counted_mj) < 0)
         return error_set(err, -ENOMEM, "out of memory");
-    return store_run(store, stmt, err);
+    return 0;
 }
 
 /* --- months ---------------------------------------------------------------------------------- */

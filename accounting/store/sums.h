@@ -2,11 +2,12 @@
  * sums.h - what schema 2 derives from the rows of a batch; private to accounting/store
  *
  * Everything is summed in memory first: the books then get one change for each (hour, job), one
- * for each (hour, node) and one for each (cluster, hour) of a batch, however many rows it has.
+ * for each (hour, node) and one for each (cluster, hour) of a transaction (pending.h).
  */
 #ifndef CARBON_STORE_SUMS_H
 #define CARBON_STORE_SUMS_H
 
+#include "store/rows.h"
 #include "store/store.h"
 
 #define REMAINDER_STEP (-1)   /* of a job, outside its steps */
@@ -20,6 +21,9 @@ struct sums_row {
     int64_t active_mj, idle_mj, metered_ms, elapsed_ms;
 };
 
+#define ADDED(table, column) column " = " table "." column " + excluded." column
+extern const struct insert into_totals, into_job_hours, into_node_hours, into_cluster_hours;
+
 struct sums; /* of one batch */
 
 struct sums *sums_new(void);                /* NULL without memory */
@@ -29,12 +33,14 @@ struct sums *sums_free(struct sums *sums); /* takes NULL, returns NULL */
 MUST_CHECK int sums_add_row(struct sums *sums, const struct sums_row *row);
 MUST_CHECK int sums_add_counted(struct sums *sums, int64_t hour_s, int64_t counted_mj);
 
-/* Book what a component counted in an hour of a node, and add it: as sums_add_counted(). */
+/* Have what a component counted in an hour of a node booked, and add it as sums_add_counted(). The
+   component is a constant. */
 MUST_CHECK int sums_book_total(struct sums *sums, struct store *store, int64_t node_key,
                                int64_t hour_s, const char *component, int64_t counted_mj,
                                struct error *err);
 
-/* Add them to job_hour, node_hour and cluster_hour. Nothing can be added to them any more. */
+/* Have them added to job_hour, node_hour and cluster_hour (pending.h). Nothing can be added to them
+   any more. */
 MUST_CHECK int sums_book(struct sums *sums, struct store *store, int64_t node_key,
                          const char *cluster, struct error *err);
 

@@ -640,7 +640,7 @@ static void a_rolled_back_batch_leaves_no_sums(void **state)
     fake_meter_random(&meter, &random, &batch);
     assert_int_equal(store_begin(books->store, NULL), 0);
     assert_int_equal(store_load(books->store, &batch, "00000001", &outcome, NULL), 0);
-    assert_true(books_number(books, "SELECT COUNT(*) FROM node_hour") > 0);
+    assert_true(books_number(books, "SELECT COUNT(*) FROM batch") > 0);
     store_rollback(books->store);
     assert_int_equal(books_number(books, "SELECT (SELECT COUNT(*) FROM node_hour) +"
                                   " (SELECT COUNT(*) FROM cluster_hour) +"

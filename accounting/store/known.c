@@ -1,0 +1,507 @@
+#include "config.h"
+
+#include "store/known.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/buf.h"
+#include "store/db.h"
+
+#define NAMES_MAX 500 /* bound texts in one statement: SQLite 3.26 takes 999 */
+#define STREAM_SIZE 17
+
+struct known_id {
+    int64_t node_key, seq;
+    const char *stream, *crc32; /* "": there is none */
+};
+
+struct known_step {
+    struct known_step *next; /* of pending->step_list */
+    struct cell row[STEP_COLUMNS];
+};
+
+static int no_memory(struct error *err)
+{
+    return error_set(err, -ENOMEM, "out of memory");
+}
+
+static int order(int64_t x, int64_t y)
+{
+    return x < y ? -1 : x > y;
+}
+
+/* The item of a tree that equals *key, or a copy of it put there; NULL without memory. */
+static void *have(void **tree, const void *key, size_t size,
+                  int (*compare)(const void *, const void *))
+{
+    void **found = tfind(key, tree, compare), *copy;
+
+    if (found)
+        return *found;
+    copy = malloc(size);
+    if (!copy)
+        return NULL;
+    memcpy(copy, key, size);
+    if (tsearch(copy, tree, compare))
+        return copy;
+    free(copy);
+    return NULL;
+}
+
+static void *find(void *const *tree, const void *key, int (*compare)(const void *, const void *))
+{
+    void **found = tfind(key, tree, compare);
+
+    return found ? *found : NULL;
+}
+
+/* --- nodes ----------------------------------------------------------------------------------- */
+
+#define NODE_SELECT \
+    "SELECT cluster, name, node_key, packages, cores, gpus, memory_mb, newest, newest_end_ns," \
+    " EXISTS (SELECT 1 FROM allocation WHERE allocation.node_key = found.node_key" \
+    "  AND end_ns IS NULL AND stream <> newest) FROM (SELECT node.*," \
+    " (SELECT stream FROM batch WHERE batch.node_key = node.node_key" \
+    "  ORDER BY end_wall_ns DESC, stream DESC LIMIT 1) AS newest," \
+    " (SELECT MAX(end_wall_ns) FROM batch WHERE batch.node_key = node.node_key) AS newest_end_ns" \
+    " FROM node WHERE "
+
+static const char SQL_NODE[] = NODE_SELECT "cluster = ?1 AND name = ?2) AS found";
+
+static int compare_nodes(const void *a, const void *b)
+{
+    const struct known_node *x = a, *y = b;
+    int rc = strcmp(x->name, y->name);
+
+    return rc ? rc : strcmp(x->cluster, y->cluster);
+}
+
+/* A node of this name; without a row (NULL), one that is not in the books. */
+static struct known_node *take_node(struct pending *pending, const char *cluster, const char *name,
+                                    struct stmt *row)
+{
+    struct known_node node = { .cluster = pending_text(pending, cluster),
+                               .name = pending_text(pending, name) };
+
+    if (row) {
+        node.node_key = stmt_int(row, 2);
+        node.packages = (uint32_t)stmt_int(row, 3);
+        node.cores = (uint32_t)stmt_int(row, 4);
+        node.gpus = (uint32_t)stmt_int(row, 5);
+        node.memory_mb = stmt_int(row, 6);
+        node.newest_end_ns = stmt_int(row, 8);
+        node.left_open = stmt_int(row, 9);
+    }
+    if (row && stmt_text(row, 7) && !(node.newest_stream = pending_text(pending,
+                                                                        stmt_text(row, 7))))
+        return NULL;
+    if (!node.cluster || !node.name)
+        return NULL;
+    return have(&pending->nodes, &node, sizeof(node), compare_nodes);
+}
+
+int known_node(struct store *store, const char *cluster, const char *name, struct known_node **ret,
+               struct error *err)
+{
+    const struct known_node key = { .cluster = cluster, .name = name };
+    struct pending *pending = pending_of(store);
+    struct stmt *stmt;
+    int rc;
+
+    if (!pending)
+        return no_memory(err);
+    *ret = find(&pending->nodes, &key, compare_nodes);
+    if (*ret)
+        return 0;
+    stmt = store_statement(store, SQL_NODE, err);
+    if (!stmt)
+        return -EIO;
+    stmt_bind_text(stmt, 1, cluster);
+    stmt_bind_text(stmt, 2, name);
+    rc = store_step(store, stmt, err);
+    if (rc < 0)
+        return rc;
+    *ret = take_node(pending, cluster, name, rc > 0 ? stmt : NULL);
+    stmt_reset(stmt);
+    return *ret ? 0 : no_memory(err);
+}
+
+static int expect_nodes(struct store *store, const struct batch *const *batches, size_t count,
+                        struct error *err)
+{
+    struct stmt *stmt = NULL;
+    struct buf sql;
+    int rc;
+
+    buf_init(&sql);
+    buf_printf(&sql, "%sname IN (", NODE_SELECT);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&sql, "%s?", i ? "," : "");
+    buf_printf(&sql, ")) AS found");
+    rc = buf_failed(&sql) ? no_memory(err) : store_prepare(store, sql.data, &stmt, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        stmt_bind_text(stmt, (int)i + 1, batches[i]->head.node);
+    while (rc == 0 && (rc = store_step(store, stmt, err)) > 0)
+        rc = take_node(store->pending, stmt_text(stmt, 0), stmt_text(stmt, 1), stmt)
+                 ? 0 : no_memory(err);
+    stmt_free(stmt);
+    buf_free(&sql);
+    return rc;
+}
+
+/* --- batches --------------------------------------------------------------------------------- */
+
+const struct insert into_batches = {
+    "batch", "node_key, stream, seq, crc32, boot_id, version, begin_boottime_ns, end_boottime_ns,"
+    " begin_wall_ns, end_wall_ns, marks_bad, batches_dropped, loaded_s", "itittt" "iiiiiii", 3, "",
+};
+
+static const char SQL_BATCH[] =
+    "SELECT crc32 FROM batch WHERE node_key = ?1 AND stream = ?2 AND seq = ?3";
+
+static int compare_ids(const void *a, const void *b)
+{
+    const struct known_id *x = a, *y = b;
+    int rc = order(x->node_key, y->node_key);
+
+    rc = rc ? rc : order(x->seq, y->seq);
+    return rc ? rc : strcmp(x->stream, y->stream);
+}
+
+static struct known_id *take_id(struct pending *pending, int64_t node_key, const char *stream,
+                                int64_t seq, const char *crc32)
+{
+    struct known_id id = { node_key, seq, pending_text(pending, stream),
+                           pending_text(pending, crc32) };
+
+    if (!id.stream || !id.crc32)
+        return NULL;
+    return have(&pending->ids, &id, sizeof(id), compare_ids);
+}
+
+int known_batch(struct store *store, int64_t node_key, const char *stream, int64_t seq,
+                const char **ret_crc, struct error *err)
+{
+    const struct known_id key = { node_key, seq, stream, NULL };
+    struct known_id *id = find(&store->pending->ids, &key, compare_ids);
+    struct stmt *stmt = NULL;
+    int rc = 0;
+
+    if (!id) {
+        stmt = store_statement(store, SQL_BATCH, err);
+        if (!stmt)
+            return -EIO;
+        stmt_bind_int(stmt, 1, node_key);
+        stmt_bind_text(stmt, 2, stream);
+        stmt_bind_int(stmt, 3, seq);
+        rc = store_step(store, stmt, err);
+        if (rc < 0)
+            return rc;
+        id = take_id(store->pending, node_key, stream, seq, rc > 0 ? stmt_text(stmt, 0) : "");
+        stmt_reset(stmt);
+    }
+    *ret_crc = id ? id->crc32 : "";
+    return id ? 0 : no_memory(err);
+}
+
+int known_add_batch(struct store *store, struct known_node *node, const char *stream, int64_t seq,
+                    const char *crc32, int64_t end_wall_ns)
+{
+    struct known_id *id = take_id(store->pending, node->node_key, stream, seq, "");
+
+    if (!id || !(id->crc32 = pending_text(store->pending, crc32)))
+        return -ENOMEM;
+    if (node->newest_stream && (end_wall_ns < node->newest_end_ns ||
+                                (end_wall_ns == node->newest_end_ns &&
+                                 strcmp(stream, node->newest_stream) <= 0)))
+        return 0;
+    node->left_open |= node->newest_stream && strcmp(node->newest_stream, stream) != 0;
+    node->newest_stream = id->stream;
+    node->newest_end_ns = end_wall_ns;
+    return 0;
+}
+
+/* Those of these that are there; of the others it is then known that they are not. */
+static int expect_batches(struct store *store, const struct batch *const *batches, size_t count,
+                          struct error *err)
+{
+    struct stmt *stmt = NULL;
+    struct buf sql;
+    size_t n = 0;
+    int rc = 0;
+
+    buf_init(&sql);
+    buf_printf(&sql, "SELECT node_key, stream, seq, crc32 FROM batch"
+                     " WHERE (node_key, stream, seq) IN (VALUES ");
+    for (size_t i = 0; i < count; i++) {
+        const struct batch_head *head = &batches[i]->head;
+        const struct known_node key = { .cluster = head->cluster, .name = head->node };
+        const struct known_node *node = find(&store->pending->nodes, &key, compare_nodes);
+
+        if (node && node->node_key && head->seq <= INT64_MAX)
+            buf_printf(&sql, "%s(%" PRId64 ", '%016" PRIx64 "', %" PRIu64 ")", n++ ? "," : "",
+                       node->node_key, head->stream, head->seq);
+    }
+    buf_printf(&sql, ")");
+    if (n > 0)
+        rc = buf_failed(&sql) ? no_memory(err) : store_prepare(store, sql.data, &stmt, err);
+    while (n > 0 && rc == 0 && (rc = store_step(store, stmt, err)) > 0)
+        rc = take_id(store->pending, stmt_int(stmt, 0), stmt_text(stmt, 1), stmt_int(stmt, 2),
+                     stmt_text(stmt, 3)) ? 0 : no_memory(err);
+    stmt_free(stmt);
+    buf_free(&sql);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        const struct batch_head *head = &batches[i]->head;
+        const struct known_node key = { .cluster = head->cluster, .name = head->node };
+        const struct known_node *node = find(&store->pending->nodes, &key, compare_nodes);
+        char stream[STREAM_SIZE];
+
+        snprintf(stream, sizeof(stream), "%016" PRIx64, head->stream);
+        if (node && node->node_key && head->seq <= INT64_MAX &&
+            !take_id(store->pending, node->node_key, stream, (int64_t)head->seq, ""))
+            rc = no_memory(err);
+    }
+    return rc;
+}
+
+/* --- allocations ----------------------------------------------------------------------------- */
+
+#define ALLOCATION_SELECT \
+    "SELECT a.node_key, a.stream, a.ref, a.allocation_key, a.job_key, a.seen_seq, a.end_ns," \
+    " a.flags, a.begin_ns, a.seen_ns, CASE WHEN job.state IS NULL THEN 0 ELSE 1 END," \
+    " job.begin_s, job.restart_count, job.sluid, job.uid, job.gid, job.user_name, job.account," \
+    " job.partition_name, job.qos, job.job_name, job.array_job_id, job.array_task_id," \
+    " job.het_job_id, job.het_offset, job.node_count, job.exit_status, job.flags" \
+    " FROM allocation AS a JOIN job ON job.job_key = a.job_key WHERE "
+#define FACTS_AT 11 /* the column of the first */
+
+static const char SQL_ALLOCATION[] =
+    ALLOCATION_SELECT "a.node_key = ?1 AND a.stream = ?2 AND a.ref = ?3";
+
+const struct insert into_allocations = {
+    "allocation", "allocation_key, job_key, node_key, stream, ref, begin_ns, end_ns, seen_ns,"
+    " seen_seq, cores, core_list, gpus, gpu_list, memory_mb, flags", "iiitiiiiiititii", 1,
+    " ON CONFLICT (allocation_key) DO UPDATE SET begin_ns = excluded.begin_ns,"
+    " end_ns = excluded.end_ns, seen_ns = excluded.seen_ns, seen_seq = excluded.seen_seq,"
+    " cores = excluded.cores, core_list = excluded.core_list, gpus = excluded.gpus,"
+    " gpu_list = excluded.gpu_list, memory_mb = excluded.memory_mb, flags = excluded.flags",
+};
+
+static int compare_allocations(const void *a, const void *b)
+{
+    const struct known_allocation *x = a, *y = b;
+    int rc = order(x->node_key, y->node_key);
+
+    rc = rc ? rc : order(x->ref, y->ref);
+    return rc ? rc : strcmp(x->stream, y->stream);
+}
+
+static struct known_allocation *take_allocation(struct pending *pending, struct stmt *row)
+{
+    struct known_allocation known = {
+        .node_key = stmt_int(row, 0),
+        .stream = pending_text(pending, stmt_text(row, 1)),
+        .ref = stmt_int(row, 2),
+        .allocation_key = stmt_int(row, 3),
+        .job_key = stmt_int(row, 4),
+        .seen_seq = stmt_int(row, 5),
+        .open = stmt_is_null(row, 6),
+        .end_ns = stmt_int(row, 6),
+        .flags = (uint32_t)stmt_int(row, 7),
+        .life = { stmt_int(row, 8), stmt_int(row, 9) },
+        .job_has_state = stmt_int(row, 10),
+    };
+    bool failed = !known.stream;
+
+    if (!known.open)
+        known.life.last_ns = known.end_ns;
+    for (int i = 0; i < FACTS; i++) {
+        const char *text = FACT_IS_TEXT(i) ? stmt_text(row, FACTS_AT + i) : NULL;
+
+        if (text && !(text = pending_text(pending, text)))
+            failed = true;
+        known.facts[i] = FACT_IS_TEXT(i) ? cell_text(text)
+                                         : cell_maybe(!stmt_is_null(row, FACTS_AT + i),
+                                                      stmt_int(row, FACTS_AT + i));
+    }
+    return failed ? NULL : have(&pending->allocations, &known, sizeof(known), compare_allocations);
+}
+
+int known_allocation(struct store *store, int64_t node_key, const char *stream, int64_t ref,
+                     struct known_allocation **ret, struct error *err)
+{
+    const struct known_allocation key = { .node_key = node_key, .stream = stream, .ref = ref };
+    struct stmt *stmt;
+    int rc;
+
+    *ret = find(&store->pending->allocations, &key, compare_allocations);
+    if (*ret)
+        return 0;
+    stmt = store_statement(store, SQL_ALLOCATION, err);
+    if (!stmt)
+        return -EIO;
+    stmt_bind_int(stmt, 1, node_key);
+    stmt_bind_text(stmt, 2, stream);
+    stmt_bind_int(stmt, 3, ref);
+    rc = store_step(store, stmt, err);
+    if (rc <= 0)
+        return rc;
+    *ret = take_allocation(store->pending, stmt);
+    stmt_reset(stmt);
+    return *ret ? 0 : no_memory(err);
+}
+
+/* Those that are open on these nodes. */
+static int expect_allocations(struct store *store, const struct batch *const *batches,
+                              size_t count, struct error *err)
+{
+    struct stmt *stmt = NULL;
+    struct buf sql;
+    size_t n = 0;
+    int rc = 0;
+
+    buf_init(&sql);
+    buf_printf(&sql, "%sa.end_ns IS NULL AND a.node_key IN (", ALLOCATION_SELECT);
+    for (size_t i = 0; i < count; i++) {
+        const struct batch_head *head = &batches[i]->head;
+        const struct known_node key = { .cluster = head->cluster, .name = head->node };
+        const struct known_node *node = find(&store->pending->nodes, &key, compare_nodes);
+
+        if (node && node->node_key && batches[i]->n_jobs)
+            buf_printf(&sql, "%s%" PRId64, n++ ? "," : "", node->node_key);
+    }
+    buf_printf(&sql, ")");
+    if (n > 0)
+        rc = buf_failed(&sql) ? no_memory(err) : store_prepare(store, sql.data, &stmt, err);
+    while (n > 0 && rc == 0 && (rc = store_step(store, stmt, err)) > 0)
+        rc = take_allocation(store->pending, stmt) ? 0 : no_memory(err);
+    stmt_free(stmt);
+    buf_free(&sql);
+    return rc;
+}
+
+static void drop(void **tree)
+{
+    tdestroy(*tree, free);
+    *tree = NULL;
+}
+
+void known_wait(struct store *store, struct known_allocation *known)
+{
+    if (!known->waits) {
+        known->next = store->pending->waiting;
+        store->pending->waiting = known;
+    }
+    known->waits = true;
+}
+
+void known_forget(struct store *store)
+{
+    drop(&store->pending->allocations);
+}
+
+/* --- steps ----------------------------------------------------------------------------------- */
+
+const struct insert into_steps = {
+    "step", "job_key, step_id, allocation_key, begin_ns, end_ns, seen_seq, cpu_ns, exit_status,"
+    " cores, gpus, gpu_list, flags", "iiiiiiiiiiti", 3,
+    " ON CONFLICT (job_key, step_id, allocation_key) DO UPDATE SET"
+    " begin_ns = excluded.begin_ns, end_ns = excluded.end_ns, seen_seq = excluded.seen_seq,"
+    " cpu_ns = excluded.cpu_ns, exit_status = COALESCE(excluded.exit_status, step.exit_status),"
+    " cores = excluded.cores, gpus = excluded.gpus, gpu_list = excluded.gpu_list,"
+    " flags = excluded.flags"
+    " WHERE excluded.seen_seq > step.seen_seq",
+};
+
+static int compare_steps(const void *a, const void *b)
+{
+    const struct known_step *x = a, *y = b;
+    int rc = 0;
+
+    for (int i = 0; rc == 0 && i < 3; i++)
+        rc = order(x->row[i].number, y->row[i].number);
+    return rc;
+}
+
+int known_add_step(struct store *store, const struct cell row[STEP_COLUMNS])
+{
+    struct pending *pending = store->pending;
+    struct known_step step = { .next = pending->step_list }, *known;
+    struct cell status;
+
+    memcpy(step.row, row, sizeof(step.row));
+    known = find(&pending->steps, &step, compare_steps);
+    if (!known) {
+        known = have(&pending->steps, &step, sizeof(step), compare_steps);
+        pending->step_list = known ? known : pending->step_list;
+        return known ? 0 : -ENOMEM;
+    }
+    if (row[STEP_SEEN_SEQ].number <= known->row[STEP_SEEN_SEQ].number)
+        return 0;
+    status = known->row[STEP_EXIT];
+    memcpy(known->row, row, sizeof(known->row));
+    if (row[STEP_EXIT].kind == CELL_NULL)
+        known->row[STEP_EXIT] = status;
+    return 0;
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+int known_expect(struct store *store, const struct batch *const *batches, size_t count,
+                 struct error *err)
+{
+    int rc = pending_of(store) ? 0 : no_memory(err);
+
+    for (size_t done = 0, some; rc == 0 && done < count; done += some) {
+        some = count - done < NAMES_MAX ? count - done : NAMES_MAX;
+        rc = expect_nodes(store, batches + done, some, err);
+        if (rc == 0)
+            rc = expect_batches(store, batches + done, some, err);
+        if (rc == 0)
+            rc = expect_allocations(store, batches + done, some, err);
+    }
+    return rc;
+}
+
+int known_book_allocations(struct store *store, struct error *err)
+{
+    struct pending *pending = store->pending;
+    struct adds adds = { .insert = &into_allocations };
+    int rc = 0;
+
+    for (; rc == 0 && pending->waiting; pending->waiting = pending->waiting->next) {
+        rc = adds_row(&adds, pending->waiting->row);
+        pending->waiting->waits = false;
+    }
+    rc = rc < 0 ? no_memory(err) : adds_book(&adds, store, err);
+    adds_clear(&adds);
+    return rc;
+}
+
+int known_book_steps(struct store *store, struct error *err)
+{
+    struct pending *pending = store->pending;
+    struct adds adds = { .insert = &into_steps };
+    int rc = 0;
+
+    for (const struct known_step *step = pending->step_list; rc == 0 && step; step = step->next)
+        rc = adds_row(&adds, step->row);
+    rc = rc < 0 ? no_memory(err) : adds_book(&adds, store, err);
+    adds_clear(&adds);
+    pending->step_list = NULL;
+    drop(&pending->steps);
+    return rc;
+}
+
+void known_drop(struct pending *pending)
+{
+    drop(&pending->nodes);
+    drop(&pending->ids);
+    drop(&pending->allocations);
+    drop(&pending->steps);
+}
