@@ -126,23 +126,34 @@ struct loader {
     struct ingest_report report;
     struct factor_files *files;
     struct prune_daily daily;
-    int64_t done_s; /* when a turn was last ended without an error */
+    int64_t done_s; /* when a turn was last ended without an error … */
+    int64_t alone_s; /* … and when one that did the chores */
 };
 
 static int work(struct loader *loader, struct error *err)
 {
     struct store *store = loader->ingest.store;
-    int rc;
+    int rc = 0;
 
     if (store_backup(store))
         complain("the database was upgraded to schema %d; %s is as it was", STORE_SCHEMA_VERSION,
                  store_backup(store));
-    rc = take_factors(store, loader->files, err);
+    if (!loader->turn.shared)
+        rc = take_factors(store, loader->files, err);
     if (rc == 0)
         rc = ingest_round(&loader->ingest, &loader->report, err);
-    if (rc == 0)
+    if (rc == 0 && !loader->turn.shared)
         rc = prune_daily(store, &loader->daily, now_s(), err);
     return rc;
+}
+
+/* Is there more to do than to load? That is done alone. */
+static bool has_chores(const struct loader *loader)
+{
+    int64_t since_s = now_s() - loader->alone_s;
+
+    return loader->daily.active || factors_are_due(loader->files) || since_s < 0 ||
+           since_s >= PRUNE_LOOK_S; /* below 0: the clock was set back */
 }
 
 /*
@@ -151,11 +162,15 @@ static int work(struct loader *loader, struct error *err)
  */
 static int take_turn(struct loader *loader, struct error *err)
 {
-    int rc = store_open_in_turn(loader->database, &loader->turn, &loader->ingest.store, err);
+    int rc;
 
+    loader->turn.shared = !has_chores(loader);
+    rc = store_open_in_turn(loader->database, &loader->turn, &loader->ingest.store, err);
     if (rc == 0) {
         loader->was_open = true;
         rc = work(loader, err);
+        if (rc == 0 && !loader->turn.shared)
+            loader->alone_s = now_s();
         loader->ingest.store = store_close(loader->ingest.store);
     }
     loader->done_s = rc == 0 ? now_s() : 0;
@@ -171,11 +186,7 @@ static bool has_more(const struct loader *loader)
 /* Is there anything to open the database for? 1 or 0, or a negative errno. */
 static int is_due(const struct loader *loader, struct error *err)
 {
-    int64_t since_s = now_s() - loader->done_s;
-
-    if (has_more(loader) || factors_are_due(loader->files))
-        return 1;
-    if (since_s < 0 || since_s >= PRUNE_LOOK_S) /* below 0: the clock was set back */
+    if (has_more(loader) || loader->done_s == 0 || has_chores(loader))
         return 1;
     return ingest_is_due(&loader->ingest, err);
 }

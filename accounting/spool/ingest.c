@@ -20,10 +20,17 @@
 #define NS_PER_MS 1000000
 #define NAMES_MAX 65536 /* more of them are for the next round */
 #define GROUP_BYTES (16u << 20) /* of files, loaded by one commit */
+#define TRIES_MAX 10
 #define ASIDE_MAX 224 /* of a name: ".NAME.10000.reason.tmp" is one too; batches have less */
 
 /* What becomes of a file once the group's commit is on the disk. */
-enum fate { FATE_LOADED, FATE_DUPLICATE, FATE_QUARANTINE, FATE_LEAVE };
+enum fate {
+    FATE_LOADED,
+    FATE_DUPLICATE,
+    FATE_QUARANTINE,
+    FATE_LEAVE,
+    FATE_OTHERS, /* another process has its node in hand, or took it */
+};
 
 struct item {
     const char *name;
@@ -75,6 +82,8 @@ static enum fate fate_of_read_error(int rc)
     case -ENXIO:  /* a socket */
     case -EFBIG:
         return FATE_QUARANTINE;
+    case -ENOENT:
+        return FATE_OTHERS;
     default:
         return FATE_LEAVE;
     }
@@ -187,6 +196,8 @@ static int take_item(const struct round *round, struct item *item)
     enum store_outcome outcome;
     int rc;
 
+    if (item->fate == FATE_OTHERS)
+        return 0;
     if (!item->was_read)
         return item->fate == FATE_QUARANTINE ? set_aside(round, item) : 0;
     rc = store_load(round->ingest->store, &item->batch, item->crc, &outcome, &item->reason);
@@ -230,6 +241,8 @@ static void settle(const struct round *round, struct item *item)
 {
     int rc = 0;
 
+    if (item->fate == FATE_OTHERS)
+        return;
     if (item->fate == FATE_LEAVE) {
         round->report->left++;
         say(round, item, "left where it is");
@@ -283,17 +296,19 @@ static size_t read_group(const struct round *round, size_t first, size_t most)
 
 static int expect(const struct round *round, size_t count)
 {
-    const struct batch **batches = calloc(count + 1, sizeof(*batches));
+    const struct batch *batches[INGEST_GROUP_BATCHES] = { NULL };
+    bool mine[INGEST_GROUP_BATCHES];
     size_t n = 0;
     int rc;
 
-    if (!batches)
-        return error_set(round->err, -ENOMEM, "out of memory");
     for (size_t i = 0; i < count; i++)
         if (round->items[i].was_read)
             batches[n++] = &round->items[i].batch;
-    rc = store_expect(round->ingest->store, batches, n, round->err);
-    free(batches);
+    rc = store_expect(round->ingest->store, batches, n, mine, round->err);
+    n = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        if (round->items[i].was_read && !mine[n++])
+            round->items[i].fate = FATE_OTHERS;
     return rc;
 }
 
@@ -340,8 +355,11 @@ static int set_aside_alone(const struct round *round, struct item *item)
 static int take_group(struct round *round, size_t first, size_t *ret_end)
 {
     size_t count, most = first < round->alone_until ? 1 : INGEST_GROUP_BATCHES;
-    int rc = load_group(round, first, most, &count);
+    int rc, tries = 0;
 
+    do /* -EBUSY of one who loads beside others: two waited for each other, and we gave way */
+        rc = load_group(round, first, most, &count);
+    while (rc == -EBUSY && !store_is_alone(round->ingest->store) && ++tries < TRIES_MAX);
     if (rc == -EEXIST && count > 1) {
         round->alone_until = first + count;
         rc = load_group(round, first, 1, &count);
@@ -530,7 +548,7 @@ int ingest_round(const struct ingest *ingest, struct ingest_report *report, stru
         report->left = 0;
     }
     report->more = false;
-    if (rc == 0)
+    if (rc == 0 && store_is_alone(ingest->store)) /* another may be about to move a file there */
         rc = tidy(&round);
     if (rc == 0)
         rc = list_names(&round);

@@ -1,6 +1,7 @@
 #include "store/backfill.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -500,8 +501,8 @@ int backfill_book(const struct backfill *backfill, const struct backfill_part *p
 
 static const char SQL_FIND[] =
     "SELECT allocation.job_key, allocation.node_key, allocation.begin_ns, allocation.end_ns,"
-    " node.cluster FROM allocation JOIN node ON node.node_key = allocation.node_key"
-    " WHERE allocation_key = ?1";
+    " node.cluster, job.job_id FROM allocation JOIN node ON node.node_key = allocation.node_key"
+    " JOIN job ON job.job_key = allocation.job_key WHERE allocation_key = ?1";
 
 static const char SQL_ROWS[] =
     "SELECT hour_s, active_mj, idle_mj, metered_ms, elapsed_ms FROM energy WHERE node_key = ?1"
@@ -551,7 +552,7 @@ _Static_assert(FLAG_BACKFILLED == 128, "leave_job takes it off");
 /* An allocation that goes: its job, node, first hour and end. */
 struct going {
     int64_t values[4];
-    int64_t begin_ns;
+    int64_t begin_ns, job_id;
     char cluster[CLUSTER_NAME_SIZE];
 };
 
@@ -574,6 +575,7 @@ static int find_going(struct store *store, int64_t allocation_key, struct going 
     ret->values[2] = ret->begin_ns / NS(1) - ret->begin_ns / NS(1) % HOUR_S;
     ret->values[3] = stmt_int(stmt, 3) / NS(1);
     snprintf(ret->cluster, sizeof(ret->cluster), "%s", stmt_text(stmt, 4));
+    ret->job_id = stmt_int(stmt, 5);
     stmt_reset(stmt);
     return 0;
 }
@@ -609,9 +611,13 @@ static int take_back_sums(struct store *store, const struct going *going, struct
 
 static int take_back(struct store *store, int64_t allocation_key, struct error *err)
 {
-    struct going going;
+    struct going going = { .job_id = 0 };
+    char name[sizeof(going.cluster) + 24];
     int rc = find_going(store, allocation_key, &going, err);
 
+    snprintf(name, sizeof(name), "%s/%" PRId64, going.cluster, going.job_id);
+    if (rc == 0)
+        rc = store_claim_jobs(store, (const char *const[]){ name }, 1, err);
     if (rc == 0)
         rc = take_back_sums(store, &going, err);
     for (size_t i = 0; rc == 0 && i < sizeof(take_back_amounts) / sizeof(*take_back_amounts); i++)

@@ -30,7 +30,7 @@ struct store {
     struct pg_conn *pg;     /* of postgres.c */
     char path[PATH_MAX];    /* of the file; else the database's name without a password */
     char backup_path[PATH_MAX + 32]; /* "" or the copy that an upgrade made */
-    bool writes;
+    bool writes, shared;    /* shared: so do others */
     int changed;            /* of postgres.c: rows, by the last statement that changed any */
     struct pending *pending; /* of the open transaction; or NULL */
     int lock_fd; /* of a writer, from lock_take(); else -1 */
@@ -56,6 +56,11 @@ struct backend {
     int (*exec)(struct store *store, const char *sql, struct error *err);
     int (*prepare)(struct store *store, const char *sql, struct stmt **ret, struct error *err);
     int (*step)(struct store *store, struct stmt *stmt, struct error *err);
+    /* What ends with the transaction. Each may be NULL: there is nobody else. */
+    int (*claim_nodes)(struct store *store, const struct batch *const *batches, size_t count,
+                       bool *ret_mine, struct error *err);
+    int (*claim_jobs)(struct store *store, const char *const *names, size_t count,
+                      struct error *err);
     int (*insert)(struct store *store, const struct insert *insert, const struct cell *cells,
                   size_t count, struct error *err);
     int64_t (*inserted)(struct store *store);
@@ -104,6 +109,14 @@ int64_t stmt_int(struct stmt *stmt, int column);
 const char *stmt_text(struct stmt *stmt, int column);
 bool stmt_is_null(struct stmt *stmt, int column);
 void stmt_reset(struct stmt *stmt);
+
+/*
+ * Wait until nobody else has the runs of these job ids ("CLUSTER/ID") in hand, and keep them until
+ * the transaction ends: two nodes may tell of a new job at once, and it is one. -EBUSY: each waits
+ * for the other.
+ */
+MUST_CHECK int store_claim_jobs(struct store *store, const char *const *names, size_t count,
+                                struct error *err);
 
 /* The key that the last insert was given; how many rows the last statement changed; is there a
    transaction that was begun and has not ended? */

@@ -356,6 +356,18 @@ int known_allocation(struct store *store, int64_t node_key, const char *stream, 
     return *ret ? 0 : no_memory(err);
 }
 
+bool known_is_open(struct store *store, const struct batch_head *head, uint64_t ref)
+{
+    const struct known_node node_key = { .cluster = head->cluster, .name = head->node };
+    const struct known_node *node = find(&store->pending->nodes, &node_key, compare_nodes);
+    char stream[STREAM_SIZE];
+    struct known_allocation key = { .stream = stream, .ref = (int64_t)ref };
+
+    snprintf(stream, sizeof(stream), "%016" PRIx64, head->stream);
+    key.node_key = node ? node->node_key : 0;
+    return node && find(&store->pending->allocations, &key, compare_allocations);
+}
+
 /* Those that are open on these nodes. */
 static int expect_allocations(struct store *store, const struct batch *const *batches,
                               size_t count, struct error *err)

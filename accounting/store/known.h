@@ -67,6 +67,9 @@ MUST_CHECK int known_add_batch(struct store *store, struct known_node *node, con
 MUST_CHECK int known_allocation(struct store *store, int64_t node_key, const char *stream,
                                 int64_t ref, struct known_allocation **ret, struct error *err);
 
+/* Was it expected, and found to be open? */
+bool known_is_open(struct store *store, const struct batch_head *head, uint64_t ref);
+
 /* Have its row booked. */
 void known_wait(struct store *store, struct known_allocation *known);
 

@@ -13,6 +13,8 @@
  *   L4  the tables *_hour are the sums of energy and node_total, and allocation_month the months of
  *       the allocations, after every commit
  */
+#include "config.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -957,10 +959,47 @@ int store_load(struct store *store, const struct batch *batch, const char *crc32
     return rc;
 }
 
-int store_expect(struct store *store, const struct batch *const *batches, size_t count,
-                 struct error *err)
+/* Those of jobs that the books do not have open: they may be new to others too. */
+static int claim_new_jobs(struct store *store, const struct batch *const *batches, size_t count,
+                          const bool *mine, struct error *err)
 {
-    return known_expect(store, batches, count, err);
+    const char **names = NULL;
+    size_t n = 0;
+    int rc = 0;
+
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        for (size_t j = 0; mine[i] && j < batches[i]->n_jobs && rc == 0; j++) {
+            const struct batch_job *job = &batches[i]->jobs[j];
+            char name[sizeof(batches[i]->head.cluster) + 16];
+            const char **grown;
+
+            if (known_is_open(store, &batches[i]->head, job->ref))
+                continue;
+            snprintf(name, sizeof(name), "%s/%" PRIu32, batches[i]->head.cluster, job->job_id);
+            grown = reallocarray(names, n + 1, sizeof(*names));
+            names = grown ? grown : names;
+            if (!grown || !(names[n++] = pending_text(store->pending, name)))
+                rc = error_set(err, -ENOMEM, "out of memory");
+        }
+    }
+    if (rc == 0)
+        rc = store_claim_jobs(store, names, n, err);
+    free(names);
+    return rc;
+}
+
+int store_expect(struct store *store, const struct batch *const *batches, size_t count,
+                 bool *ret_mine, struct error *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < count; i++)
+        ret_mine[i] = true;
+    if (store->shared)
+        rc = store->backend->claim_nodes(store, batches, count, ret_mine, err);
+    if (rc == 0)
+        rc = known_expect(store, batches, count, err);
+    return rc == 0 && store->shared ? claim_new_jobs(store, batches, count, ret_mine, err) : rc;
 }
 
 static const char SQL_NOTE_QUARANTINE[] =

@@ -66,6 +66,9 @@ const char *pending_text(struct pending *pending, const char *text)
     return copy;
 }
 
+/* Whoever else ends a part of it waits here, and looks at its allocations after us. */
+static const char SQL_HOLD_JOB[] = "UPDATE job SET end_s = end_s WHERE job_key = ?1";
+
 static const char SQL_END_JOB[] =
     "UPDATE job SET end_s = CASE WHEN EXISTS"
     " (SELECT 1 FROM allocation WHERE job_key = ?1 AND end_ns IS NULL) THEN NULL"
@@ -90,6 +93,16 @@ static int compare_keys(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static int run_for(struct store *store, const char *sql, int64_t job_key, struct error *err)
+{
+    struct stmt *stmt = store_statement(store, sql, err);
+
+    if (!stmt)
+        return -EIO;
+    stmt_bind_int(stmt, 1, job_key);
+    return store_run(store, stmt, err);
+}
+
 static int end_jobs(struct store *store, struct ended *ended, struct error *err)
 {
     int rc = 0;
@@ -97,15 +110,12 @@ static int end_jobs(struct store *store, struct ended *ended, struct error *err)
     if (ended->count)
         qsort(ended->keys, ended->count, sizeof(*ended->keys), compare_keys);
     for (size_t i = 0; rc == 0 && i < ended->count; i++) {
-        struct stmt *stmt;
-
         if (i > 0 && ended->keys[i] == ended->keys[i - 1])
             continue;
-        stmt = store_statement(store, SQL_END_JOB, err);
-        if (!stmt)
-            return -EIO;
-        stmt_bind_int(stmt, 1, ended->keys[i]);
-        rc = store_run(store, stmt, err);
+        if (store->shared)
+            rc = run_for(store, SQL_HOLD_JOB, ended->keys[i], err);
+        if (rc == 0)
+            rc = run_for(store, SQL_END_JOB, ended->keys[i], err);
     }
     ended->count = 0;
     return rc;

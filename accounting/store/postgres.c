@@ -6,8 +6,10 @@
  *
  * Invariants of an open store:
  *   Q1  the schema's number was read from `meta` before anything else
- *   Q2  a writer holds an advisory lock of its schema, of LOCK_CLASS, from before the first write
- *       to close, or as long as its connection lives
+ *   Q2  a writer holds an advisory lock of its schema, of LOCK_WRITERS, from before the first write
+ *       to close, or as long as its connection lives; those that only load share it
+ *   Q4  who loads beside others holds, to the end of each transaction, the nodes whose batches it
+ *       loads (LOCK_NODES) and the job ids that are new to one of them (LOCK_JOBS)
  *   Q3  synchronous_commit is on: when a commit returns, it is on the server's disk
  */
 #include "config.h"
@@ -19,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/buf.h"
 #include "core/clock.h"
@@ -27,8 +28,10 @@
 #include "core/utf8.h"
 #include "store/db.h"
 
-#define LOCK_CLASS 0x43617262 /* "Carb" */
-#define POLL_MS 50
+#define LOCK_WRITERS 0x43617262 /* "Carb", "Carn", "Carj" */
+#define LOCK_NODES 0x4361726e
+#define LOCK_JOBS 0x4361726a
+#define WAIT_MS 6000 /* in one go: above a turn of those that load, who come in behind us */
 #define PARAMETERS_MAX 1000
 #define COLUMNS_MAX 32
 #define ROWS_MAX 10000 /* in one statement */
@@ -416,6 +419,73 @@ static int insert(struct store *store, const struct insert *insert, const struct
     return rc;
 }
 
+/* --- beside others (Q4) ---------------------------------------------------------------------- */
+
+/* Run one with a class of locks and texts; each row says whether we got the lock of its text. */
+static int claim(struct store *store, const char *sql, int lock_class, const char *texts,
+                 bool *ret_got, struct error *err)
+{
+    struct stmt *stmt = store_statement(store, sql, err);
+    int rc, i = 0;
+
+    if (!stmt)
+        return -EIO;
+    stmt_bind_int(stmt, 1, lock_class);
+    parameter_of(stmt, 2)->type = 0;
+    parameter_of(stmt, 2)->value = texts;
+    while ((rc = store_step(store, stmt, err)) > 0)
+        if (ret_got)
+            ret_got[i++] = stmt_int(stmt, 0);
+    return rc;
+}
+
+static int claim_nodes(struct store *store, const struct batch *const *batches, size_t count,
+                       bool *ret_mine, struct error *err)
+{
+    static const char sql[] =
+        "SELECT pg_try_advisory_xact_lock(CAST(?1 AS INTEGER), hashtext(current_schema() || name))"
+        " FROM unnest(CAST(?2 AS TEXT[])) AS name";
+    struct buf names;
+    int rc;
+
+    buf_init(&names);
+    for (size_t i = 0; i < count; i++) {
+        char name[sizeof(batches[i]->head.cluster) + sizeof(batches[i]->head.node) + 2];
+
+        snprintf(name, sizeof(name), "/%s/%s", batches[i]->head.cluster, batches[i]->head.node);
+        buf_add(&names, i ? "," : "{", 1);
+        add_quoted(&names, name);
+    }
+    buf_printf(&names, "%s}", count ? "" : "{");
+    rc = buf_failed(&names) ? error_set(err, -ENOMEM, "out of memory")
+                            : claim(store, sql, LOCK_NODES, names.data, ret_mine, err);
+    buf_free(&names);
+    return rc;
+}
+
+/* In one order for all, so that no two wait for each other. */
+static int claim_jobs(struct store *store, const char *const *texts, size_t count,
+                      struct error *err)
+{
+    static const char sql[] =
+        "SELECT pg_advisory_xact_lock(CAST(?1 AS INTEGER), id) FROM (SELECT DISTINCT"
+        " hashtext(current_schema() || '/' || name) AS id FROM unnest(CAST(?2 AS TEXT[])) AS name"
+        " ORDER BY id) AS ids";
+    struct buf names;
+    int rc;
+
+    buf_init(&names);
+    for (size_t i = 0; i < count; i++) {
+        buf_add(&names, i ? "," : "{", 1);
+        add_quoted(&names, texts[i]);
+    }
+    buf_printf(&names, "%s}", count ? "" : "{");
+    rc = buf_failed(&names) ? error_set(err, -ENOMEM, "out of memory")
+                            : claim(store, sql, LOCK_JOBS, names.data, NULL, err);
+    buf_free(&names);
+    return rc;
+}
+
 /* --- the rest -------------------------------------------------------------------------------- */
 
 static int exec(struct store *store, const char *sql, struct error *err)
@@ -511,7 +581,7 @@ static int refuse(struct store *store, const struct store_turn *turn, struct err
 
     if (!stmt)
         return -EIO;
-    stmt_bind_int(stmt, 1, LOCK_CLASS);
+    stmt_bind_int(stmt, 1, LOCK_WRITERS);
     rc = store_step(store, stmt, err);
     if (rc < 0)
         return rc;
@@ -524,29 +594,47 @@ static int refuse(struct store *store, const struct store_turn *turn, struct err
     return rc;
 }
 
+/* 1: it is ours; 0: not within the time (0: at once). */
+static int try_lock(struct store *store, int wait_ms, struct error *err)
+{
+    const char *shared = store->shared ? "_shared" : "";
+    struct error why = { "" };
+    int64_t taken = 1;
+    char sql[160];
+    int rc;
+
+    if (wait_ms == 0) {
+        snprintf(sql, sizeof(sql), "SELECT pg_try_advisory_lock%s(%d, hashtext(current_schema()))",
+                 shared, LOCK_WRITERS);
+        rc = store_integer(store, sql, &taken, err);
+        return rc < 0 ? rc : (int)taken;
+    }
+    snprintf(sql, sizeof(sql), "SET lock_timeout = %d; SELECT pg_advisory_lock%s(%d,"
+             " hashtext(current_schema())); SET lock_timeout = 0", wait_ms, shared, LOCK_WRITERS);
+    rc = exec(store, sql, &why);
+    if (rc == -EBUSY)
+        return exec(store, "SET lock_timeout = 0", err);
+    return rc < 0 ? error_set(err, rc, "%s", why.text) : 1;
+}
+
 /* Q2 */
 static int take_lock(struct store *store, const struct store_turn *turn, struct error *err)
 {
-    static const struct timespec pause = { 0, POLL_MS * 1000000 };
-    uint64_t end_ns = clock_boottime_ns() + (uint64_t)turn->patience_ms * 1000000;
-    bool told = false;
-    int64_t taken;
-    char sql[80];
-    int rc;
+    uint64_t end_ns = clock_boottime_ns() + (uint64_t)turn->patience_ms * 1000000, now_ns;
+    int rc = try_lock(store, 0, err);
 
-    snprintf(sql, sizeof(sql), "SELECT pg_try_advisory_lock(%d, hashtext(current_schema()))",
-             LOCK_CLASS);
-    while ((rc = store_integer(store, sql, &taken, err)) == 0 && !taken) {
+    if (rc == 0 && turn->patience_ms > 0 && turn->waits)
+        turn->waits("another process", turn->patience_ms);
+    while (rc == 0) {
         if (turn->stop && *turn->stop)
             return error_set(err, -EINTR, "stopped while waiting for %s", store->path);
-        if (clock_boottime_ns() >= end_ns)
+        now_ns = clock_boottime_ns();
+        if (now_ns >= end_ns)
             return refuse(store, turn, err);
-        if (!told && turn->waits)
-            turn->waits("another process", turn->patience_ms);
-        told = true;
-        nanosleep(&pause, NULL);
+        rc = try_lock(store, end_ns - now_ns < WAIT_MS * UINT64_C(1000000)
+                                 ? (int)((end_ns - now_ns) / 1000000) + 1 : WAIT_MS, err);
     }
-    return rc;
+    return rc < 0 ? rc : 0;
 }
 
 /* 0: there is none of ours. */
@@ -695,6 +783,8 @@ const struct backend postgres_backend = {
     .exec = exec,
     .prepare = prepare,
     .step = step,
+    .claim_nodes = claim_nodes,
+    .claim_jobs = claim_jobs,
     .insert = insert,
     .inserted = inserted,
     .changed = changed,

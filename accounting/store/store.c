@@ -46,7 +46,8 @@ struct store *store_new(void)
 }
 
 /* Of the backend that the name means, not open yet. */
-static int new_of(const char *database, bool writes, struct store **ret, struct error *err)
+static int new_of(const char *database, const struct store_turn *turn, struct store **ret,
+                  struct error *err)
 {
     const struct backend *backend;
     int rc = find_backend(database, &backend, err);
@@ -57,7 +58,8 @@ static int new_of(const char *database, bool writes, struct store **ret, struct 
     if (!*ret)
         return error_set(err, -ENOMEM, "out of memory");
     (*ret)->backend = backend;
-    (*ret)->writes = writes;
+    (*ret)->writes = turn;
+    (*ret)->shared = turn && turn->shared && backend->claim_nodes;
     return 0;
 }
 
@@ -65,7 +67,7 @@ static int open_new(const char *database, const struct store_turn *turn, struct 
                     struct error *err)
 {
     struct store *store;
-    int rc = new_of(database, turn != NULL, &store, err);
+    int rc = new_of(database, turn, &store, err);
 
     if (rc < 0)
         return rc;
@@ -98,7 +100,7 @@ int store_create(const char *database, const struct store_turn *turn, bool *ret_
     static const struct store_turn at_once = { .who = "carbonctl init" };
     struct store *store;
     bool created = false;
-    int rc = new_of(database, true, &store, err);
+    int rc = new_of(database, turn ? turn : &at_once, &store, err);
 
     if (rc < 0)
         return rc;
@@ -119,6 +121,11 @@ struct store *store_close(struct store *store)
     store->backend->close(store);
     free(store);
     return NULL;
+}
+
+bool store_is_alone(const struct store *store)
+{
+    return store->writes && !store->shared;
 }
 
 const char *store_path(const struct store *store)
@@ -274,6 +281,12 @@ int store_integer(struct store *store, const char *sql, int64_t *ret_integer, st
         rc = error_set(err, -ENODATA, "database %s: nothing to read", store->path);
     stmt_free(stmt);
     return rc < 0 ? rc : 0;
+}
+
+int store_claim_jobs(struct store *store, const char *const *names, size_t count,
+                     struct error *err)
+{
+    return store->shared && count ? store->backend->claim_jobs(store, names, count, err) : 0;
 }
 
 int64_t store_inserted(struct store *store)

@@ -6,9 +6,10 @@
  * stored is a 64-bit integer or text (schema-*.sql say what); energies are millijoules.
  *
  * One process writes at a time, holding the writer's lock (<database>.lock beside a file, an
- * advisory lock of PostgreSQL's) as long as its store is open; any number read. Whoever goes on
- * writing for long, as a service does, opens the store for some seconds of work and closes it
- * again, so that others get their turn. A store belongs to one thread.
+ * advisory lock of PostgreSQL's) as long as its store is open; any number read. In PostgreSQL those
+ * that load batches share it: each takes nodes that no other has in hand. Whoever goes on writing
+ * for long, as a service does, opens the store for some seconds of work and closes it again, so that
+ * others get their turn. A store belongs to one thread.
  */
 #ifndef CARBON_STORE_STORE_H
 #define CARBON_STORE_STORE_H
@@ -30,6 +31,7 @@ struct store;
 struct store_turn {
     const char *who; /* the command as the lock should name it: "carbonctl ingest" */
     int patience_ms; /* how long to wait; 0: not at all */
+    bool shared; /* only batches are loaded, and others may do so too, where the database can */
     void (*waits)(const char *holder, int patience_ms); /* told once, before it waits; or NULL */
     const volatile sig_atomic_t *stop; /* not 0: wait no longer (-EINTR); may be NULL */
 };
@@ -78,6 +80,9 @@ struct store *store_close(struct store *store); /* takes NULL, returns NULL; rol
 MUST_CHECK int store_lock_service(const char *database, const char *who, struct error *err);
 void store_unlock_service(int lock); /* -1 is no lock */
 
+/* Is it open for writing, and nobody else can be? */
+bool store_is_alone(const struct store *store);
+
 /* Of the database's file; where it is none, its name, without a password. */
 const char *store_path(const struct store *store);
 bool store_is_file(const struct store *store);
@@ -111,9 +116,12 @@ enum store_outcome {
 MUST_CHECK int store_load(struct store *store, const struct batch *batch, const char *crc32,
                           enum store_outcome *ret_outcome, struct error *err);
 
-/* Inside the open transaction: these come next. It makes loading quicker, and nothing else. */
+/*
+ * Inside the open transaction: these come next. Of those with ret_mine[i] nobody else loads any of
+ * their node until the transaction ends; others are not to be loaded: their node is in other hands.
+ */
 MUST_CHECK int store_expect(struct store *store, const struct batch *const *batches, size_t count,
-                            struct error *err);
+                            bool *ret_mine, struct error *err);
 
 /*
  * Make every sum (job_hour, node_hour, cluster_hour, allocation_month) anew from the rows, inside
