@@ -57,3 +57,5 @@ EXTRA_DIST += tests/cli/compare.bats tests/golden/compare.txt
 EXTRA_DIST += tests/cli/docs_elsewhere.txt tests/cli/users_fixture.sh
 TESTS += tests/cli/postgres.bats
 EXTRA_DIST += tests/cli/postgres.bats
+TESTS += tests/cli/migrate.bats
+EXTRA_DIST += tests/cli/migrate.bats
