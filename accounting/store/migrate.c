@@ -149,13 +149,15 @@ static int prepare(struct store *store, const struct table *table, bool insert, 
     int rc;
 
     buf_init(&sql);
-    buf_printf(&sql, insert ? "INSERT INTO %s (" : "SELECT ", table->name);
-    list_columns(table, false, &sql);
     if (insert) {
+        buf_printf(&sql, "INSERT INTO %s (", table->name);
+        list_columns(table, false, &sql);
         buf_printf(&sql, ") VALUES (");
         list_columns(table, true, &sql);
         buf_printf(&sql, ")");
     } else {
+        buf_printf(&sql, "SELECT ");
+        list_columns(table, false, &sql);
         buf_printf(&sql, " FROM %s%s", table->name, rows_of(table));
     }
     rc = buf_failed(&sql) ? error_set(err, -ENOMEM, "out of memory")
@@ -387,7 +389,8 @@ static int move(struct run *run, struct error *err)
 {
     int rc = 0;
 
-    if (!run->migration->dry_run) /* which keeps nobody from committing for long */
+    /* whoever reads a file keeps others from committing: a dry run does so piece by piece */
+    if (!run->migration->dry_run || !store_is_file(run->from))
         rc = store_exec(run->from, run->from->backend->begin_reading, err);
     if (rc == 0)
         rc = audit(run, run->from, "`carbonctl audit --verbose` says what to do about each", err);

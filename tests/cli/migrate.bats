@@ -66,8 +66,8 @@ conf_of() { # DATABASE: a carbon.conf that names it
     echo other.conf
 }
 
-counted() { # [-c CONF]: millijoules in the books
-    carbonctl audit --json "$@" | awk -F'[:,]' '/"counted_mj"/ { sum += $2 } END { print sum }'
+counted() { # millijoules in the books
+    carbonctl audit --json | awk -F'[:,]' '/"counted_mj"/ { sum += $2 } END { print sum }'
 }
 
 no_books() { # in PostgreSQL
@@ -144,10 +144,11 @@ show() { # CONF
     same rows "$rows" "$total"
     cp "$(conf_of "$to")" postgresql.conf
     mkdir back
+    [ "$(id -u)" -ne 0 ] || chown nobody back
     run -0 carbonctl -c postgresql.conf migrate-store "sqlite:$PWD/back/carbon.db"
     same 'rows back' "$(sed -n '1s/.*: \([0-9]*\) rows of .*/\1/p' <<<"$output")" "$total"
     cmp before <(sqlite3 back/carbon.db .dump)
-    same 'mode' "$(stat -c %a back/carbon.db)" 640
+    same 'mode and owner' "$(stat -c '%a %u' back/carbon.db)" "640 $(stat -c %u back)"
     for mark in application_id user_version; do
         same "$mark" "$(sqlite3 back/carbon.db "PRAGMA $mark")" "$(sqlite3 carbon.db "PRAGMA $mark")"
     done
@@ -291,7 +292,7 @@ show() { # CONF
 
 # Rows of energy are not taken by PostgreSQL until it is told to go on: the command stands there.
 hold_energy() {
-    psql -qX <<'END'
+    psql -qX <<'SQL'
 CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN PERFORM pg_sleep(600); RETURN NEW; END';
 CREATE FUNCTION on_table() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -301,7 +302,7 @@ BEGIN
     END IF;
 END $$;
 CREATE EVENT TRIGGER energy_held ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION on_table();
-END
+SQL
 }
 
 let_energy_go() {
