@@ -351,8 +351,11 @@ nobody_there() { # the server has noticed that the client is gone
     cmp before <(sqlite3 carbon.db .dump)
     begin_held
     kill_postgresql
-    run -1 wait "$holder"
+    status=0
+    wait "$holder" || status=$?
+    holder=
     run_postgresql
+    same 'status' "$status" 1
     grep -F 'table energy: database postgresql://' log
     no_books
     cmp before <(sqlite3 carbon.db .dump)
