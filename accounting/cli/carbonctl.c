@@ -20,8 +20,8 @@ const struct command *const commands[] = {
     &command_init,    &command_ingest,  &command_audit,     &command_status, &command_prune,
     &command_factors, &command_grid,    &command_inventory, &command_config,
     &command_sensors, &command_estimate, &command_quarantine, &command_repair, &command_reconcile,
-    &command_backfill, &command_export, &command_compare, &command_backup, &command_doctor,
-    &command_help, NULL,
+    &command_backfill, &command_export, &command_compare, &command_backup,
+    &command_migrate_store, &command_doctor, &command_help, NULL,
 };
 
 #define COMPLAINT_SIZE 1024 /* more than an error, and the name of its file */

@@ -30,7 +30,8 @@ struct command {
 extern const struct command *const commands[]; /* ends with NULL */
 extern const struct command command_audit, command_backfill, command_backup, command_compare,
     command_config, command_doctor, command_estimate, command_export, command_factors, command_grid,
-    command_help, command_ingest, command_init, command_inventory, command_prune,
+    command_help, command_ingest, command_init, command_inventory, command_migrate_store,
+    command_prune,
     command_quarantine, command_reconcile, command_repair, command_sensors, command_status;
 
 /*

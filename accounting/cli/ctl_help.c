@@ -17,7 +17,7 @@ static int help_exec(const struct command *command, int argc, char **argv)
            "\n"
            "Commands:\n");
     for (size_t i = 0; commands[i]; i++)
-        plainf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+        plainf("  %-13s %s\n", commands[i]->name, commands[i]->summary);
     plainf("\n"
            "Options:\n"
            "  -c, --config FILE  read FILE instead of carbon.conf beside slurm.conf\n"

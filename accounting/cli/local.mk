@@ -20,6 +20,7 @@ carbonctl_SOURCES = \
 	accounting/cli/ctl_inventory.c accounting/cli/ctl_inventory.h \
 	accounting/cli/ctl_inventory_check.c \
 	accounting/cli/ctl_inventory_discover.c \
+	accounting/cli/ctl_migrate.c \
 	accounting/cli/ctl_prune.c \
 	accounting/cli/ctl_quarantine.c \
 	accounting/cli/ctl_reconcile.c \

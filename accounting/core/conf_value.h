@@ -1,6 +1,6 @@
 /*
- * conf_value.h - one value of carbon.conf, from text to struct conf; for core/conf*.c, and for
- * report/basis.c, which reads values that a factor set kept
+ * conf_value.h - one value of carbon.conf, from text to struct conf; for core/conf*.c, for
+ * report/basis.c, which reads values that a factor set kept, and for commands that take one
  */
 #ifndef CARBON_CORE_CONF_VALUE_H
 #define CARBON_CORE_CONF_VALUE_H

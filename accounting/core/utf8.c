@@ -19,6 +19,22 @@ size_t utf8_decode(const char *text, uint32_t *ret_code)
     return len;
 }
 
+const char *utf8_find_bad(const char *text)
+{
+    uint32_t code;
+    size_t len;
+
+    while (*text && (len = utf8_decode(text, &code)) > 0)
+        text += len;
+    return text;
+}
+
+void utf8_mend(char *text)
+{
+    while (*(text += utf8_find_bad(text) - text))
+        *text = '?';
+}
+
 bool utf8_is_unsafe(uint32_t code)
 {
     if (code < 0x20 || (code >= 0x7f && code < 0xa0))

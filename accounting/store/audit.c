@@ -544,7 +544,8 @@ static int check_database(const struct audit *audit)
 int store_audit(struct store *store, bool deep, const struct audit_sink *sink, struct error *err)
 {
     const struct audit audit = { store, sink, deep, err };
-    int rc = store_begin(store, err);
+    const bool begun = store_in_transaction(store);
+    int rc = begun ? 0 : store_begin(store, err);
 
     if (rc == 0)
         rc = check_hours(&audit);
@@ -566,6 +567,7 @@ int store_audit(struct store *store, bool deep, const struct audit_sink *sink, s
         rc = audit_factors(&audit);
     if (rc == 0 && deep)
         rc = check_database(&audit);
-    store_rollback(store);
+    if (!begun)
+        store_rollback(store);
     return rc;
 }

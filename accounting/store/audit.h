@@ -46,7 +46,8 @@ struct audit_sink {
     void (*finding)(void *arg, const struct audit_finding *finding);
 };
 
-/* All rules, inside one read transaction. Findings are no errors: 0 when all could be checked. */
+/* All rules, inside the transaction that is open, or a read transaction of their own. Findings are
+   no errors: 0 when all could be checked. */
 MUST_CHECK int store_audit(struct store *store, bool deep, const struct audit_sink *sink,
                            struct error *err);
 

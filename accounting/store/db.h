@@ -44,6 +44,7 @@ struct store {
 /* What a kind of database does; all of store.h and of this header that differs. */
 struct backend {
     const char *scheme; /* "sqlite:" */
+    /* with *ret_created the schema is in a transaction that is open: the caller commits it */
     int (*create)(struct store *store, const char *database, const struct store_turn *turn,
                   bool *ret_created, struct error *err);
     /* turn: of a writer; NULL: to read */
@@ -76,6 +77,9 @@ struct backend {
     int64_t (*get_int)(struct stmt *stmt, int column);
     const char *(*get_text)(struct stmt *stmt, int column);
     bool (*is_null)(struct stmt *stmt, int column);
+    size_t (*get_bytes)(struct stmt *stmt, int column);
+    /* have a key that counts by itself go on behind the rows that are there; NULL: it does so */
+    int (*count_on)(struct store *store, const char *table, const char *key, struct error *err);
 };
 extern const struct backend sqlite_backend, postgres_backend;
 
@@ -107,6 +111,7 @@ int stmt_parameters(struct stmt *stmt);
    step; an integer is 0 there, and 0 or 1 of what is true or false. */
 int64_t stmt_int(struct stmt *stmt, int column);
 const char *stmt_text(struct stmt *stmt, int column);
+size_t stmt_bytes(struct stmt *stmt, int column); /* of a text that was asked for */
 bool stmt_is_null(struct stmt *stmt, int column);
 void stmt_reset(struct stmt *stmt);
 
@@ -142,6 +147,13 @@ MUST_CHECK int store_integer(struct store *store, const char *sql, int64_t *ret_
 
 /* Text of a schema version, all its statements; NULL for one that does not exist. */
 const char *store_schema(int version);
+
+/*
+ * As store_create(), but open still, with its schema in a transaction that is for the caller to
+ * commit. -EEXIST: there are books.
+ */
+MUST_CHECK int store_begin_new(const char *database, const struct store_turn *turn,
+                               struct store **ret_store, struct error *err);
 
 struct store *store_new(void); /* without a path, a handle or the lock; NULL without memory */
 

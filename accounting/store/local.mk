@@ -14,6 +14,7 @@ libcarbon_store_la_SOURCES = \
 	accounting/store/load.c \
 	accounting/store/lock.c accounting/store/lock.h \
 	accounting/store/loss.c accounting/store/loss.h \
+	accounting/store/migrate.c accounting/store/migrate.h \
 	accounting/store/millijoule.c accounting/store/millijoule.h \
 	accounting/store/nodes.c accounting/store/nodes.h \
 	accounting/store/peak.h \

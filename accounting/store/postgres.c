@@ -216,17 +216,6 @@ static void bind_int(struct stmt *stmt, int number, int64_t value)
     parameter->value = parameter->number;
 }
 
-/* The first byte that is of no character of UTF-8, or the NUL at the end. */
-static char *find_bad_byte(const char *text)
-{
-    uint32_t code;
-    size_t len;
-
-    while (*text && (len = utf8_decode(text, &code)) > 0)
-        text += len;
-    return (char *)(uintptr_t)text;
-}
-
 /* Users choose texts, and a server of encoding UTF8 refuses what is none: "?" for such bytes. */
 static void bind_text(struct stmt *stmt, int number, const char *text, int len)
 {
@@ -234,13 +223,13 @@ static void bind_text(struct stmt *stmt, int number, const char *text, int len)
 
     parameter->type = OID_TEXT;
     parameter->value = text;
-    if (!text || (len < 0 && !*find_bad_byte(text)))
+    if (!text || (len < 0 && !*utf8_find_bad(text)))
         return;
     free(parameter->copy);
     parameter->copy = strndup(text, len < 0 ? strlen(text) : (size_t)len);
     parameter->value = parameter->copy;
-    for (char *bad = parameter->copy; bad && *(bad = find_bad_byte(bad));)
-        *bad = '?';
+    if (parameter->copy)
+        utf8_mend(parameter->copy);
 }
 
 static void bind_null(struct stmt *stmt, int number)
@@ -317,6 +306,11 @@ static int step(struct store *store, struct stmt *stmt, struct error *err)
 static bool is_null(struct stmt *stmt, int column)
 {
     return PQgetisnull(of(stmt)->result, of(stmt)->row, column);
+}
+
+static size_t get_bytes(struct stmt *stmt, int column)
+{
+    return (size_t)PQgetlength(of(stmt)->result, of(stmt)->row, column);
 }
 
 static const char *get_text(struct stmt *stmt, int column)
@@ -562,7 +556,7 @@ static int connect_to(struct store *store, const char *database, const char *who
                          "user connect?", store->path, (int)strcspn(text, "\n"), text);
     }
     return exec(store, "SET client_min_messages = warning; SET synchronous_commit = on;"
-                       "SET timezone = 'UTC'", err);
+                       "SET timezone = 'UTC'; SET idle_in_transaction_session_timeout = 0", err);
 }
 
 /* Who writes now, as that connection called itself. */
@@ -727,6 +721,17 @@ static int apply_schema(struct store *store, int version, struct error *err)
     return rc;
 }
 
+/* Goes with the transaction that made the table, as its sequence does. */
+static int count_on(struct store *store, const char *table, const char *key, struct error *err)
+{
+    char sql[400];
+    int64_t last;
+
+    snprintf(sql, sizeof(sql), "SELECT setval(pg_get_serial_sequence('%s', '%s'),"
+             " COALESCE(MAX(%s), 1), MAX(%s) IS NOT NULL) FROM %s", table, key, key, key, table);
+    return store_integer(store, sql, &last, err);
+}
+
 static int create_schema(struct store *store, bool *ret_created, struct error *err)
 {
     char mark[96];
@@ -739,7 +744,7 @@ static int create_schema(struct store *store, bool *ret_created, struct error *e
     rc = exec(store, "BEGIN", err);
     for (int next = 1; rc == 0 && next <= STORE_SCHEMA_VERSION; next++)
         rc = apply_schema(store, next, err);
-    snprintf(mark, sizeof(mark), "INSERT INTO meta (name, content) VALUES ('schema', '%d'); COMMIT",
+    snprintf(mark, sizeof(mark), "INSERT INTO meta (name, content) VALUES ('schema', '%d')",
              STORE_SCHEMA_VERSION);
     if (rc == 0)
         rc = exec(store, mark, err);
@@ -799,4 +804,6 @@ const struct backend postgres_backend = {
     .get_int = get_int,
     .get_text = get_text,
     .is_null = is_null,
+    .get_bytes = get_bytes,
+    .count_on = count_on,
 };

@@ -213,6 +213,11 @@ static int64_t get_int(struct stmt *stmt, int column)
     return sqlite3_column_int64(of(stmt), column);
 }
 
+static size_t get_bytes(struct stmt *stmt, int column)
+{
+    return (size_t)sqlite3_column_bytes(of(stmt), column);
+}
+
 static const char *get_text(struct stmt *stmt, int column)
 {
     return (const char *)sqlite3_column_text(of(stmt), column);
@@ -453,7 +458,7 @@ static int lock_service(const char *database, const char *who, struct error *err
 
 /* --- creating -------------------------------------------------------------------------------- */
 
-/* The schema in one transaction, unless it is there. */
+/* The schema in a transaction that is left open, unless it is there. */
 static int create_schema(struct store *store, bool *ret_created, struct error *err)
 {
     int64_t id, tables;
@@ -465,7 +470,7 @@ static int create_schema(struct store *store, bool *ret_created, struct error *e
         rc = store_integer(store, "SELECT COUNT(*) FROM sqlite_master", &tables, err);
     if (rc < 0 || id != 0 || tables != 0)
         return rc;
-    snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
+    snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
              STORE_APPLICATION_ID, STORE_SCHEMA_VERSION);
     rc = store_exec(store, "BEGIN IMMEDIATE", err);
     for (int version = 1; rc == 0 && version <= STORE_SCHEMA_VERSION; version++)
@@ -549,4 +554,5 @@ const struct backend sqlite_backend = {
     .get_int = get_int,
     .get_text = get_text,
     .is_null = is_null,
+    .get_bytes = get_bytes,
 };

@@ -105,9 +105,31 @@ int store_create(const char *database, const struct store_turn *turn, bool *ret_
     if (rc < 0)
         return rc;
     rc = store->backend->create(store, database, turn ? turn : &at_once, &created, err);
+    if (rc == 0 && created)
+        rc = store_commit(store, err);
     store_close(store);
     if (rc == 0 && ret_created)
         *ret_created = created;
+    return rc;
+}
+
+int store_begin_new(const char *database, const struct store_turn *turn, struct store **ret_store,
+                    struct error *err)
+{
+    struct store *store;
+    bool created = false;
+    int rc = new_of(database, true, &store, err);
+
+    if (rc < 0)
+        return rc;
+    rc = store->backend->create(store, database, turn, &created, err);
+    if (rc == 0 && !created)
+        rc = error_set(err, -EEXIST, "database %s has books already; name one that has none",
+                       store->path);
+    if (rc < 0)
+        store_close(store);
+    else
+        *ret_store = store;
     return rc;
 }
 
@@ -348,6 +370,11 @@ int64_t stmt_int(struct stmt *stmt, int column)
 const char *stmt_text(struct stmt *stmt, int column)
 {
     return stmt->backend->get_text(stmt, column);
+}
+
+size_t stmt_bytes(struct stmt *stmt, int column)
+{
+    return stmt->backend->get_bytes(stmt, column);
 }
 
 bool stmt_is_null(struct stmt *stmt, int column)

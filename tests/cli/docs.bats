@@ -143,9 +143,9 @@ for page, text in pages.items():
         of = words[:1]
         if words[0] == 'carbonctl':
             for word in words[1:3]:
-                if re.fullmatch('[a-z]+', word) and len(of) < 3 and help_of(of + [word]):
+                if re.fullmatch('[a-z][a-z-]*', word) and len(of) < 3 and help_of(of + [word]):
                     of.append(word)
-            if len(words) > 1 and re.fullmatch('[a-z]+', words[1]) and len(of) == 1:
+            if len(words) > 1 and re.fullmatch('[a-z][a-z-]*', words[1]) and len(of) == 1:
                 complaints.append(f'{page}: carbonctl has no such command: {span}')
         key = ' '.join(of)
         helps.setdefault(key, help_of(of))
@@ -163,7 +163,7 @@ END
     command -v python3 >/dev/null || skip 'no python3'
     cd "$top_srcdir"
     python3 - docs/operations.md plugin/meter/*.c accounting/spool/*.c accounting/cli/ctl_ingest.c \
-        accounting/store/{store,sqlite,postgres,lock,upgrade,copy,backup,loss}.c <<'END'
+        accounting/store/{store,sqlite,postgres,lock,upgrade,copy,backup,loss,migrate}.c <<'END'
 import re, sys
 
 CALL = re.compile(r'\b(?:log_line|say|complain|error_set|error_set_errno|error_prefix)\(')

@@ -59,3 +59,5 @@ TESTS += tests/cli/postgres.bats
 EXTRA_DIST += tests/cli/postgres.bats
 TESTS += tests/cli/scale.bats
 EXTRA_DIST += tests/cli/scale.bats
+TESTS += tests/cli/migrate.bats
+EXTRA_DIST += tests/cli/migrate.bats

@@ -30,7 +30,7 @@ setup() {
 list_commands() {
     local command
     printf '%s\n' sacct-carbon sreport-carbon carbon-meterd carbonctl
-    carbonctl --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | while read -r command; do
+    carbonctl --help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p' | while read -r command; do
         echo "carbonctl $command"
         carbonctl "$command" --help | sed -n "s/^  \(carbonctl $command [a-z]*\) .*/\1/p"
     done
@@ -296,6 +296,7 @@ expectations() {
     cat <<'LINES'
 carbonctl i|ingest init inventory
 carbonctl gr|grid
+carbonctl m|migrate-store
 carbonctl grid |import list show
 carbonctl help grid |import list show
 carbonctl -c /dev/null repair |loss sums

@@ -52,6 +52,8 @@ complete -c carbonctl -n '__carbonctl_at "" help' -a export \
     -d 'print jobs for other programs'
 complete -c carbonctl -n '__carbonctl_at "" help' -a compare -d 'a job beside CodeCarbon'
 complete -c carbonctl -n '__carbonctl_at "" help' -a backup -d 'copy the database'
+complete -c carbonctl -n '__carbonctl_at "" help' -a migrate-store \
+    -d 'move the books into another database'
 complete -c carbonctl -n '__carbonctl_at "" help' -a doctor -d 'say what to mend and how'
 complete -c carbonctl -n '__carbonctl_at "" help' -a help -d 'list the commands, or tell about one'
 
@@ -76,12 +78,14 @@ complete -c carbonctl -s c -l config -r -F -d 'instead of carbon.conf'
 complete -c carbonctl -s h -l help -d 'tell about the command'
 complete -c carbonctl -n '__carbonctl_at ""' -s V -l version -d 'print the version'
 complete -c carbonctl -n '__carbonctl_at init ingest prune "factors update" "grid import" \
-    "quarantine retry" "quarantine drop" "repair loss" "repair sums" reconcile backfill' -l wait -x \
+    "quarantine retry" "quarantine drop" "repair loss" "repair sums" reconcile backfill \
+    migrate-store' -l wait -x \
     -d 'wait so long while another process writes'
 complete -c carbonctl -n '__carbonctl_at audit sensors estimate "inventory discover" \
     "inventory check" "quarantine list" "grid list" "grid show" compare' \
     -l json -d 'print JSON'
-complete -c carbonctl -n '__carbonctl_at prune "factors update" "grid import" backfill' -l dry-run \
+complete -c carbonctl -n '__carbonctl_at prune "factors update" "grid import" backfill \
+    migrate-store' -l dry-run \
     -d 'change nothing'
 complete -c carbonctl -n '__carbonctl_at "quarantine drop" "repair loss"' -l reason -x \
     -d 'why, for whoever reads the audit'

@@ -1,0 +1,464 @@
+/*
+ * Moving the books. What tables and columns there are is read from the schema itself, made in
+ * memory: a table of a later one cannot be forgotten, and what else a database holds is not ours.
+ *
+ * Invariants:
+ *   V1  nobody writes `from` between the first read and the commit: its writer's lock is held, and
+ *       its service's
+ *   V2  `to` has all or nothing: schema, rows and mark are of one transaction
+ *   V3  what is committed was read again, and is what was read from `from`
+ */
+#include "store/migrate.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/buf.h"
+#include "core/parse.h"
+#include "core/utf8.h"
+#include "store/audit.h"
+#include "store/sqlite.h"
+
+#define COLUMNS_MAX 64
+#define NAME_SIZE 64
+#define PROGRESS_ROWS 1024 /* a fraction of a second */
+
+struct run {
+    struct migration *migration;
+    struct store *from, *to;
+    struct store *schema; /* in memory, without rows */
+    int64_t rows, of_rows; /* for progress */
+};
+
+struct table {
+    char name[NAME_SIZE];
+    char key[NAME_SIZE]; /* the column that counts by itself; "" */
+    int count;
+    struct column {
+        char name[NAME_SIZE];
+        bool is_text; /* else an integer */
+    } columns[COLUMNS_MAX];
+};
+
+/* Of all rows, whatever their order. */
+struct sum {
+    int64_t rows, bytes, mended;
+    uint64_t digest;
+};
+
+static void tell(const struct run *run, const char *what, const char *name, bool counts)
+{
+    char text[NAME_SIZE + 32];
+
+    snprintf(text, sizeof(text), "%s %s", what, name);
+    if (run->migration->progress)
+        run->migration->progress(text, run->rows, counts ? run->of_rows : 0);
+}
+
+/* --- the schema ------------------------------------------------------------------------------ */
+
+static int make_schema(struct store **ret, struct error *err)
+{
+    struct store *schema = store_new();
+    int rc = schema ? 0 : error_set(err, -ENOMEM, "out of memory");
+
+    if (rc == 0) {
+        snprintf(schema->path, sizeof(schema->path), ":memory:");
+        rc = store_open_handle(schema, STORE_WRITE, err);
+    }
+    for (int version = 1; rc == 0 && version <= STORE_SCHEMA_VERSION; version++)
+        rc = store_apply_schema(schema, version, err);
+    *ret = schema;
+    return rc;
+}
+
+static void add_column(struct table *table, struct stmt *stmt, int *keys)
+{
+    struct column *column = &table->columns[table->count++];
+
+    snprintf(column->name, sizeof(column->name), "%s", stmt_text(stmt, 0));
+    column->is_text = strcmp(stmt_text(stmt, 1), "TEXT") == 0;
+    if (stmt_int(stmt, 2) > 0 && ++*keys == 1 && strcmp(stmt_text(stmt, 1), "INTEGER") == 0)
+        snprintf(table->key, sizeof(table->key), "%s", column->name);
+    if (*keys > 1)
+        table->key[0] = '\0';
+}
+
+static int describe(struct store *schema, const char *name, struct table *table, struct error *err)
+{
+    static const char sql[] = "SELECT name, type, pk FROM pragma_table_info(?1)";
+    struct stmt *stmt = store_statement(schema, sql, err);
+    int rc, keys = 0;
+
+    if (!stmt)
+        return -EIO;
+    *table = (struct table){ .count = 0 };
+    snprintf(table->name, sizeof(table->name), "%s", name);
+    stmt_bind_text(stmt, 1, name);
+    while ((rc = store_step(schema, stmt, err)) > 0 && table->count < COLUMNS_MAX)
+        add_column(table, stmt, &keys);
+    if (rc <= 0)
+        return rc;
+    stmt_reset(stmt);
+    return error_set(err, -ENOBUFS, "table %s has more than %d columns: raise COLUMNS_MAX", name,
+                     COLUMNS_MAX);
+}
+
+/* As they were made: what is referred to comes first. */
+static int for_each_table(struct run *run, int (*each)(struct run *, const struct table *,
+                                                       struct error *), struct error *err)
+{
+    static const char sql[] = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid";
+    struct stmt *stmt;
+    struct table table;
+    int step, rc = store_prepare(run->schema, sql, &stmt, err);
+
+    if (rc < 0)
+        return rc;
+    while (rc == 0 && (step = store_step(run->schema, stmt, err)) != 0) {
+        rc = step < 0 ? step : describe(run->schema, stmt_text(stmt, 0), &table, err);
+        if (rc == 0)
+            rc = each(run, &table, err);
+    }
+    stmt_free(stmt);
+    return rc;
+}
+
+/* What of a table moves: not PostgreSQL's mark of its schema, which SQLite has elsewhere. */
+static const char *rows_of(const struct table *table)
+{
+    return strcmp(table->name, "meta") == 0 ? " WHERE name <> 'schema'" : "";
+}
+
+/* "a, b, c", or as many "?" */
+static void list_columns(const struct table *table, bool marks, struct buf *buf)
+{
+    for (int i = 0; i < table->count; i++)
+        buf_printf(buf, "%s%s", i > 0 ? ", " : "", marks ? "?" : table->columns[i].name);
+}
+
+static int prepare(struct store *store, const struct table *table, bool insert, struct stmt **ret,
+                   struct error *err)
+{
+    struct buf sql;
+    int rc;
+
+    buf_init(&sql);
+    if (insert) {
+        buf_printf(&sql, "INSERT INTO %s (", table->name);
+        list_columns(table, false, &sql);
+        buf_printf(&sql, ") VALUES (");
+        list_columns(table, true, &sql);
+        buf_printf(&sql, ")");
+    } else {
+        buf_printf(&sql, "SELECT ");
+        list_columns(table, false, &sql);
+        buf_printf(&sql, " FROM %s%s", table->name, rows_of(table));
+    }
+    rc = buf_failed(&sql) ? error_set(err, -ENOMEM, "out of memory")
+                          : store_prepare(store, sql.data, ret, err);
+    buf_free(&sql);
+    return rc;
+}
+
+/* --- rows ------------------------------------------------------------------------------------ */
+
+/* FNV-1a, and at the end of a row the finish of splitmix64: rows are added up, so that each has to
+   be as good as random. */
+static uint64_t digest(uint64_t hash, const void *bytes, size_t len)
+{
+    for (const unsigned char *at = bytes; len > 0; at++, len--)
+        hash = (hash ^ *at) * 0x100000001b3;
+    return hash;
+}
+
+static uint64_t digest_value(uint64_t hash, const char *text, size_t len)
+{
+    const uint64_t head = text ? len : UINT64_MAX; /* where a value ends; and NULL is no "" */
+
+    return digest(digest(hash, &head, sizeof(head)), text, len);
+}
+
+static uint64_t finish(uint64_t hash)
+{
+    hash = (hash ^ hash >> 30) * 0xbf58476d1ce4e5b9;
+    hash = (hash ^ hash >> 27) * 0x94d049bb133111eb;
+    return hash ^ hash >> 31;
+}
+
+/* One row at a time, for now. */
+static int put_row(struct run *run, const struct table *table, struct stmt *insert,
+                   const struct sum *sum, struct error *err)
+{
+    int rc = store_run(run->to, insert, err);
+
+    if (rc == -EEXIST && sum->mended > 0)
+        return error_prefix(err, rc, "table %s has rows that are alike once bytes that are no "
+                            "UTF-8 are \"?\"; change or remove one", table->name);
+    return rc < 0 ? error_prefix(err, rc, "table %s", table->name) : rc;
+}
+
+static int bind_integer(const struct store *store, const struct table *table, int number,
+                        const char *text, struct stmt *insert, struct error *err)
+{
+    int64_t value;
+
+    if (!text) {
+        if (insert)
+            stmt_bind_null(insert, number + 1);
+        return 0;
+    }
+    if (parse_i64(text, INT64_MIN, INT64_MAX, &value) < 0)
+        return error_set(err, -EINVAL, "database %s: table %s, column %s: '%s' is no integer; "
+                         "something else than slurm-carbon wrote it: correct it there",
+                         store->path, table->name, table->columns[number].name, text);
+    if (insert)
+        stmt_bind_int(insert, number + 1, value);
+    return 0;
+}
+
+/* A text as `to` keeps it; *ret_copy is for the caller to free once the row is written. */
+static int keep_text(const struct run *run, const char **text, size_t *len, char **ret_copy,
+                     struct sum *sum, struct error *err)
+{
+    if (store_is_file(run->to) || utf8_find_bad(*text) == *text + *len)
+        return 0;
+    *ret_copy = strdup(*text); /* up to its NUL */
+    if (!*ret_copy)
+        return error_set(err, -ENOMEM, "out of memory");
+    utf8_mend(*ret_copy);
+    *text = *ret_copy;
+    *len = strlen(*text);
+    sum->mended++;
+    return 0;
+}
+
+/* A row of `from` or of `to`, into the sum; into `to` if there is an insert. */
+static int take_row(struct run *run, struct store *store, const struct table *table,
+                    struct stmt *stmt, struct stmt *insert, struct sum *sum, struct error *err)
+{
+    char *copies[COLUMNS_MAX] = { NULL };
+    uint64_t hash = 0xcbf29ce484222325;
+    int rc = 0;
+
+    for (int i = 0; rc == 0 && i < table->count; i++) {
+        const bool is_null = stmt_is_null(stmt, i);
+        const char *text = is_null ? NULL : stmt_text(stmt, i);
+        size_t len = text ? stmt_bytes(stmt, i) : 0;
+
+        if (!text && !is_null)
+            rc = error_set(err, -ENOMEM, "out of memory");
+        else if (!table->columns[i].is_text)
+            rc = bind_integer(store, table, i, text, insert, err);
+        else if (text)
+            rc = keep_text(run, &text, &len, &copies[i], sum, err);
+        if (rc == 0 && insert && table->columns[i].is_text)
+            stmt_bind_bytes(insert, i + 1, text, len);
+        sum->bytes += (int64_t)len;
+        hash = digest_value(hash, text, len);
+    }
+    sum->rows++;
+    sum->digest += finish(hash);
+    if (rc == 0 && insert)
+        rc = put_row(run, table, insert, sum, err);
+    for (int i = 0; i < table->count; i++)
+        free(copies[i]);
+    return rc;
+}
+
+/* All rows of a table of `store`; what: "copying". */
+static int read_rows(struct run *run, struct store *store, const struct table *table,
+                     struct stmt *insert, const char *what, struct sum *ret_sum,
+                     struct error *err)
+{
+    struct sum sum = { 0 };
+    struct stmt *stmt;
+    int step, rc = prepare(store, table, false, &stmt, err);
+
+    if (rc < 0)
+        return rc;
+    while (rc == 0 && (step = store_step(store, stmt, err)) != 0) {
+        if (sum.rows % PROGRESS_ROWS == 0)
+            tell(run, what, table->name, true);
+        rc = step < 0 ? step : take_row(run, store, table, stmt, insert, &sum, err);
+        run->rows++;
+    }
+    stmt_free(stmt);
+    *ret_sum = sum;
+    return rc;
+}
+
+/* --- tables ---------------------------------------------------------------------------------- */
+
+static int count_table(struct run *run, const struct table *table, struct error *err)
+{
+    char sql[NAME_SIZE + 64];
+    int64_t rows = 0;
+    int rc;
+
+    tell(run, "counting", table->name, false);
+    snprintf(sql, sizeof(sql), "SELECT COUNT(*) FROM %s%s", table->name, rows_of(table));
+    rc = store_integer(run->from, sql, &rows, err);
+    run->of_rows += rows;
+    return rc;
+}
+
+/* V3 */
+static int compare_table(struct run *run, const struct table *table, const struct sum *expected,
+                         struct error *err)
+{
+    struct sum found;
+    int rc = read_rows(run, run->to, table, NULL, "comparing", &found, err);
+
+    if (rc < 0 || (found.rows == expected->rows && found.digest == expected->digest))
+        return rc;
+    return error_set(err, -EUCLEAN, "database %s: table %s has %" PRId64 " rows, and %" PRId64
+                     " were written%s; is its disk sound?", run->to->path, table->name, found.rows,
+                     expected->rows, found.rows == expected->rows ? ", but not these" : "");
+}
+
+static int move_table(struct run *run, const struct table *table, struct error *err)
+{
+    struct migration *migration = run->migration;
+    struct stmt *insert = NULL;
+    struct sum sum;
+    int rc = migration->dry_run ? 0 : prepare(run->to, table, true, &insert, err);
+
+    if (rc == 0)
+        rc = read_rows(run, run->from, table, insert, insert ? "copying" : "reading", &sum, err);
+    stmt_free(insert);
+    if (rc == 0 && !migration->dry_run)
+        rc = compare_table(run, table, &sum, err);
+    if (rc == 0 && table->key[0] && run->to->backend->count_on)
+        rc = run->to->backend->count_on(run->to, table->name, table->key, err);
+    if (rc < 0)
+        return rc;
+    migration->tables++;
+    migration->rows += sum.rows;
+    migration->bytes += sum.bytes;
+    migration->mended += sum.mended;
+    return 0;
+}
+
+/* --- the audit ------------------------------------------------------------------------------- */
+
+struct verdict {
+    unsigned failures;
+    char first[sizeof(((struct audit_finding *)NULL)->text)];
+};
+
+static void ignore_balance(void *arg, const struct audit_balance *balance)
+{
+    (void)arg;
+    (void)balance;
+}
+
+static void take_finding(void *arg, const struct audit_finding *finding)
+{
+    struct verdict *verdict = arg;
+
+    if (finding->fails && verdict->failures++ == 0)
+        snprintf(verdict->first, sizeof(verdict->first), "%s: %.200s", finding->rule,
+                 finding->text);
+}
+
+/* Whether the books balance. */
+static int audit(const struct run *run, struct store *store, const char *remedy, struct error *err)
+{
+    struct verdict verdict = { 0 };
+    const struct audit_sink sink = { &verdict, ignore_balance, take_finding };
+    int rc;
+
+    tell(run, "auditing", store == run->from ? "what is there" : "what was written", false);
+    rc = store_audit(store, true, &sink, err);
+    if (rc < 0 || verdict.failures == 0)
+        return rc;
+    return error_set(err, -ENOTRECOVERABLE, "the books of %s do not balance, and so nothing was "
+                     "moved: %u failures, first %s; %s", store->path, verdict.failures,
+                     verdict.first, remedy);
+}
+
+/* --- moving ---------------------------------------------------------------------------------- */
+
+static int move(struct run *run, struct error *err)
+{
+    int rc = 0;
+
+    /* whoever reads a file keeps others from committing: a dry run does so piece by piece */
+    if (!run->migration->dry_run || !store_is_file(run->from))
+        rc = store_exec(run->from, run->from->backend->begin_reading, err);
+    if (rc == 0)
+        rc = audit(run, run->from, "`carbonctl audit --verbose` says what to do about each", err);
+    if (rc == 0)
+        rc = for_each_table(run, count_table, err);
+    if (!run->migration->dry_run)
+        run->of_rows *= 2; /* compared too */
+    if (rc == 0)
+        rc = for_each_table(run, move_table, err);
+    if (rc == 0 && !run->migration->dry_run)
+        rc = audit(run, run->to, "that is a mistake in slurm-carbon, so report it", err);
+    if (rc == 0 && !run->migration->dry_run)
+        rc = store_commit(run->to, err);
+    return rc;
+}
+
+/* V2: a file that was made for it goes again; its lock is still held. */
+static void abandon(struct store *to)
+{
+    char journal[PATH_MAX + 16];
+    struct stat st;
+
+    store_rollback(to);
+    if (!store_is_file(to) || stat(to->path, &st) < 0 || st.st_size > 0)
+        return;
+    snprintf(journal, sizeof(journal), "%s-journal", to->path);
+    unlink(journal);
+    unlink(to->path);
+}
+
+static int open_from(const struct migration *migration, struct store **ret, struct error *err)
+{
+    return migration->dry_run ? store_open(migration->from, STORE_READ, NULL, ret, err)
+                              : store_open_in_turn(migration->from, migration->turn, ret, err);
+}
+
+/* V1: who goes on loading takes turns, and would load into `from` when this is done. */
+static int lock_service(const struct migration *migration, int *ret_lock, struct error *err)
+{
+    *ret_lock = -1;
+    if (migration->dry_run)
+        return 0;
+    *ret_lock = store_lock_service(migration->from, migration->turn->who, err);
+    if (*ret_lock >= 0)
+        return 0;
+    return error_prefix(err, *ret_lock, "what would go on loading into the old database has to be "
+                        "stopped first");
+}
+
+int store_migrate(struct migration *migration, struct error *err)
+{
+    const struct store_turn at_once = { .who = migration->turn->who };
+    struct run run = { .migration = migration };
+    int lock, rc = lock_service(migration, &lock, err);
+
+    if (rc == 0)
+        rc = open_from(migration, &run.from, err);
+    if (rc == 0)
+        rc = make_schema(&run.schema, err);
+    if (rc == 0)
+        rc = store_begin_new(migration->to, &at_once, &run.to, err);
+    if (rc == 0)
+        rc = move(&run, err);
+    if (run.to && (rc < 0 || migration->dry_run))
+        abandon(run.to);
+    store_close(run.to);
+    store_close(run.schema);
+    store_close(run.from);
+    store_unlock_service(lock);
+    return rc;
+}
