@@ -134,6 +134,7 @@ int audit_for_each(const struct audit *audit, const char *sql, void *state,
 
     if (!row)
         return -EIO;
+    stmt_many(row);
     while ((rc = store_step(audit->store, row, audit->err)) > 0)
         take(audit, row, state);
     return rc;

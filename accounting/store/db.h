@@ -70,6 +70,7 @@ struct backend {
     void (*free)(struct stmt *stmt);
     void (*clear)(struct stmt *stmt); /* as new: reset, and nothing bound */
     void (*reset)(struct stmt *stmt);
+    void (*many)(struct stmt *stmt); /* NULL: they always do */
     void (*bind_int)(struct stmt *stmt, int number, int64_t value);
     void (*bind_text)(struct stmt *stmt, int number, const char *text, int len); /* -1: all */
     void (*bind_null)(struct stmt *stmt, int number);
@@ -114,6 +115,10 @@ const char *stmt_text(struct stmt *stmt, int column);
 size_t stmt_bytes(struct stmt *stmt, int column); /* of a text that was asked for */
 bool stmt_is_null(struct stmt *stmt, int column);
 void stmt_reset(struct stmt *stmt);
+
+/* Its rows may be too many for our memory: within a transaction they come piece by piece. Told
+   before its first step, until it is reset. */
+void stmt_many(struct stmt *stmt);
 
 /*
  * Wait until nobody else has the runs of these job ids ("CLUSTER/ID") in hand, and keep them until

@@ -27,12 +27,14 @@
 #define COLUMNS_MAX 64
 #define NAME_SIZE 64
 #define PROGRESS_ROWS 1024 /* a fraction of a second */
+#define BULK_ROWS 5000
 
 struct run {
     struct migration *migration;
     struct store *from, *to;
     struct store *schema; /* in memory, without rows */
     int64_t rows, of_rows; /* for progress */
+    struct bulk *bulks;    /* of tables that were written; where `to` is a file, none */
 };
 
 struct table {
@@ -191,34 +193,119 @@ static uint64_t finish(uint64_t hash)
     return hash ^ hash >> 31;
 }
 
-/* One row at a time, for now. */
-static int put_row(struct run *run, const struct table *table, struct stmt *insert,
-                   const struct sum *sum, struct error *err)
-{
-    int rc = store_run(run->to, insert, err);
+/* Rows on their way to a server, which takes many at a time. It lives as long as `to`, which keeps
+   the statement by the address of `insert`. */
+struct bulk {
+    struct insert insert;
+    char table[NAME_SIZE], types[COLUMNS_MAX + 1];
+    struct buf columns;
+    struct adds adds; /* texts are the bulk's own */
+    struct bulk *next;
+};
 
+static int new_bulk(struct run *run, const struct table *table, struct bulk **ret,
+                    struct error *err)
+{
+    struct bulk *bulk = calloc(1, sizeof(*bulk));
+
+    if (!bulk)
+        return error_set(err, -ENOMEM, "out of memory");
+    buf_init(&bulk->columns);
+    bulk->next = run->bulks;
+    run->bulks = *ret = bulk;
+    snprintf(bulk->table, sizeof(bulk->table), "%s", table->name);
+    for (int i = 0; i < table->count; i++)
+        bulk->types[i] = table->columns[i].is_text ? 't' : 'i';
+    list_columns(table, false, &bulk->columns);
+    bulk->insert = (struct insert){ bulk->table, bulk->columns.data, bulk->types, 0, "" };
+    bulk->adds.insert = &bulk->insert;
+    return buf_failed(&bulk->columns) ? error_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+static void empty_bulk(struct bulk *bulk)
+{
+    size_t cells = bulk->adds.count * strlen(bulk->types);
+
+    for (size_t i = 0; i < cells; i++)
+        free((char *)(uintptr_t)bulk->adds.cells[i].text);
+    bulk->adds.count = 0;
+}
+
+static void free_bulks(struct run *run)
+{
+    while (run->bulks) {
+        struct bulk *bulk = run->bulks;
+
+        run->bulks = bulk->next;
+        empty_bulk(bulk);
+        adds_clear(&bulk->adds);
+        buf_free(&bulk->columns);
+        free(bulk);
+    }
+}
+
+/* Where a row goes: nowhere, into a file by the statement, or to a server with others. */
+struct target {
+    struct stmt *insert;
+    struct bulk *bulk;
+    struct cell row[COLUMNS_MAX];
+};
+
+static int explain(int rc, const struct table *table, const struct sum *sum, struct error *err)
+{
     if (rc == -EEXIST && sum->mended > 0)
         return error_prefix(err, rc, "table %s has rows that are alike once bytes that are no "
                             "UTF-8 are \"?\"; change or remove one", table->name);
     return rc < 0 ? error_prefix(err, rc, "table %s", table->name) : rc;
 }
 
-static int bind_integer(const struct store *store, const struct table *table, int number,
-                        const char *text, struct stmt *insert, struct error *err)
+static int send_bulk(struct run *run, const struct table *table, struct bulk *bulk,
+                     const struct sum *sum, struct error *err)
 {
-    int64_t value;
+    int rc = store_insert(run->to, &bulk->insert, bulk->adds.cells, bulk->adds.count, err);
+
+    empty_bulk(bulk);
+    return explain(rc, table, sum, err);
+}
+
+static int put_row(struct run *run, const struct table *table, struct target *target,
+                   const struct sum *sum, struct error *err)
+{
+    int rc = 0;
+
+    if (target->insert)
+        return explain(store_run(run->to, target->insert, err), table, sum, err);
+    for (int i = 0; i < table->count; i++) {
+        struct cell *cell = &target->row[i];
+
+        if (cell->kind == CELL_TEXT && !(cell->text = strdup(cell->text)))
+            rc = error_set(err, -ENOMEM, "out of memory");
+    }
+    if (rc == 0 && adds_row(&target->bulk->adds, target->row) < 0)
+        rc = error_set(err, -ENOMEM, "out of memory");
+    if (rc == 0 && target->bulk->adds.count == BULK_ROWS)
+        rc = send_bulk(run, table, target->bulk, sum, err);
+    return rc;
+}
+
+static int bind_integer(const struct store *store, const struct table *table, int number,
+                        const char *text, struct target *target, struct error *err)
+{
+    int64_t value = 0;
 
     if (!text) {
-        if (insert)
-            stmt_bind_null(insert, number + 1);
+        if (target && target->insert)
+            stmt_bind_null(target->insert, number + 1);
         return 0;
     }
     if (parse_i64(text, INT64_MIN, INT64_MAX, &value) < 0)
         return error_set(err, -EINVAL, "database %s: table %s, column %s: '%s' is no integer; "
                          "something else than slurm-carbon wrote it: correct it there",
                          store->path, table->name, table->columns[number].name, text);
-    if (insert)
-        stmt_bind_int(insert, number + 1, value);
+    if (target && target->insert)
+        stmt_bind_int(target->insert, number + 1, value);
+    if (target)
+        target->row[number] = cell_int(value);
     return 0;
 }
 
@@ -238,9 +325,9 @@ static int keep_text(const struct run *run, const char **text, size_t *len, char
     return 0;
 }
 
-/* A row of `from` or of `to`, into the sum; into `to` if there is an insert. */
+/* A row of `from` or of `to`, into the sum; into `to` if there is a target. */
 static int take_row(struct run *run, struct store *store, const struct table *table,
-                    struct stmt *stmt, struct stmt *insert, struct sum *sum, struct error *err)
+                    struct stmt *stmt, struct target *target, struct sum *sum, struct error *err)
 {
     char *copies[COLUMNS_MAX] = { NULL };
     uint64_t hash = 0xcbf29ce484222325;
@@ -251,21 +338,26 @@ static int take_row(struct run *run, struct store *store, const struct table *ta
         const char *text = is_null ? NULL : stmt_text(stmt, i);
         size_t len = text ? stmt_bytes(stmt, i) : 0;
 
+        if (target)
+            target->row[i] = cell_text(NULL);
         if (!text && !is_null)
             rc = error_set(err, -ENOMEM, "out of memory");
         else if (!table->columns[i].is_text)
-            rc = bind_integer(store, table, i, text, insert, err);
+            rc = bind_integer(store, table, i, text, target, err);
         else if (text)
             rc = keep_text(run, &text, &len, &copies[i], sum, err);
-        if (rc == 0 && insert && table->columns[i].is_text)
-            stmt_bind_bytes(insert, i + 1, text, len);
+        if (rc == 0 && target && table->columns[i].is_text) {
+            target->row[i] = cell_text(text);
+            if (target->insert)
+                stmt_bind_bytes(target->insert, i + 1, text, len);
+        }
         sum->bytes += (int64_t)len;
         hash = digest_value(hash, text, len);
     }
     sum->rows++;
     sum->digest += finish(hash);
-    if (rc == 0 && insert)
-        rc = put_row(run, table, insert, sum, err);
+    if (rc == 0 && target)
+        rc = put_row(run, table, target, sum, err);
     for (int i = 0; i < table->count; i++)
         free(copies[i]);
     return rc;
@@ -273,7 +365,7 @@ static int take_row(struct run *run, struct store *store, const struct table *ta
 
 /* All rows of a table of `store`; what: "copying". */
 static int read_rows(struct run *run, struct store *store, const struct table *table,
-                     struct stmt *insert, const char *what, struct sum *ret_sum,
+                     struct target *target, const char *what, struct sum *ret_sum,
                      struct error *err)
 {
     struct sum sum = { 0 };
@@ -282,13 +374,16 @@ static int read_rows(struct run *run, struct store *store, const struct table *t
 
     if (rc < 0)
         return rc;
+    stmt_many(stmt);
     while (rc == 0 && (step = store_step(store, stmt, err)) != 0) {
         if (sum.rows % PROGRESS_ROWS == 0)
             tell(run, what, table->name, true);
-        rc = step < 0 ? step : take_row(run, store, table, stmt, insert, &sum, err);
+        rc = step < 0 ? step : take_row(run, store, table, stmt, target, &sum, err);
         run->rows++;
     }
     stmt_free(stmt);
+    if (rc == 0 && target && target->bulk)
+        rc = send_bulk(run, table, target->bulk, &sum, err);
     *ret_sum = sum;
     return rc;
 }
@@ -325,13 +420,16 @@ static int compare_table(struct run *run, const struct table *table, const struc
 static int move_table(struct run *run, const struct table *table, struct error *err)
 {
     struct migration *migration = run->migration;
-    struct stmt *insert = NULL;
+    struct target target = { .insert = NULL };
     struct sum sum;
-    int rc = migration->dry_run ? 0 : prepare(run->to, table, true, &insert, err);
+    int rc = migration->dry_run           ? 0
+             : store_is_file(run->to) ? prepare(run->to, table, true, &target.insert, err)
+                                      : new_bulk(run, table, &target.bulk, err);
 
     if (rc == 0)
-        rc = read_rows(run, run->from, table, insert, insert ? "copying" : "reading", &sum, err);
-    stmt_free(insert);
+        rc = read_rows(run, run->from, table, migration->dry_run ? NULL : &target,
+                       migration->dry_run ? "reading" : "copying", &sum, err);
+    stmt_free(target.insert);
     if (rc == 0 && !migration->dry_run)
         rc = compare_table(run, table, &sum, err);
     if (rc == 0 && table->key[0] && run->to->backend->count_on)
@@ -457,6 +555,7 @@ int store_migrate(struct migration *migration, struct error *err)
     if (run.to && (rc < 0 || migration->dry_run))
         abandon(run.to);
     store_close(run.to);
+    free_bulks(&run);
     store_close(run.schema);
     store_close(run.from);
     store_unlock_service(lock);

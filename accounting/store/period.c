@@ -160,7 +160,10 @@ static int read_months(const struct reading *reading, const char *sql)
         return rc;
     rows = store_statement(reading->store, sql, reading->err);
     rc = bind_period(reading->period, rows);
-    return rc < 0 ? rc : read_rows(reading, rows);
+    if (rc < 0)
+        return rc;
+    stmt_many(rows);
+    return read_rows(reading, rows);
 }
 
 static int read_job(const struct reading *reading, struct stmt *row)
@@ -343,9 +346,11 @@ static int hours_of_period(struct store *store, const char *sql, const struct pe
     const struct reading reading = { .store = store, .period = period, .read = read_hour,
                                      .take.energy = take, .arg = arg, .err = err };
     int rc = check_period(period, err);
+    struct stmt *rows = rc < 0 ? NULL : store_statement(store, sql, err);
 
-    return rc < 0 ? rc : read_hours(&reading, store_statement(store, sql, err), period->from_s,
-                                    period->to_s);
+    if (rows)
+        stmt_many(rows);
+    return rc < 0 ? rc : read_hours(&reading, rows, period->from_s, period->to_s);
 }
 
 int period_job_hours(struct store *store, const struct period *period,

@@ -35,6 +35,7 @@
 #define PARAMETERS_MAX 1000
 #define COLUMNS_MAX 32
 #define ROWS_MAX 10000 /* in one statement */
+#define FETCH_ROWS 2000
 #define OID_INT8 20 /* pg_type.dat */
 #define OID_TEXT 25
 
@@ -96,6 +97,8 @@ struct pg_stmt {
     struct parameter *parameters;
     PGresult *result;   /* NULL: it has not run since it was reset */
     int row;
+    bool many;          /* read it by a cursor … */
+    unsigned cursor;    /* … that has this number; 0: there is none */
 };
 
 static struct pg_stmt *of(struct stmt *stmt)
@@ -132,11 +135,26 @@ static int number_parameters(const char *sql, struct buf *buf)
     return count;
 }
 
+static void reset(struct stmt *stmt)
+{
+    struct pg_stmt *own = of(stmt);
+    char sql[48];
+
+    PQclear(own->result);
+    own->result = NULL;
+    if (own->cursor && PQtransactionStatus(own->pg) == PQTRANS_INTRANS) {
+        snprintf(sql, sizeof(sql), "CLOSE carbon_cursor_%u", own->cursor);
+        PQclear(PQexec(own->pg, sql));
+    }
+    own->cursor = 0;
+    own->many = false;
+}
+
 static void free_stmt(struct stmt *stmt)
 {
     struct pg_stmt *own = of(stmt);
 
-    PQclear(own->result);
+    reset(stmt);
     for (int i = 0; own->parameters && i < own->count; i++)
         free(own->parameters[i].copy);
     free(own->parameters);
@@ -189,10 +207,9 @@ static int prepare(struct store *store, const char *sql, struct stmt **ret, stru
     return 0;
 }
 
-static void reset(struct stmt *stmt)
+static void many(struct stmt *stmt)
 {
-    PQclear(of(stmt)->result);
-    of(stmt)->result = NULL;
+    of(stmt)->many = true;
 }
 
 static void clear(struct stmt *stmt)
@@ -252,6 +269,35 @@ static PGresult *prepare_on_server(struct pg_stmt *own, const Oid *types)
     return PQprepare(own->pg, own->name, own->sql, own->count, types);
 }
 
+static PGresult *fetch(const struct pg_stmt *own)
+{
+    char sql[64];
+
+    snprintf(sql, sizeof(sql), "FETCH %d FROM carbon_cursor_%u", FETCH_ROWS, own->cursor);
+    return PQexec(own->pg, sql);
+}
+
+/* Open its cursor, and the first of its rows. */
+static PGresult *open_cursor(struct pg_stmt *own, const Oid *types, const char *const *values)
+{
+    static unsigned last;
+    PGresult *result;
+    struct buf sql;
+
+    buf_init(&sql);
+    own->cursor = ++last;
+    buf_printf(&sql, "DECLARE carbon_cursor_%u NO SCROLL CURSOR FOR %s", own->cursor, own->sql);
+    result = PQexecParams(own->pg, buf_failed(&sql) ? "" : sql.data, own->count, types, values,
+                          NULL, NULL, 0);
+    buf_free(&sql);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+        own->cursor = 0;
+        return result;
+    }
+    PQclear(result);
+    return fetch(own);
+}
+
 static PGresult *run(struct pg_stmt *own)
 {
     Oid types[PARAMETERS_MAX];
@@ -262,6 +308,8 @@ static PGresult *run(struct pg_stmt *own)
         types[i] = own->parameters[i].type;
         values[i] = own->parameters[i].value;
     }
+    if (own->many && PQtransactionStatus(own->pg) == PQTRANS_INTRANS)
+        return open_cursor(own, types, values);
     if (own->runs++ == 0)
         return PQexecParams(own->pg, own->sql, own->count, types, values, NULL, NULL, 0);
     if (!own->name[0]) {
@@ -281,8 +329,12 @@ static int step(struct store *store, struct stmt *stmt, struct error *err)
     ExecStatusType status;
     int rc;
 
+    if (own->cursor && own->row + 1 == FETCH_ROWS) {
+        PQclear(own->result);
+        own->result = NULL;
+    }
     if (!own->result) {
-        own->result = run(own);
+        own->result = own->cursor ? fetch(own) : run(own);
         own->row = -1;
         status = PQresultStatus(own->result);
         if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
@@ -556,6 +608,7 @@ static int connect_to(struct store *store, const char *database, const char *who
                          "user connect?", store->path, (int)strcspn(text, "\n"), text);
     }
     return exec(store, "SET client_min_messages = warning; SET synchronous_commit = on;"
+                       "SET cursor_tuple_fraction = 1;"
                        "SET timezone = 'UTC'; SET idle_in_transaction_session_timeout = 0", err);
 }
 
@@ -797,6 +850,7 @@ const struct backend postgres_backend = {
     .free = free_stmt,
     .clear = clear,
     .reset = reset,
+    .many = many,
     .bind_int = bind_int,
     .bind_text = bind_text,
     .bind_null = bind_null,

@@ -118,7 +118,7 @@ int store_begin_new(const char *database, const struct store_turn *turn, struct 
 {
     struct store *store;
     bool created = false;
-    int rc = new_of(database, true, &store, err);
+    int rc = new_of(database, turn, &store, err);
 
     if (rc < 0)
         return rc;
@@ -335,6 +335,12 @@ void stmt_free(struct stmt *stmt)
 void stmt_reset(struct stmt *stmt)
 {
     stmt->backend->reset(stmt);
+}
+
+void stmt_many(struct stmt *stmt)
+{
+    if (stmt->backend->many)
+        stmt->backend->many(stmt);
 }
 
 void stmt_bind_int(struct stmt *stmt, int number, int64_t value)
