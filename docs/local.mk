@@ -1,7 +1,7 @@
 # docs
 dist_doc_DATA += docs/carbon.conf.sample docs/architecture.md docs/accuracy.md docs/bloom.md docs/method.md docs/operations.md docs/performance.md
 dist_doc_DATA += docs/adding-a-sensor.md docs/admin.md docs/reliability.md docs/security.md
-dist_doc_DATA += docs/inventory.md docs/inventory.conf.sample
+dist_doc_DATA += docs/inventory.md docs/inventory.conf.sample docs/scaling.md
 dist_doc_DATA += docs/quickstart.md docs/users.md docs/faq.md
 # where the pages above link to
 adrdir = $(docdir)/adr

@@ -44,7 +44,7 @@ bench() { # COMMAND...
 }
 
 @test "scripts/bench-scale weighs an hour of the site" {
-    bench "$top_srcdir/scripts/bench-scale" --build "$build" --nodes 4 --minutes 60 --pace 0 \
+    bench "$top_srcdir/scripts/bench-scale" --build "$build" --nodes 10 --minutes 60 --pace 0 \
         --store sqlite
     grep -qE '^energy +[0-9]+ +[0-9.]+$' <<<"$output"
     grep -qE '^power .* of 30 days' <<<"$output"

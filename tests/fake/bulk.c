@@ -474,7 +474,7 @@ static int is_batch(const struct dirent *entry)
 
 int main(int argc, char **argv)
 {
-    struct dirent **entries;
+    static struct dirent **entries;
     int dir_fd, count;
 
     need(argc == 3, "usage", "bulk DATABASE DIR");

@@ -327,9 +327,9 @@ static uint64_t draw_life(bool first, uint64_t *ret_age_s)
 
 static void fill(size_t k, int64_t now_ns, bool first)
 {
-    unsigned misfits = 0;
+    unsigned misfits = 0, most = first ? 2000 : 20;
 
-    while (site.of[k].held * 100 < site.of[k].has * kinds[k].held_percent && misfits < 20) {
+    while (site.of[k].held * 100 < site.of[k].has * kinds[k].held_percent && misfits < most) {
         struct job job = draw_job(k);
         uint64_t age_s, seconds = draw_life(first, &age_s);
 
