@@ -9,6 +9,7 @@
 
 #include "store/db.h"
 #include "store/lock.h"
+#include "store/viewer.h"
 
 static const struct backend *const backends[] = {
     &sqlite_backend,
@@ -117,6 +118,16 @@ struct store *store_close(struct store *store)
     store->backend->close(store);
     free(store);
     return NULL;
+}
+
+void store_set_viewer(struct store *store, const struct viewer *viewer)
+{
+    store->viewer = viewer && !viewer->all ? viewer : NULL;
+}
+
+const struct viewer *store_viewer(const struct store *store)
+{
+    return store->viewer;
 }
 
 const char *store_path(const struct store *store)

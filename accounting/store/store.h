@@ -23,6 +23,7 @@
 #define STORE_SCHEMA_VERSION 5
 
 struct store;
+struct viewer;
 
 /* --- opening --------------------------------------------------------------------------------- */
 
@@ -77,6 +78,13 @@ struct store *store_close(struct store *store); /* takes NULL, returns NULL; rol
  */
 MUST_CHECK int store_lock_service(const char *database, const char *who, struct error *err);
 void store_unlock_service(int lock); /* -1 is no lock */
+
+/*
+ * From now on jobs are read for this viewer (viewer.h), who lives as long as the store: query_jobs()
+ * finds those alone that are his to see, and period_jobs() names no others. NULL: for everybody.
+ */
+void store_set_viewer(struct store *store, const struct viewer *viewer);
+const struct viewer *store_viewer(const struct store *store); /* NULL: who sees all */
 
 /* Of the database's file; where it is none, its name, without a password. */
 const char *store_path(const struct store *store);
