@@ -124,7 +124,8 @@ static int take_person(struct answer *answer, char *const fields[FIELDS])
 {
     const struct person person = {
         .name = strdup(fields[0]),
-        .is_operator = strcmp(fields[1], "Operator") == 0 || strcmp(fields[1], "Administrator") == 0,
+        .is_operator = strcmp(fields[1], "Operator") == 0 ||
+                       strcmp(fields[1], "Administrator") == 0,
         .coordinates = strdup(fields[2]),
     };
 
@@ -182,7 +183,10 @@ static int compare_people(const void *a, const void *b)
 
 static int compare_memberships(const void *a, const void *b)
 {
-    return strcmp(((const struct membership *)a)->user, ((const struct membership *)b)->user);
+    const struct membership *x = a, *y = b;
+    int order = strcmp(x->user, y->user);
+
+    return order ? order : strcmp(x->account, y->account);
 }
 
 static int ask_all(bool memberships, struct answer *answer, struct error *err)
@@ -300,7 +304,8 @@ static int add_memberships(struct viewer *viewer, const struct answer *answer)
         else
             high = middle;
     }
-    for (; rc == 0 && low < answer->n_memberships && strcmp(all[low].user, viewer->user) == 0; low++)
+    for (; rc == 0 && low < answer->n_memberships && strcmp(all[low].user, viewer->user) == 0;
+         low++)
         rc = add_account(viewer, all[low].account, strlen(all[low].account));
     return rc;
 }

@@ -140,9 +140,10 @@ struct query_filter {
 };
 
 /*
- * All runs that the filter and the store's viewer let through, in order of cluster, id (tasks of an array and components
- * of a heterogeneous job together) and begin. -ENOMEM, -E2BIG for a filter of too many names,
- * -EIO with the database's message. *ret is empty on failure; else query_clear() ends it.
+ * All runs that the filter and the store's viewer let through, in order of cluster, id (tasks of an
+ * array and components of a heterogeneous job together) and begin. -ENOMEM, -E2BIG for a filter of
+ * too many names, -EIO with the database's message. *ret is empty on failure; else query_clear()
+ * ends it.
  */
 MUST_CHECK int query_jobs(struct store *store, const struct query_filter *filter,
                           struct query_result *ret, struct error *err);

@@ -80,8 +80,9 @@ MUST_CHECK int store_lock_service(const char *database, const char *who, struct 
 void store_unlock_service(int lock); /* -1 is no lock */
 
 /*
- * From now on jobs are read for this viewer (viewer.h), who lives as long as the store: query_jobs()
- * finds those alone that are his to see, and period_jobs() names no others. NULL: for everybody.
+ * From now on jobs are read for this viewer (viewer.h), who lives as long as the store:
+ * query_jobs() finds those alone that are his to see, and period_jobs() names no others. NULL: for
+ * everybody.
  */
 void store_set_viewer(struct store *store, const struct viewer *viewer);
 const struct viewer *store_viewer(const struct store *store); /* NULL: who sees all */

@@ -55,5 +55,7 @@ EXTRA_DIST += tests/cli/export.bats tests/golden/export.csv tests/golden/export.
 TESTS += tests/cli/compare.bats
 EXTRA_DIST += tests/cli/compare.bats tests/golden/compare.txt
 EXTRA_DIST += tests/cli/docs_elsewhere.txt tests/cli/users_fixture.sh
+TESTS += tests/cli/visibility.bats
+EXTRA_DIST += tests/cli/visibility.bats
 TESTS += tests/cli/postgres.bats
 EXTRA_DIST += tests/cli/postgres.bats
