@@ -57,7 +57,7 @@ UPDATE job SET uid = NULL WHERE job_key = 4;
 UPDATE job SET job_id = 7700100 + job_key, job_name = 'zzhidden-job' || job_key, qos = 'zzhidden-qos',
     restart_count = 0 WHERE job_key IN (2, 3, 7);
 UPDATE job SET user_name = 'zzhidden-user2', uid = 7700102, account = 'zzhidden-one',
-    array_job_id = 7700190, array_task_id = 3, sluid = 's77001zzhidden' WHERE job_key = 2;
+    array_job_id = 7700190, array_task_id = 3, sluid = 's77001zz000000' WHERE job_key = 2;
 UPDATE job SET user_name = 'zzhidden-user3', uid = NULL, het_job_id = 7700180, het_offset = 1 WHERE job_key = 3;
 UPDATE job SET user_name = NULL, uid = NULL WHERE job_key = 7;
 UPDATE job SET user_name = 'dave', uid = 1005, account = 'ocean' WHERE job_key = 5;
@@ -113,7 +113,7 @@ answer() { # TYPED OPTION...
 @test 'what he may not see is as unknown as what is not there' {
     # hidden, and one that the books do not have
     pairs=(7700102 8800102  7700190_3 8800190_3  '7700190_[1-5]' '8800190_[1-5]'  7700180+1 8800180+1
-        s77001zzhidden s88001zzabsent  7700102.0 8800102.0  7700107 8800107)
+        s77001zz000000 s88001zz000000  7700102.0 8800102.0  7700107 8800107)
     for form in '' -P --json --explain --profile=csv '--by day -o ALL' '-D -v --strict' '-s F' '-M all'; do
         for ((i = 0; i < ${#pairs[@]}; i += 2)); do
             hidden=${pairs[i]} absent=${pairs[i + 1]}

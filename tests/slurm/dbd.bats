@@ -175,7 +175,7 @@ all bob $everything
 EOF
     # what a coordinator's report names
     month=$(date -u +%Y-%m)
-    report=$(as "$(viewer_of own bob)" sreport-carbon --month "$month" --json)
+    report=$(as "$(viewer_of own bob)" sreport-carbon --month "$month" --json 2>"$BATS_TEST_TMPDIR/err") || { cat "$BATS_TEST_TMPDIR/err"; false; }
     [[ $report == *'"alice"'*'"others (not shown)"'* ]]
     [[ $report != *dave* && $report != *chemistry* ]]
     [[ $(as all sreport-carbon --month "$month" --json) == *'"dave"'* ]]
