@@ -265,9 +265,10 @@ EOF
     [[ $(as "$account" sreport-carbon --month 2026-10 --html -) == *'Only jobs of <bdi>alice (uid 1001) and of account climate</bdi> are named.'* ]]
     [[ $(as 'all;uid=1001;user=alice' sreport-carbon --month 2026-10) != *'Shown '* ]]
     # names are escaped, as everywhere
-    as 'uid=5;user=%3Cb%3E%1B%5B1m' sreport-carbon --month 2026-10 --html - >page
-    run -1 grep -F '<b>' page
-    run -0 as 'uid=5;user=%3Cb%3E%1B%5B1m' sreport-carbon --month 2026-10
+    as 'uid=5;user=%3Czz%3E%1B%5B1m' sreport-carbon --month 2026-10 --html - >page
+    grep -qF '&lt;zz&gt;' page
+    run -1 grep -F '<zz>' page
+    run -0 as 'uid=5;user=%3Czz%3E%1B%5B1m' sreport-carbon --month 2026-10
     [[ $output != *$'\e'* ]]
 }
 
