@@ -31,6 +31,7 @@
 #include "store/reconcile.h"
 
 #define SLURM_DEADLINE_S 20
+#define PRINTED_MAX (UINT64_C(64) << 20) /* bytes */
 #define PLUGIN "spank_carbon.so"
 #define PLUGIN_MAX_SIZE (16 << 20)
 #define LATE_S 900      /* batches and statuses are late after this, and … */
@@ -273,7 +274,7 @@ static bool ask_slurm(struct visit *visit)
     char *line = NULL, slurm_conf[PATH_MAX - sizeof("plugstack.conf")] = "";
     size_t size = 0;
     FILE *file;
-    int rc = run_command(argv, SLURM_DEADLINE_S, true, &file, &err);
+    int rc = run_command(argv, SLURM_DEADLINE_S, PRINTED_MAX, true, &file, &err);
 
     if (rc < 0) {
         find(visit, rc == -ENOENT ? SKIPPED : WARNING, "Slurm",
@@ -303,7 +304,7 @@ static void look_at_clock(struct visit *visit)
     char word[8] = "";
     FILE *file;
 
-    if (run_command(argv, SLURM_DEADLINE_S, true, &file, &err) < 0) {
+    if (run_command(argv, SLURM_DEADLINE_S, PRINTED_MAX, true, &file, &err) < 0) {
         find(visit, SKIPPED, "clock", "", "%s", err.text);
         return;
     }
@@ -543,7 +544,8 @@ static int ask_for_nodes(const struct visit *visit, struct hostlist *list)
     FILE *file;
     int rc = 0;
 
-    if (!visit->slurm_answers || run_command(argv, SLURM_DEADLINE_S, true, &file, &err) < 0)
+    if (!visit->slurm_answers ||
+        run_command(argv, SLURM_DEADLINE_S, PRINTED_MAX, true, &file, &err) < 0)
         return 0;
     while (rc == 0 && getline(&line, &size, file) >= 0) {
         char *state = line + strcspn(line, " ");

@@ -15,6 +15,7 @@
 #include "core/timespec.h"
 
 #define DEADLINE_S 600
+#define PRINTED_MAX (UINT64_C(16) << 30) /* bytes: some fifty million runs */
 #define FIELDS_MAX 128
 /* JobName is last: it may hold what separates fields. */
 #define ASKED "JobIDRaw,JobID,Cluster,Submit,Start,End,State,User,UID,Account,QOS,Partition," \
@@ -44,7 +45,7 @@ static int ask(int64_t from_s, int64_t to_s, FILE **ret_file, struct error *err)
 
     write_time(from_s, from);
     write_time(to_s, to);
-    rc = run_command(argv, DEADLINE_S, false, ret_file, &why);
+    rc = run_command(argv, DEADLINE_S, PRINTED_MAX, false, ret_file, &why);
     if (rc == -ENOENT)
         error_set(err, rc, "sacct is not in PATH: reconcile where Slurm's commands are installed, "
                   "or give what `sacct -P` printed by --sacct-file");

@@ -47,8 +47,10 @@ libcarbon_cli_la_SOURCES = \
 	accounting/cli/options.c accounting/cli/options.h \
 	accounting/cli/output.c accounting/cli/output.h \
 	accounting/cli/plainf.c accounting/cli/plainf.h \
+	accounting/cli/roles.c accounting/cli/roles.h \
 	accounting/cli/sacct_options.c accounting/cli/sacct_options.h
-libcarbon_cli_la_CFLAGS = $(AM_CFLAGS)
+libcarbon_cli_la_CFLAGS = $(AM_CFLAGS) -pthread
+libcarbon_cli_la_LIBADD = -lpthread
 
 bin_PROGRAMS += sacct-carbon
 sacct_carbon_SOURCES = accounting/cli/sacct_carbon.c \

@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,20 +42,34 @@ static char **make_environment(void)
     return list;
 }
 
-/* Wait for it, and end it when it takes too long: its status, or -ETIMEDOUT. */
-static int await(pid_t pid, unsigned deadline_s)
+static bool is_above(int fd, uint64_t most_bytes)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && (uint64_t)st.st_size > most_bytes;
+}
+
+/* Wait for it, and end it when it takes too long or prints too much: its status, or -ETIMEDOUT or
+   -EFBIG. */
+static int await(pid_t pid, unsigned deadline_s, int out_fd, uint64_t most_bytes)
 {
     uint64_t end_ns = clock_boottime_ns() + deadline_s * NS_PER_S;
-    int status;
+    int status, rc = 0;
 
     while (waitpid(pid, &status, WNOHANG) == 0) {
-        if (clock_boottime_ns() >= end_ns) {
+        if (clock_boottime_ns() >= end_ns)
+            rc = -ETIMEDOUT;
+        else if (is_above(out_fd, most_bytes))
+            rc = -EFBIG;
+        if (rc < 0) {
             kill(pid, SIGKILL);
             waitpid(pid, &status, 0);
-            return -ETIMEDOUT;
+            return rc;
         }
         poll(NULL, 0, LOOK_MS);
     }
+    if (is_above(out_fd, most_bytes))
+        return -EFBIG;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -79,8 +94,8 @@ static int start(const char *const argv[], int out_fd, bool quiet, pid_t *ret_pi
     return rc;
 }
 
-int run_command(const char *const argv[], unsigned deadline_s, bool quiet, FILE **ret_file,
-                struct error *err)
+int run_command(const char *const argv[], unsigned deadline_s, uint64_t most_bytes, bool quiet,
+                FILE **ret_file, struct error *err)
 {
     FILE *file = tmpfile();
     pid_t pid;
@@ -88,15 +103,19 @@ int run_command(const char *const argv[], unsigned deadline_s, bool quiet, FILE 
 
     if (!file)
         return error_set_errno(err, -errno, "cannot make a temporary file");
+    (void)fcntl(fileno(file), F_SETFD, FD_CLOEXEC); /* other children have no business with it */
     rc = start(argv, fileno(file), quiet, &pid);
     if (rc == ENOENT)
         rc = error_set(err, -ENOENT, "%s is not in PATH", argv[0]);
     else if (rc)
         rc = error_set_errno(err, -rc, "cannot start %s", argv[0]);
     else
-        rc = await(pid, deadline_s);
+        rc = await(pid, deadline_s, fileno(file), most_bytes);
     if (rc == -ETIMEDOUT)
         error_set(err, rc, "%s took longer than %u s", argv[0], deadline_s);
+    else if (rc == -EFBIG)
+        error_set(err, rc, "%s printed more than %llu bytes", argv[0],
+                  (unsigned long long)most_bytes);
     else if (rc > 0)
         rc = error_set(err, -EIO, "%s failed (status %d)", argv[0], rc);
     if (rc < 0) {

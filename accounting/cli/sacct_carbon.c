@@ -35,6 +35,7 @@
 #include "report/table.h"
 #include "store/query.h"
 #include "store/store.h"
+#include "store/viewer.h"
 
 enum { EXIT_FINE, EXIT_ERROR, EXIT_UNKNOWN, EXIT_INCOMPLETE };
 
@@ -43,6 +44,7 @@ enum { EXIT_FINE, EXIT_ERROR, EXIT_UNKNOWN, EXIT_INCOMPLETE };
 /* Everything of one run. */
 struct run {
     struct sacct_options options;
+    struct viewer viewer; /* of the environment */
     struct conf conf;
     char conf_path[PATH_MAX];
     struct basis basis;
@@ -210,15 +212,19 @@ static int add_uids_of_users(struct sacct_options *options, struct error *err)
     return 0;
 }
 
-static int add_own_uid(struct sacct_options *options, struct error *err)
+/* Who asks: where another asks for him, the viewer. */
+static int add_own_uid(struct run *run, struct error *err)
 {
+    struct sacct_options *options = &run->options;
+    uid_t uid = run->viewer.has_uid ? run->viewer.uid : geteuid();
+
     if (options->all_users || options->users.count > 0 || options->n_uids > 0 ||
-        options->jobs.count > 0 || geteuid() == 0)
+        options->jobs.count > 0 || uid == 0)
         return 0;
     options->uids = calloc(1, sizeof(*options->uids));
     if (!options->uids)
         return error_set(err, -ENOMEM, "no memory for users");
-    options->uids[options->n_uids++] = geteuid();
+    options->uids[options->n_uids++] = uid;
     return 0;
 }
 
@@ -466,15 +472,23 @@ static int read_profile(struct run *run, struct store *store, struct error *err)
 
 /*
  * While a step runs beside other jobs, its energy would tell of them from delivery to delivery: it
- * is shown when it has ended. Root and the books' own user see all (docs/security.md).
+ * is shown when it has ended. Root and the books' own user see all (docs/security.md), asking for
+ * themselves.
  */
-static int hide_running_steps(struct run *run, struct store *store, struct error *err)
+static bool sees_running_steps(const struct store *store, uid_t uid)
 {
     struct stat st;
+
+    return uid == 0 || (store_is_file(store) && stat(store_path(store), &st) == 0 &&
+                        st.st_uid == uid);
+}
+
+static int hide_running_steps(struct run *run, struct store *store, struct error *err)
+{
     int shares = 0;
 
-    if (geteuid() == 0 || (store_is_file(store) && stat(store_path(store), &st) == 0 &&
-                           st.st_uid == geteuid()))
+    if (sees_running_steps(store, geteuid()) &&
+        (!run->viewer.has_uid || sees_running_steps(store, run->viewer.uid)))
         return 0;
     for (size_t i = 0; shares >= 0 && i < run->result.n_jobs; i++) {
         struct query_job *job = &run->result.jobs[i];
@@ -545,6 +559,7 @@ static int read_at_once(struct run *run, struct query_filter *filter, struct err
 
     if (rc < 0)
         return rc;
+    store_set_viewer(store, &run->viewer);
     say(run, "database: %s", store_path(store));
     rc = store_begin(store, err);
     if (rc == 0)
@@ -567,7 +582,7 @@ static int find_jobs(struct run *run, struct error *err)
     if (rc == 0 && (!job_ids || !sluids || !run->known))
         rc = error_set(err, -ENOMEM, "no memory for job ids");
     if (rc == 0)
-        rc = add_own_uid(options, err);
+        rc = add_own_uid(run, err);
     if (rc == 0)
         add_ids(&options->jobs, job_ids, sluids, &filter);
     filter.users = names_of(&options->users);
@@ -833,6 +848,8 @@ static int answer(struct run *run)
 
     choose_style(run);
     if (rc == 0)
+        rc = viewer_of_environment(&run->viewer, &err);
+    if (rc == 0)
         rc = choose_columns(run, &err);
     if (rc == 0)
         rc = choose_window(run, &err);
@@ -891,6 +908,7 @@ static void clear(struct run *run)
     sacct_rows_clear(&run->embodied);
     sacct_budgets_clear(&run->budgets);
     basis_clear(&run->basis);
+    viewer_clear(&run->viewer);
 }
 
 int main(int argc, char **argv)

@@ -31,6 +31,7 @@
 #include "report/period_report.h"
 #include "store/query.h"
 #include "store/store.h"
+#include "store/viewer.h"
 
 enum { EXIT_FINE, EXIT_ERROR, EXIT_NOTHING, EXIT_INCOMPLETE };
 
@@ -40,6 +41,7 @@ enum { EXIT_FINE, EXIT_ERROR, EXIT_NOTHING, EXIT_INCOMPLETE };
 /* Everything of one run. */
 struct run {
     struct sreport_options options;
+    struct viewer viewer; /* of the environment */
     struct conf conf;
     char conf_path[PATH_MAX];
     const char *cluster;
@@ -218,6 +220,7 @@ static int read_at_once(struct run *run, struct error *err)
 
     if (rc < 0)
         return rc;
+    store_set_viewer(store, &run->viewer);
     say(run, "database: %s", store_path(store));
     rc = store_begin(store, err);
     if (rc == 0)
@@ -389,8 +392,10 @@ static int say_nothing(const struct run *run)
 
 static int make_report(struct run *run, struct error *err)
 {
-    int rc;
+    int rc = viewer_of_environment(&run->viewer, err);
 
+    if (rc < 0)
+        return rc;
     run->now_s = clock_wall_ns() / (int64_t)NS_PER_S;
     conf_find(run->options.config, run->conf_path);
     say(run, "settings: %.200s",
@@ -459,5 +464,6 @@ int main(int argc, char **argv)
     status = answer(&run);
     period_report_clear(&run.report);
     basis_clear(&run.basis);
+    viewer_clear(&run.viewer);
     return status;
 }

@@ -15,6 +15,8 @@
 #include "core/mark.h"
 
 enum idle_policy { IDLE_SEPARATE, IDLE_SPREAD };
+/* Of whose jobs carbond tells whom; more from each to the next. */
+enum visibility { VISIBILITY_OWN, VISIBILITY_ACCOUNT, VISIBILITY_ALL };
 enum grid_basis { BASIS_LIFECYCLE, BASIS_DIRECT };
 
 struct conf {
@@ -30,6 +32,7 @@ struct conf {
     uint32_t tick_ms;                     /* TickSeconds, to the millisecond; 100 ms to 60 s */
     uint32_t keep_power_days;             /* KeepPowerDays: older power per minute is pruned */
     uint32_t spool_max_mb;                /* SpoolMaxMB: beyond, the oldest batches are dropped */
+    unsigned visibility;                  /* Visibility: enum visibility */
     char metrics_file[PATH_MAX];          /* MetricsFile, ends in .prom; "" = not set: none */
     char sensors[256];                    /* Sensors: "auto", or a list as "powercap,modelled" */
     char sensor_root[PATH_MAX];           /* SensorRoot: holds sys/ and proc/ */

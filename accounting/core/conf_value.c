@@ -11,6 +11,7 @@
 #define MICRO UINT64_C(1000000)
 
 static const char *const idle_policies[] = { "separate", "spread", NULL };
+static const char *const visibilities[] = { "own", "account", "all", NULL };
 static const char *const grid_bases[] = { "lifecycle", "direct", NULL };
 static const char *const embodied_modes[] = { "capacity", "share", "planned", NULL };
 
@@ -41,6 +42,8 @@ const struct conf_option conf_options[] = {
       "Power per minute is kept this long, 1 to 3650 days; totals and peaks are kept for ever." },
     { "SpoolMaxMB", CONF_MEGABYTES, AT(spool_max_mb), "256", 1, 1048576, NULL,
       "Undelivered batches beyond this many megabytes are dropped, oldest first, and counted." },
+    { "Visibility", CONF_CHOICE, AT(visibility), "own", 0, 0, visibilities,
+      "Whose jobs carbond shows: own (and those one coordinates), one's account's, or all." },
     { "MetricsFile", CONF_NODE_PATH, AT(metrics_file), NULL, 0, 0, NULL,
       "What the meter counts, for node_exporter's textfile collector: NAME.prom; unset: none." },
     { "Sensors", CONF_TEXT, AT(sensors), "auto", 0, 0, NULL,

@@ -8,6 +8,8 @@
 #include "carbon/operational.h"
 #include "core/clock.h"
 #include "report/period_work.h"
+#include "store/store.h"
+#include "store/viewer.h"
 
 static int no_memory(struct error *err)
 {
@@ -161,8 +163,10 @@ static int read_embodied(struct reading *reading, struct error *err)
 
     for (size_t i = 0; rc == 0 && i < reading->n_accounts; i++) {
         struct account *account = &reading->accounts[i];
+        bool is_named = viewer_sees_account(store_viewer(reading->store), account->name);
 
-        snprintf(reading->who, sizeof(reading->who), "jobs of account %s", account->name);
+        snprintf(reading->who, sizeof(reading->who), "jobs of %s%s",
+                 is_named ? "account " : "an account below it", is_named ? account->name : "");
         reading->n_held = 0;
         rc = period_uses_of_account(reading->store, &reading->period, account->name, take_use,
                                     reading, err);
@@ -203,7 +207,8 @@ static void choose_budgets(struct reading *reading, const char *const *accounts,
         int64_t begin_s = budget_begin_s(budget, to_s - 1);
         struct budget_use *use = &reading->uses->uses[reading->uses->count];
 
-        if (!is_wanted(inventory, budget, accounts, n_accounts, begin_s))
+        if (!is_wanted(inventory, budget, accounts, n_accounts, begin_s) ||
+            !viewer_sees_account(store_viewer(reading->store), budget->account))
             continue;
         *use = (struct budget_use){ .budget = budget, .from_s = begin_s, .to_s = to_s,
                                     .end_s = budget_next_s(budget, to_s - 1),

@@ -47,7 +47,8 @@ struct budget_uses {
 
 /*
  * Of every budget in force at to_s - 1 that jobs of one of `accounts` count in (their own and those
- * of accounts above; n_accounts 0: of every budget), what was used on the cluster from the begin of
+ * of accounts above; n_accounts 0: of every budget), and whose account the store's viewer may see,
+ * what was used on the cluster from the begin of
  * its period up to to_s, a full hour. The basis must have the grid's hours from the begin of
  * to_s - 1's year on, and lives as long as the result. Of some accounts the rows of their own jobs
  * are read, of all the hours of all jobs; each month that share mode or IdlePolicy=spread needs, of

@@ -10,6 +10,9 @@
 #include <string.h>
 
 #include "report/row.h"
+#include "store/viewer.h"
+
+#define ACCOUNTS_NAMED 20
 
 void amounts_add(struct amounts *sum, const struct amounts *part)
 {
@@ -58,6 +61,8 @@ static int compare_lines(const void *va, const void *vb)
     const struct report_line *a = va, *b = vb;
     int order = compare_amounts(&a->tree, &b->tree);
 
+    if (a->hidden != b->hidden)
+        return a->hidden - b->hidden;
     return order ? order : strcmp(a->name, b->name);
 }
 
@@ -66,6 +71,7 @@ static int compare_lines(const void *va, const void *vb)
 /* A job under the name that it is grouped by. */
 struct named {
     const char *name;
+    bool hidden;
     const struct work_job *job;
 };
 
@@ -73,6 +79,8 @@ static int compare_named(const void *va, const void *vb)
 {
     const struct named *a = va, *b = vb;
 
+    if (a->hidden != b->hidden)
+        return a->hidden - b->hidden;
     return a->name == b->name ? 0 : strcmp(a->name, b->name);
 }
 
@@ -121,23 +129,30 @@ static int add_line(struct report_group *group, const char *name, struct report_
     return 0;
 }
 
-/* Jobs of one name in one line, in order of names. */
+/* Jobs of one name in one line, in order of names. Where names are somebody's, jobs that are not
+   the viewer's to see are all in one. */
 static int group_jobs(const struct work *work, const char *(*name_of)(const struct work_job *job),
-                      struct report_group *group, struct error *err)
+                      bool is_private, struct report_group *group, struct error *err)
 {
     struct named *named = calloc(work->n_jobs + 1, sizeof(*named));
     struct report_line *line = NULL;
     int rc = named ? 0 : -ENOMEM;
 
-    for (size_t i = 0; named && i < work->n_jobs; i++)
-        named[i] = (struct named){ name_of(&work->jobs[i]), &work->jobs[i] };
+    for (size_t i = 0; named && i < work->n_jobs; i++) {
+        const struct work_job *job = &work->jobs[i];
+        bool hidden = is_private && job->job.hidden;
+
+        named[i] = (struct named){ hidden ? REPORT_OTHERS : name_of(job), hidden, job };
+    }
     if (named)
         qsort(named, work->n_jobs, sizeof(*named), compare_named);
     for (size_t i = 0; rc == 0 && i < work->n_jobs; i++) {
-        if (!line || strcmp(line->name, named[i].name) != 0)
+        if (!line || line->hidden != named[i].hidden || strcmp(line->name, named[i].name) != 0)
             rc = add_line(group, named[i].name, &line);
-        if (rc == 0)
-            amounts_add(&line->own, &named[i].job->amounts);
+        if (rc < 0)
+            break;
+        line->hidden = named[i].hidden;
+        amounts_add(&line->own, &named[i].job->amounts);
     }
     for (size_t i = 0; i < group->count; i++)
         group->lines[i].tree = group->lines[i].own;
@@ -145,22 +160,46 @@ static int group_jobs(const struct work *work, const char *(*name_of)(const stru
     return rc < 0 ? work_no_memory(err) : 0;
 }
 
+void report_write_viewer(const struct viewer *viewer, struct buf *buf)
+{
+    const struct hostlist *accounts = &viewer->accounts;
+
+    buf_printf(buf, "%s (uid %u)", viewer->user ? viewer->user : "the user", viewer->uid);
+    for (size_t i = 0; i < accounts->count && i < ACCOUNTS_NAMED; i++)
+        buf_printf(buf, "%s%s", i > 0 ? ", " : accounts->count > 1 ? " and of accounts "
+                   : " and of account ", accounts->names[i]);
+    if (accounts->count > ACCOUNTS_NAMED)
+        buf_printf(buf, " and %zu more", accounts->count - ACCOUNTS_NAMED);
+}
+
 /* --- the tree of accounts --------------------------------------------------------------------- */
 
 static struct report_line *find_line(const struct report_group *group, const char *name)
 {
     for (size_t i = 0; name && i < group->count; i++) {
-        if (strcmp(group->lines[i].name, name) == 0)
+        if (!group->lines[i].hidden && strcmp(group->lines[i].name, name) == 0)
             return &group->lines[i];
     }
     return NULL;
 }
 
+/* The nearest account above that may be named. */
+static const char *parent_of(const struct work *work, const struct report_line *line)
+{
+    const char *name = line->hidden ? NULL : line->name;
+
+    do
+        name = name ? inventory_parent_of(work_inventory(work), name) : NULL;
+    while (name && !viewer_sees_account(work->report->viewer, name) &&
+           !find_line(&work->report->accounts, name));
+    return name;
+}
+
 /* Give lines their parents, and parents without jobs a line: it comes last, and has its turn. */
-static int add_parents(const struct inventory *inventory, struct report_group *group)
+static int add_parents(const struct work *work, struct report_group *group)
 {
     for (size_t i = 0; i < group->count; i++) {
-        const char *parent = inventory_parent_of(inventory, group->lines[i].name);
+        const char *parent = parent_of(work, &group->lines[i]);
         struct report_line *line;
 
         if (!parent)
@@ -196,7 +235,8 @@ static void place_below(struct report_group *group, const char *parent, struct r
         if (parent ? !line->parent || strcmp(line->parent, parent) != 0 : line->parent != NULL)
             continue;
         sorted[(*count)++] = *line;
-        place_below(group, line->name, sorted, count);
+        if (!line->hidden)
+            place_below(group, line->name, sorted, count);
     }
 }
 
@@ -206,14 +246,14 @@ static void sort_group(struct report_group *group)
         qsort(group->lines, group->count, sizeof(*group->lines), compare_lines);
 }
 
-static int make_tree(const struct inventory *inventory, struct report_group *group)
+static int make_tree(const struct work *work, struct report_group *group)
 {
     struct report_line *sorted;
     size_t count = 0;
 
-    if (inventory->n_accounts == 0)
+    if (work_inventory(work)->n_accounts == 0)
         return 0;
-    if (add_parents(inventory, group) < 0)
+    if (add_parents(work, group) < 0)
         return -ENOMEM;
     sum_tree(group);
     sort_group(group);
@@ -238,20 +278,20 @@ int work_groups(struct work *work, struct error *err)
             snprintf(job->user_number, sizeof(job->user_number), "%lld",
                      (long long)job->job.uid.value);
     }
-    rc = group_jobs(work, account_of, &report->accounts, err);
+    rc = group_jobs(work, account_of, true, &report->accounts, err);
     if (rc == 0)
-        rc = group_jobs(work, user_of, &report->users, err);
+        rc = group_jobs(work, user_of, true, &report->users, err);
     if (rc == 0)
-        rc = group_jobs(work, partition_of, &report->partitions, err);
+        rc = group_jobs(work, partition_of, false, &report->partitions, err);
     if (rc == 0)
-        rc = group_jobs(work, state_of, &report->states, err);
+        rc = group_jobs(work, state_of, false, &report->states, err);
     if (rc < 0)
         return rc;
     sort_group(&report->accounts);
     sort_group(&report->users);
     sort_group(&report->partitions);
     sort_group(&report->states);
-    return make_tree(work_inventory(work), &report->accounts) < 0 ? work_no_memory(err) : 0;
+    return make_tree(work, &report->accounts) < 0 ? work_no_memory(err) : 0;
 }
 
 /* --- node types ------------------------------------------------------------------------------- */
@@ -404,16 +444,18 @@ static bool copy_job(const struct work_job *from, struct report_job *to)
 int work_top(struct work *work, struct error *err)
 {
     struct period_report *report = work->report;
-    size_t count = work->options->n_top < work->n_jobs ? work->options->n_top : work->n_jobs;
+    size_t named = 0, count;
     const struct work_job **sorted = calloc(work->n_jobs + 1, sizeof(*sorted));
     bool failed;
 
+    for (size_t i = 0; sorted && i < work->n_jobs; i++)
+        if (!work->jobs[i].job.hidden)
+            sorted[named++] = &work->jobs[i];
+    count = work->options->n_top < named ? work->options->n_top : named;
     report->top = calloc(count + 1, sizeof(*report->top));
     failed = !sorted || !report->top;
-    for (size_t i = 0; !failed && i < work->n_jobs; i++)
-        sorted[i] = &work->jobs[i];
     if (!failed)
-        qsort(sorted, work->n_jobs, sizeof(*sorted), compare_jobs);
+        qsort(sorted, named, sizeof(*sorted), compare_jobs);
     for (size_t i = 0; !failed && i < count; i++) {
         failed = !copy_job(sorted[i], &report->top[i]);
         report->n_top++;

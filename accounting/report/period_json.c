@@ -8,6 +8,7 @@
 #include "report/json_doc.h"
 #include "report/month.h"
 #include "report/period_fields.h"
+#include "store/viewer.h"
 
 static json_t *known(bool is_known, uint64_t number)
 {
@@ -257,6 +258,8 @@ static json_t *group_of(struct json_doc *doc, const struct period_report *report
         json_t *object = json_object();
 
         json_put_text(doc, object, "name", line->name);
+        if (line->hidden)
+            json_put(doc, object, "not_shown", json_true());
         if (tree) {
             json_put_text(doc, object, "parent", line->parent);
             json_put_integer(doc, object, "depth", line->depth);
@@ -420,6 +423,20 @@ static json_t *warnings_of(struct json_doc *doc, const struct period_report *rep
     return object;
 }
 
+/* Who is told names of, by rule; absent where all are named. */
+static void put_viewer(struct json_doc *doc, json_t *root, const struct viewer *viewer)
+{
+    json_t *object;
+
+    if (!viewer)
+        return;
+    object = json_object();
+    json_put(doc, object, "uid", known(viewer->has_uid, viewer->uid));
+    json_put_text(doc, object, "user", viewer->user);
+    json_put(doc, object, "accounts", names_of(doc, &viewer->accounts));
+    json_put(doc, root, "restricted_to", object);
+}
+
 /* --- the document ----------------------------------------------------------------------------- */
 
 int period_report_json(const struct period_report *report, struct buf *buf, struct error *err)
@@ -430,6 +447,7 @@ int period_report_json(const struct period_report *report, struct buf *buf, stru
     json_put(&doc, root, "format", json_string("sreport-carbon-1"));
     json_put_text(&doc, root, "cluster", report->period.cluster);
     json_put(&doc, root, "period", period_of(&doc, report));
+    put_viewer(&doc, root, report->viewer);
     json_put(&doc, root, "method", method_of(&doc, report));
     json_put(&doc, root, "energy", energy_of(&doc, report));
     json_put(&doc, root, "co2e", co2e_of(&doc, report));

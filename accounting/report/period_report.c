@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "report/period_work.h"
+#include "store/store.h"
 
 /* --- the steps -------------------------------------------------------------------------------- */
 
@@ -102,6 +103,7 @@ int period_report_build(struct store *store, const struct period *period,
 
     *ret = (struct period_report){ .period = *period, .basis = basis,
                                    .so_far = work.options->so_far,
+                                   .viewer = store_viewer(store),
                                    .has_grams = basis->grid.has_intensity };
     if (period->from_s % WORK_HOUR_S != 0 || period->to_s % WORK_HOUR_S != 0 ||
         period->to_s <= period->from_s)

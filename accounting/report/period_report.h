@@ -23,6 +23,8 @@
 #include "report/budgets.h"
 #include "store/period.h"
 
+struct viewer;
+
 /* Energy and emissions of something. */
 struct amounts {
     uint64_t jobs;
@@ -41,7 +43,8 @@ uint64_t amounts_total_mg(const struct amounts *amounts);       /* with embodied
 
 /* One line of a grouping. */
 struct report_line {
-    char *name;      /* "" is shown as "(none)" */
+    char *name;      /* "" is shown as "(none)"; REPORT_OTHERS of a hidden line */
+    bool hidden;     /* all that is not the viewer's to see: the last line, without a parent */
     char *parent;    /* of accounts: the parent's name; NULL: at the root */
     unsigned depth;  /* of accounts: 0 at the root */
     struct amounts own;  /* of itself */
@@ -51,6 +54,12 @@ struct report_group {
     struct report_line *lines; /* by total, greatest first, then name; accounts: tree order */
     size_t count;
 };
+#define REPORT_OTHERS "others (not shown)"
+/* Lines that are not hidden: those in front. */
+static inline size_t report_named_lines(const struct report_group *group)
+{
+    return group->count - (group->count > 0 && group->lines[group->count - 1].hidden);
+}
 
 /* A node type's side: nodes, not jobs. */
 struct report_type {
@@ -65,6 +74,8 @@ struct report_type {
 };
 
 const char *report_pool_name(unsigned pool); /* "GPU", "CPU", "none" */
+/* Of which jobs the names are told: "alice (uid 1000) and of accounts a, b". Texts as they are. */
+void report_write_viewer(const struct viewer *viewer, struct buf *buf);
 
 struct report_job {
     struct period_job job;        /* texts owned by the report */
@@ -99,6 +110,8 @@ struct period_report {
     struct period period;
     const struct basis *basis;
     bool so_far;                  /* cut at the last delivered hour: the month goes on */
+    const struct viewer *viewer;  /* the store's: accounts, users, top and budgets name what he may
+                                     see alone, all sums are of everything; NULL: all is named */
     bool has_grams;               /* a zone is set */
     uint64_t ug_per_kwh, pue_ppm; /* means weighted by energy; 0: no energy */
 

@@ -256,7 +256,8 @@ static void group_lines(struct ptext *page, const struct report_group *group,
         const struct report_line *line = &group->lines[i];
 
         if (line->depth == 0)
-            hides = !page->style->section && shown_lines >= LINES_MAX && i + 1 < group->count;
+            hides = !line->hidden && !page->style->section && shown_lines >= LINES_MAX &&
+                    i + 1 < report_named_lines(group);
         if (hides) {
             shown_add(&others, figures, group, i);
             hidden++;

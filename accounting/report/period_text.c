@@ -106,6 +106,23 @@ static void write_period(struct ptext *page)
                page->style->says_utc ? " (all of it in UTC, not in your local time)" : "");
 }
 
+/* Whose names are told, where not everybody's are. */
+static void write_viewer(struct ptext *page)
+{
+    struct buf words;
+
+    if (!page->report->viewer)
+        return;
+    label(page, "Shown");
+    buf_init(&words);
+    report_write_viewer(page->report->viewer, &words);
+    buf_printf(page->buf, "jobs of ");
+    ptext_foreign(page, words.data ? words.data : "");
+    page->buf->failed |= buf_failed(&words);
+    buf_free(&words);
+    buf_printf(page->buf, "; those of others are in all sums, and not named\n");
+}
+
 static bool has_energy(const struct period_report *report)
 {
     return report->elapsed_ms > 0 || report->counted_mj > 0;
@@ -261,6 +278,7 @@ static void write_header(struct ptext *page)
     write_month(page);
     buf_printf(page->buf, "\n");
     write_period(page);
+    write_viewer(page);
     write_total(page);
     write_energy(page);
     write_grid(page);

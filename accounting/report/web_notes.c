@@ -61,6 +61,24 @@ static void note_count(struct web_page *page, struct buf *notes, uint64_t count,
     note_end(notes);
 }
 
+static void note_viewer(struct web_page *page, struct buf *notes)
+{
+    struct buf words;
+
+    if (!page->report->viewer)
+        return;
+    buf_init(&words);
+    report_write_viewer(page->report->viewer, &words);
+    note_begin(page, notes);
+    buf_printf(notes, "Only jobs of <bdi>");
+    html_text(notes, words.data ? words.data : "");
+    buf_printf(notes, "</bdi> are named. Those of others are in all sums; accounts and users have "
+               "one line for them.");
+    note_end(notes);
+    notes->failed |= buf_failed(&words);
+    buf_free(&words);
+}
+
 static void note_unknowns(struct web_page *page, struct buf *notes)
 {
     if (!page->grams)
@@ -134,6 +152,7 @@ void web_notes(struct web_page *page, struct buf *notes)
     const struct period_report *report = page->report;
 
     page->n_notes = 0;
+    note_viewer(page, notes);
     note_unknowns(page, notes);
     note_coverage(page, notes);
     note_backfilled(page, notes);

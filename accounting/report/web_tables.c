@@ -150,14 +150,15 @@ static void group_others(const struct web_page *page, const struct group_table *
                          const struct web_cells *cells)
 {
     const struct report_group *group = table->group;
+    size_t named = report_named_lines(group);
     struct amounts sum = { 0 };
     struct web_cells rest = { 0 };
 
-    if (group->count <= table->shown)
+    if (named <= table->shown)
         return;
-    for (size_t i = table->shown; i < group->count; i++)
+    for (size_t i = table->shown; i < named; i++)
         add_line(&sum, &rest, &group->lines[i], &cells[i]);
-    buf_printf(page->buf, "<tr><th scope=\"row\">%zu %s</th>", group->count - table->shown,
+    buf_printf(page->buf, "<tr><th scope=\"row\">%zu %s</th>", named - table->shown,
                table->others);
     group_cells(page, &sum, &rest, NULL, NULL);
 }
@@ -171,9 +172,21 @@ static void group_total(const struct web_page *page, const struct group_table *t
     html_table_end(page->buf, true);
 }
 
+static void group_line(const struct web_page *page, const struct group_table *table, size_t at,
+                       const struct web_cells *own, const struct web_cells *trees)
+{
+    const struct report_line *line = &table->group->lines[at];
+
+    row_head(page->buf, line->name, table->is_tree ? line->depth : 0);
+    group_cells(page, table->is_tree ? &line->tree : &line->own,
+                table->is_tree ? &trees[at] : &own[at], table->is_tree ? &own[at] : NULL,
+                &line->own);
+}
+
 static void write_group(const struct web_page *page, const struct group_table *table)
 {
     const struct report_group *group = table->group;
+    size_t named = report_named_lines(group);
     struct web_cells *own = calloc(group->count + 1, sizeof(*own));
     struct web_cells *trees = calloc(group->count + 1, sizeof(*trees));
 
@@ -182,15 +195,11 @@ static void write_group(const struct web_page *page, const struct group_table *t
     } else {
         web_sum_trees(group->lines, table->is_tree ? group->count : 0, own, trees);
         group_begin(page, table);
-        for (size_t i = 0; i < group->count && i < table->shown; i++) {
-            const struct report_line *line = &group->lines[i];
-
-            row_head(page->buf, line->name, table->is_tree ? line->depth : 0);
-            group_cells(page, table->is_tree ? &line->tree : &line->own,
-                        table->is_tree ? &trees[i] : &own[i], table->is_tree ? &own[i] : NULL,
-                        &line->own);
-        }
+        for (size_t i = 0; i < named && i < table->shown; i++)
+            group_line(page, table, i, own, trees);
         group_others(page, table, own);
+        if (named < group->count)
+            group_line(page, table, named, own, trees);
         group_total(page, table);
     }
     free(own);

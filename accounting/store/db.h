@@ -30,6 +30,7 @@ struct store {
     struct pg_conn *pg;     /* of postgres.c */
     char path[PATH_MAX];    /* of the file; else the database's name without a password */
     char backup_path[PATH_MAX + 32]; /* "" or the copy that an upgrade made */
+    const struct viewer *viewer; /* NULL: sees all */
     bool writes, shared;    /* shared: so do others */
     int changed;            /* of postgres.c: rows, by the last statement that changed any */
     struct pending *pending; /* of the open transaction; or NULL */

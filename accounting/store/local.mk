@@ -29,7 +29,8 @@ libcarbon_store_la_SOURCES = \
 	accounting/store/sqlite.c accounting/store/sqlite.h \
 	accounting/store/store.c accounting/store/store.h \
 	accounting/store/sums.c accounting/store/sums.h \
-	accounting/store/upgrade.c
+	accounting/store/upgrade.c \
+	accounting/store/viewer.c accounting/store/viewer.h
 libcarbon_store_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_builddir)/accounting
 if WITH_LIBPQ
 libcarbon_store_la_SOURCES += accounting/store/postgres.c

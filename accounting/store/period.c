@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "store/db.h"
+#include "store/viewer.h"
 
 #define SECONDS_PER_HOUR 3600
 
@@ -166,9 +167,19 @@ static int read_months(const struct reading *reading, const char *sql)
     return read_rows(reading, rows);
 }
 
+/* Sums are for everybody; whose they are and of which job is not. */
+static void hide_job(struct period_job *job)
+{
+    *job = (struct period_job){
+        .job_key = job->job_key, .hidden = true, .partition = job->partition,
+        .end_s = job->end_s, .exit_status = job->exit_status, .flags = job->flags,
+        .dbd_state = job->dbd_state,
+    };
+}
+
 static int read_job(const struct reading *reading, struct stmt *row)
 {
-    const struct period_job job = {
+    struct period_job job = {
         .job_key = stmt_int(row, 0),
         .job_id = (uint32_t)stmt_int(row, 1),
         .restart_count = (uint32_t)stmt_int(row, 2),
@@ -190,6 +201,8 @@ static int read_job(const struct reading *reading, struct stmt *row)
         .dbd_state = text_column(row, 18),
     };
 
+    if (!viewer_sees(reading->store->viewer, job.uid.has, job.uid.value, job.user, job.account))
+        hide_job(&job);
     return reading->take.job(reading->arg, &job);
 }
 

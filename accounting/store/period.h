@@ -35,9 +35,12 @@ MUST_CHECK int period_nodes(struct store *store, const char *cluster,
                             struct error *err);
 
 /* A job that had an allocation or energy in the period (an end that was noted late leaves energy in
-   the next hour, which may be another month's). By job_key. NULL texts: unknown. */
+   the next hour, which may be another month's). By job_key. NULL texts: unknown. Of a hidden one,
+   which is not the store's viewer's to see, all that would tell whose it is or which is unknown,
+   and its numbers are 0. */
 struct period_job {
     int64_t job_key;
+    bool hidden;
     uint32_t job_id, restart_count;
     struct maybe array_job_id, array_task_id, het_job_id, het_offset;
     struct maybe uid, node_count;

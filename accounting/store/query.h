@@ -140,9 +140,10 @@ struct query_filter {
 };
 
 /*
- * All runs that the filter lets through, in order of cluster, id (tasks of an array and components
- * of a heterogeneous job together) and begin. -ENOMEM, -E2BIG for a filter of too many names,
- * -EIO with the database's message. *ret is empty on failure; else query_clear() ends it.
+ * All runs that the filter and the store's viewer let through, in order of cluster, id (tasks of an
+ * array and components of a heterogeneous job together) and begin. -ENOMEM, -E2BIG for a filter of
+ * too many names, -EIO with the database's message. *ret is empty on failure; else query_clear()
+ * ends it.
  */
 MUST_CHECK int query_jobs(struct store *store, const struct query_filter *filter,
                           struct query_result *ret, struct error *err);
@@ -156,7 +157,7 @@ struct query_place {
  * The next few hundred runs that ended in [from_s, to_s), in order of begin (of equal ones as they
  * came into the books), and *place moves behind them; none when there are no more. So any number of
  * jobs passes through little memory, and each call may be in a transaction of its own. Errors and
- * *ret are query_jobs()'s.
+ * *ret are query_jobs()'s; -EPERM for a store with a viewer.
  */
 MUST_CHECK int query_next_ended(struct store *store, int64_t from_s, int64_t to_s,
                                 struct query_place *place, struct query_result *ret,

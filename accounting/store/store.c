@@ -10,6 +10,7 @@
 #include "store/db.h"
 #include "store/lock.h"
 #include "store/pending.h"
+#include "store/viewer.h"
 
 static const struct backend *const backends[] = {
     &sqlite_backend,
@@ -148,6 +149,16 @@ struct store *store_close(struct store *store)
 bool store_is_alone(const struct store *store)
 {
     return store->writes && !store->shared;
+}
+
+void store_set_viewer(struct store *store, const struct viewer *viewer)
+{
+    store->viewer = viewer && !viewer->all ? viewer : NULL;
+}
+
+const struct viewer *store_viewer(const struct store *store)
+{
+    return store->viewer;
 }
 
 const char *store_path(const struct store *store)

@@ -24,6 +24,7 @@
 #define STORE_SCHEMA_VERSION 5
 
 struct store;
+struct viewer;
 
 /* --- opening --------------------------------------------------------------------------------- */
 
@@ -82,6 +83,14 @@ void store_unlock_service(int lock); /* -1 is no lock */
 
 /* Is it open for writing, and nobody else can be? */
 bool store_is_alone(const struct store *store);
+
+/*
+ * From now on jobs are read for this viewer (viewer.h), who lives as long as the store:
+ * query_jobs() finds those alone that are his to see, and period_jobs() names no others. NULL: for
+ * everybody.
+ */
+void store_set_viewer(struct store *store, const struct viewer *viewer);
+const struct viewer *store_viewer(const struct store *store); /* NULL: who sees all */
 
 /* Of the database's file; where it is none, its name, without a password. */
 const char *store_path(const struct store *store);

@@ -124,6 +124,47 @@ promise() { # PROGRAM
     diff sqlite postgresql
 }
 
+@test "a viewer is shown what SQLite shows him" {
+    site
+    carbonctl init >/dev/null
+    "$mkbatches" deliver 3 20 >/dev/null
+    cp -r deliver again
+    carbonctl ingest >/dev/null
+    owners="UPDATE job SET account = CASE job_id % 3 WHEN 0 THEN 'lab' WHEN 1 THEN 'it''s' END,
+        user_name = CASE job_id % 4 WHEN 0 THEN 'alice' WHEN 1 THEN 'bob' END,
+        uid = CASE job_id % 8 WHEN 0 THEN 1000 WHEN 2 THEN 1000 WHEN 3 THEN 1002 END"
+    of "$owners"
+    viewers=('uid=1000;user=alice' 'uid=1001;user=bob' 'uid=1002;account=lab' "uid=7;account=it%27s,lab" uid=9 all)
+    show() {
+        for SLURM_CARBON_VIEWER in "${viewers[@]}"; do
+            export SLURM_CARBON_VIEWER
+            echo "as $SLURM_CARBON_VIEWER"
+            sacct-carbon -a -n -P -S 2026-09-01 -E 2026-10-01 -o JobID,User,Account,Energy
+            sacct-carbon -n -P -S 2026-09-01 -E 2026-10-01 -o JobID -u alice,bob -A lab
+            sreport-carbon --month 2026-09 -nP --section account,user,job 2>&1 | cut -d '|' -f 1-9
+        done
+        unset SLURM_CARBON_VIEWER
+    }
+    show >postgresql
+    for viewer in "${viewers[@]}"; do
+        echo "$viewer: $(SLURM_CARBON_VIEWER=$viewer sacct-carbon -a -nXP -S 2026-09-01 -E 2026-10-01 -o JobID | wc -l)"
+    done | tee counts
+    # by the rules, in SQL
+    same 'jobs of alice' "$(grep -c . counts) $(sed -n 's/^uid=1000;user=alice: //p' counts)" "6 $(of "SELECT COUNT(*) FROM job
+        WHERE uid = 1000 OR (uid IS NULL AND user_name = 'alice')")"
+    same 'jobs of lab' "$(sed -n 's/^uid=1002;account=lab: //p' counts)" "$(of "SELECT COUNT(*) FROM job WHERE uid = 1002
+        OR (account = 'lab' AND (uid IS NOT NULL OR user_name IS NOT NULL))")"
+    same "jobs of it's" "$(sed -n 's/^uid=7;.*: //p' counts)" "$(of "SELECT COUNT(*) FROM job WHERE account IN ('lab', 'it''s')
+        AND (uid IS NOT NULL OR user_name IS NOT NULL)")"
+    sed -i "s|^Database=.*|Database=sqlite:$PWD/carbon.db|" carbon.conf
+    carbonctl init >/dev/null
+    cp again/* deliver
+    carbonctl ingest >/dev/null
+    sqlite3 carbon.db "$owners"
+    show >sqlite
+    diff sqlite postgresql
+}
+
 @test "slurmdbd's words, backfill and what gives way to it" {
     site
     carbonctl init >/dev/null

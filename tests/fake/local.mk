@@ -76,3 +76,10 @@ tests_fake_nvml_old_libnvidia_ml_la_SOURCES = tests/fake/fake_nvml.c
 tests_fake_nvml_old_libnvidia_ml_la_CPPFLAGS = $(AM_CPPFLAGS) -DOLD_DRIVER
 tests_fake_nvml_old_libnvidia_ml_la_CFLAGS = $(AM_CFLAGS)
 tests_fake_nvml_old_libnvidia_ml_la_LDFLAGS = $(tests_fake_nvml_libnvidia_ml_la_LDFLAGS)
+
+# who sees what, by a real slurmdbd
+check_PROGRAMS += tests/fake/viewer_of
+tests_fake_viewer_of_SOURCES = tests/fake/viewer_of.c
+tests_fake_viewer_of_CFLAGS = $(AM_CFLAGS)
+tests_fake_viewer_of_LDADD = libcarbon-cli.la libcarbon-report.la libcarbon-carbon.la libcarbon-store.la \
+	libcarbon-core.la -lpthread

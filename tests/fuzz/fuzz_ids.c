@@ -1,4 +1,4 @@
-/* idset.h, hostlist.h and jobid.h: short texts of numbers, ranges and brackets. */
+/* idset.h, hostlist.h, jobid.h and viewer.h: short texts of numbers, names and ranges. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +6,7 @@
 #include "core/hostlist.h"
 #include "core/idset.h"
 #include "fuzz.h"
+#include "store/viewer.h"
 
 static void try_idset(const char *text)
 {
@@ -99,6 +100,34 @@ static void try_jobids(const char *text)
     jobid_list_clear(&list);
 }
 
+/* What is written of a viewer is read as the same; what is none sees nothing. */
+static void try_viewer(const char *text)
+{
+    struct viewer viewer, again;
+    struct error err = { "" };
+    struct buf buf, twice;
+    int rc = viewer_parse(text, &viewer, &err);
+
+    if (fuzz_failed(rc, &err)) {
+        PROMISE(!viewer.all && !viewer.has_uid && !viewer.user && viewer.accounts.count == 0);
+        return;
+    }
+    PROMISE(viewer.all ? viewer.accounts.count == 0 : viewer.has_uid);
+    PROMISE(viewer.all || !viewer_sees(&viewer, false, 0, NULL, "a"));
+    for (size_t i = 0; i < viewer.accounts.count; i++)
+        PROMISE(viewer_sees_account(&viewer, viewer.accounts.names[i]));
+    buf_init(&buf);
+    buf_init(&twice);
+    viewer_write(&viewer, &buf);
+    PROMISE(!buf_failed(&buf) && viewer_parse(buf.data, &again, &err) == 0);
+    viewer_write(&again, &twice);
+    PROMISE(strcmp(buf.data, twice.data) == 0);
+    buf_free(&buf);
+    buf_free(&twice);
+    viewer_clear(&viewer);
+    viewer_clear(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = fuzz_text(data, size);
@@ -106,6 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_idset(text);
     try_hostlist(text);
     try_jobids(text);
+    try_viewer(text);
     free(text);
     return 0;
 }

@@ -47,7 +47,8 @@ tests_fuzz_fuzz_gpu_metrics_LDADD = $(fuzz_sensors)
 tests_fuzz_fuzz_grid_SOURCES = tests/fuzz/fuzz_grid.c $(fuzz_sources)
 tests_fuzz_fuzz_grid_LDADD = $(fuzz_carbon)
 tests_fuzz_fuzz_ids_SOURCES = tests/fuzz/fuzz_ids.c $(fuzz_sources)
-tests_fuzz_fuzz_ids_LDADD = $(FUZZER_LIBS) libcarbon-cli.la libcarbon-core.la
+tests_fuzz_fuzz_ids_LDADD = $(FUZZER_LIBS) libcarbon-cli.la libcarbon-store.la \
+	libcarbon-core.la
 tests_fuzz_fuzz_inventory_SOURCES = tests/fuzz/fuzz_inventory.c $(fuzz_sources)
 tests_fuzz_fuzz_inventory_LDADD = $(fuzz_carbon)
 tests_fuzz_fuzz_mark_SOURCES = tests/fuzz/fuzz_mark.c $(fuzz_sources)

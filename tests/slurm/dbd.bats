@@ -125,6 +125,63 @@ step_runs() { # JOB_ID
     same 'level' "$(site_exec sacctmgr -nP show user slurm-carbon format=AdminLevel)" Operator
 }
 
+# The viewer that a user is, asked inside, with the users and the sacctmgr that are there.
+viewer_of() { # VISIBILITY USER
+    mkdir -p "$site_run/bin"
+    [ -z "$site_tree" ] || printf '#!/bin/sh\nexec chroot %s /usr/bin/sacctmgr "$@"\n' "$site_tree" >"$site_run/bin/sacctmgr"
+    chmod -f +x "$site_run/bin/sacctmgr" || true
+    printf '%s\n' "Visibility=$1" >"$site_run/etc/visible.conf"
+    PATH="$site_run/bin:$PATH" site_exec --host-root -- unshare --mount sh -c \
+        'mount --bind "$0/etc/passwd" /etc/passwd && exec "$@"' "$site_run" \
+        "$(realpath "$site_build/tests/fake/viewer_of")" "$site_run/etc/visible.conf" "$2"
+}
+
+as() { # VIEWER TOOL [OPTION]...
+    site_exec --host-root -- env CARBON_DATA="$site_data" SLURM_CARBON_VIEWER="$1" \
+        "$(realpath "$site_build/$2")" --config "$site_run/etc/carbon.conf" "${@:3}"
+}
+
+shown() { # VIEWER [OPTION]...: whose jobs sacct-carbon shows
+    as "$1" sacct-carbon -a -nXP -S now-1hour -o User,Account "${@:2}" | sort -u | tr '\n' ' '
+}
+
+@test "who sees whose jobs under each Visibility, by slurmdbd" {
+    site_exec sacctmgr -i add account optics parent=physics
+    site_exec sacctmgr -i add user carol account=optics
+    site_exec sacctmgr -i add coordinator account=physics names=bob
+    site_exec sacctmgr -i modify user dave set adminlevel=operator
+    [ "$((10#$(date +%M%S)))" -lt 5930 ] || sleep 40 # all in one hour
+    of_alice=$(submit true)
+    of_carol=$(site_exec --user carol -- sbatch --parsable --chdir "$site_run/work" --account optics --wrap true)
+    of_dave=$(site_exec --user dave -- sbatch --parsable --chdir "$site_run/work" --account chemistry --wrap true)
+    wait_ingested "$of_alice" "$of_carol" "$of_dave"
+    everything='alice|physics carol|optics dave|chemistry '
+    same 'without a viewer' "$(shown all -j "$of_alice,$of_carol,$of_dave")" "$everything"
+    while read -r visibility user expected; do
+        viewer=$(viewer_of "$visibility" "$user")
+        echo "$visibility $user: $viewer"
+        same "$user under $visibility" "$(shown "$viewer" -j "$of_alice,$of_carol,$of_dave" 2>/dev/null)" "${expected:+$expected }"
+    done <<EOF
+own alice alice|physics
+own bob alice|physics carol|optics
+own carol carol|optics
+own dave $everything
+own root $everything
+account alice alice|physics
+account bob alice|physics carol|optics
+account carol carol|optics dave|chemistry
+account dave $everything
+all alice $everything
+all bob $everything
+EOF
+    # what a coordinator's report names
+    since=uts$(site_sql "SELECT begin_s / 3600 * 3600 FROM job WHERE job_id = $of_alice")
+    report=$(as "$(viewer_of own bob)" sreport-carbon -S "$since" --json)
+    [[ $report == *'"alice"'*'"others (not shown)"'* ]]
+    [[ $report != *dave* && $report != *chemistry* ]]
+    [[ $(as all sreport-carbon -S "$since" --json) == *'"dave"'* ]]
+}
+
 @test "jobs from before the plugin are booked from slurmdbd, once" {
     mkdir -p "$site_run/early"
     sed "s|^Database=.*|Database=sqlite:$site_run/early/carbon.db|" "$site_run/etc/carbon.conf" >"$site_run/early/carbon.conf"
@@ -160,5 +217,8 @@ step_runs() { # JOB_ID
     change 'UPDATE job SET reconciled_s = NULL'
     run -1 --separate-stderr reconcile
     [[ $stderr == *'is slurmdbd up'* ]]
+    run -0 --separate-stderr viewer_of account bob
+    same 'a coordinator' "$output" "uid=$(site_exec id -u bob);user=bob"
+    [[ $stderr == 'carbond: sacctmgr '*'until slurmdbd answers, users see their own jobs alone'* ]]
     same 'states' "$(value 'SELECT count(*) FROM job WHERE state IS NULL')" 0
 }

@@ -44,3 +44,15 @@ tests_unit_test_period_report_SOURCES = tests/unit/test_period_report.c $(books_
 tests_unit_test_period_report_CPPFLAGS = $(books_cppflags)
 tests_unit_test_period_report_CFLAGS = $(books_cflags)
 tests_unit_test_period_report_LDADD = libcarbon-report.la libcarbon-carbon.la $(books_ldadd)
+
+# whom it is shown to
+check_PROGRAMS += tests/unit/test_viewer tests/unit/test_roles
+TESTS += tests/unit/test_viewer tests/unit/test_roles
+tests_unit_test_viewer_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_viewer_CFLAGS = $(unit_cflags)
+tests_unit_test_viewer_LDADD = libcarbon-store.la $(unit_ldadd)
+tests_unit_test_roles_SOURCES = tests/unit/test_roles.c tests/unit/tree.c tests/unit/tree.h
+tests_unit_test_roles_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_roles_CFLAGS = $(unit_cflags) -pthread
+tests_unit_test_roles_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_boottime_ns
+tests_unit_test_roles_LDADD = $(sacct_unit_ldadd) -lpthread
