@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #define POLL_MS 5000     /* for what other machines put on a shared file system */
 #define TURN_MS 5000     /* then other writers, which wait for longer, get their turn */
 #define GAP_MS 100       /* between two turns: lock.c looks every 20 ms */
+#define KEPT_BYTES (64 << 20)
 #define PRUNE_LOOK_S 3600 /* how often to look whether the day's pruning is due */
 
 static volatile sig_atomic_t stop;
@@ -140,6 +142,8 @@ static int work(struct loader *loader, struct error *err)
                  store_backup(store));
     if (!loader->turn.shared)
         rc = take_factors(store, loader->files, err);
+    /* alone where others could load too: no longer than it takes */
+    loader->ingest.turn_ms = store_is_alone(store) && !store_is_file(store) ? 1 : TURN_MS;
     if (rc == 0)
         rc = ingest_round(&loader->ingest, &loader->report, err);
     if (rc == 0 && !loader->turn.shared)
@@ -268,13 +272,15 @@ static int run_ingest(struct factor_files *files, bool watching)
     struct loader loader = {
         .database = conf.database,
         .turn = writer_turn("carbonctl ingest"),
-        .ingest = { .deliver_dir = conf.deliver_dir, .stop = &stop, .say = say,
-                    .turn_ms = TURN_MS },
+        .ingest = { .deliver_dir = conf.deliver_dir, .stop = &stop, .say = say },
         .files = files,
         .daily = { .keep_days = conf.keep_power_days },
     };
 
     loader.turn.stop = &stop;
+    /* each transaction wants as much memory as the one before: the kernel need not clear it anew */
+    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
     if (catch_signals() < 0) {
         complain("cannot catch signals: %s", strerror(errno));
         return EXIT_ERROR;

@@ -19,7 +19,8 @@
 #define END_LINE_SIZE 13 /* "end 01234567\n" */
 #define NS_PER_MS 1000000
 #define NAMES_MAX 65536 /* more of them are for the next round */
-#define GROUP_BYTES (16u << 20) /* of files, loaded by one commit */
+#define READ_BATCHES 50 /* are read before they are loaded, … */
+#define READ_BYTES (16u << 20) /* … or so many bytes of files */
 #define TRIES_MAX 10
 #define ASIDE_MAX 224 /* of a name: ".NAME.10000.reason.tmp" is one too; batches have less */
 
@@ -280,35 +281,50 @@ static bool goes_on(const struct round *round, int64_t begin_ms)
     return !stopped(round->ingest) && monotonic_ms() - begin_ms < INGEST_GROUP_MS;
 }
 
-/* From names[first] on, `most` at most, and not more than fits into memory; how many. */
-static size_t read_group(const struct round *round, size_t first, size_t most)
+/* The next few, as many as fit into memory. */
+static size_t read_some(const struct round *round, size_t first, struct item *items, size_t most)
 {
-    int64_t begin_ms = monotonic_ms();
     size_t count = 0, bytes = 0;
 
-    while (first + count < round->n_names && count < most && bytes < GROUP_BYTES &&
-           (count == 0 || goes_on(round, begin_ms))) {
-        bytes += read_item(round, &round->items[count], round->names[first + count]);
+    while (first + count < round->n_names && count < most && count < READ_BATCHES &&
+           bytes < READ_BYTES && (count == 0 || !stopped(round->ingest))) {
+        bytes += read_item(round, &items[count], round->names[first + count]);
         count++;
     }
     return count;
 }
 
-static int expect(const struct round *round, size_t count)
+static int expect(const struct round *round, struct item *items, size_t count)
 {
-    const struct batch *batches[INGEST_GROUP_BATCHES] = { NULL };
-    bool mine[INGEST_GROUP_BATCHES];
+    const struct batch *batches[READ_BATCHES] = { NULL };
+    bool mine[READ_BATCHES];
     size_t n = 0;
     int rc;
 
     for (size_t i = 0; i < count; i++)
-        if (round->items[i].was_read)
-            batches[n++] = &round->items[i].batch;
+        if (items[i].was_read)
+            batches[n++] = &items[i].batch;
     rc = store_expect(round->ingest->store, batches, n, mine, round->err);
     n = 0;
     for (size_t i = 0; rc == 0 && i < count; i++)
-        if (round->items[i].was_read && !mine[n++])
-            round->items[i].fate = FATE_OTHERS;
+        if (items[i].was_read && !mine[n++])
+            items[i].fate = FATE_OTHERS;
+    return rc;
+}
+
+/* Read and load the next few, inside the open transaction; *ret_count of them. */
+static int take_some(const struct round *round, size_t first, struct item *items, size_t most,
+                     size_t *ret_count)
+{
+    size_t count = read_some(round, first, items, most);
+    int rc = expect(round, items, count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (rc == 0)
+            rc = take_item(round, &items[i]);
+        forget(&items[i]);
+    }
+    *ret_count = count;
     return rc;
 }
 
@@ -316,20 +332,19 @@ static int expect(const struct round *round, size_t count)
 static int load_group(const struct round *round, size_t first, size_t most, size_t *ret_count)
 {
     struct store *store = round->ingest->store;
-    size_t was_read = read_group(round, first, most), count = 0;
     int64_t begin_ms = monotonic_ms();
+    size_t count = 0, some;
     int rc = store_begin(store, round->err);
 
-    if (rc == 0)
-        rc = expect(round, was_read);
-    while (rc == 0 && count < was_read && (count == 0 || goes_on(round, begin_ms)))
-        rc = take_item(round, &round->items[count++]);
+    while (rc == 0 && first + count < round->n_names && count < most &&
+           (count == 0 || goes_on(round, begin_ms))) {
+        rc = take_some(round, first + count, &round->items[count], most - count, &some);
+        count += some;
+    }
     if (rc == 0)
         rc = store_commit(store, round->err);
     if (rc < 0)
         store_rollback(store);
-    for (size_t i = 0; i < was_read; i++)
-        forget(&round->items[i]);
     *ret_count = count;
     return rc;
 }

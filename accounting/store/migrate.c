@@ -227,7 +227,8 @@ static void empty_bulk(struct bulk *bulk)
     size_t cells = bulk->adds.count * strlen(bulk->types);
 
     for (size_t i = 0; i < cells; i++)
-        free((char *)(uintptr_t)bulk->adds.cells[i].text);
+        if (bulk->adds.cells[i].kind == CELL_TEXT)
+            free((char *)(uintptr_t)bulk->adds.cells[i].text);
     bulk->adds.count = 0;
 }
 

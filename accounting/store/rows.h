@@ -19,8 +19,10 @@ struct store;
 /* A value of a row: an integer, a text (not copied), or neither. */
 struct cell {
     enum { CELL_NULL, CELL_INT, CELL_TEXT } kind;
-    int64_t number;
-    const char *text;
+    union {
+        int64_t number;
+        const char *text;
+    };
 };
 
 static inline struct cell cell_int(int64_t number)
@@ -35,7 +37,8 @@ static inline struct cell cell_text(const char *text) /* NULL is NULL */
 
 static inline struct cell cell_maybe(bool known, int64_t number)
 {
-    return (struct cell){ .kind = known ? CELL_INT : CELL_NULL, .number = number };
+    return (struct cell){ .kind = known ? CELL_INT : CELL_NULL,
+                          .number = known ? number : 0 };
 }
 
 /* INSERT INTO table (columns) VALUES … rest. A static constant: statements are kept by address. */

@@ -227,6 +227,56 @@ promise() { # PROGRAM
     same counted "$(counted)" "$(awk '{ sum += $2 } END { print sum }' truth)"
 }
 
+# The two of a job's nodes that tell of it at once, and the two that end it at once, are of different
+# loaders here: mkbatches gives all nodes jobs of the same ids.
+@test "several that load at once: each batch once, and each job is one" {
+    local loader
+    site
+    carbonctl init >/dev/null
+    carbonctl ingest # the chores, which one does alone
+    "$mkbatches" deliver 60 30 5 >truth
+    for loader in 1 2 3; do
+        carbonctl ingest >"log$loader" 2>&1 3>&- &
+    done
+    wait
+    carbonctl ingest >log4 # of nodes that another had in hand when it ended
+    cat log?
+    same 'said of it' "$(grep -hv '^loaded' log?)" ''
+    same 'those that loaded' "$(grep -l 'loaded [1-9]' log[123] | wc -l)" 3
+    same loaded "$(awk '{ sum += $2 } END { print sum }' log?)" 1800
+    same 'files that wait' "$(find deliver -name '*.batch' | wc -l)" 0
+    carbonctl audit
+    same counted "$(counted)" "$(awk '{ sum += $2 } END { print sum }' truth)"
+
+    # the same as one alone comes to, but for the keys that rows were given
+    "$mkbatches" deliver 60 30 5 >/dev/null
+    PGDATABASE=postgres createdb alone
+    sed 's|^Database=.*|Database=postgresql:///alone|' carbon.conf >alone.conf
+    SLURM_CARBON_CONF=$PWD/alone.conf carbonctl init >/dev/null
+    SLURM_CARBON_CONF=$PWD/alone.conf carbonctl ingest
+    local jobs="SELECT job_id, restart_count, begin_s, end_s, flags, exit_status, (SELECT COUNT(*) FROM allocation
+        WHERE allocation.job_key = job.job_key), (SELECT SUM(active_mj) FROM job_hour
+        WHERE job_hour.job_key = job.job_key) FROM job ORDER BY 1, 2, 3, 4, 7, 8"
+    same jobs "$(of "$jobs")" "$(PGDATABASE=alone of "$jobs")"
+}
+
+@test "several that load, killed at random: the books balance" {
+    local loader round
+    site
+    carbonctl init >/dev/null
+    "$mkbatches" deliver 40 40 6 >truth
+    for round in 1 2 3 4; do
+        for loader in 1 2 3; do
+            timeout -s KILL "0.$((RANDOM % 8 + 1))" carbonctl ingest >/dev/null 2>&1 3>&- &
+        done
+        wait
+    done
+    carbonctl ingest
+    same 'files that wait' "$(find deliver -name '*.batch' | wc -l)" 0
+    carbonctl audit
+    same counted "$(counted)" "$(awk '{ sum += $2 } END { print sum }' truth)"
+}
+
 @test "what is wrong is said with its remedy" {
     site
     run -1 carbonctl ingest
