@@ -8,8 +8,8 @@
  * One process writes at a time, holding the writer's lock (<database>.lock beside a file, an
  * advisory lock of PostgreSQL's) as long as its store is open; any number read. In PostgreSQL those
  * that load batches share it: each takes nodes that no other has in hand. Whoever goes on writing
- * for long, as a service does, opens the store for some seconds of work and closes it again, so that
- * others get their turn. A store belongs to one thread.
+ * for long, as a service does, opens the store for some seconds of work and closes it again, so
+ * that others get their turn. A store belongs to one thread.
  */
 #ifndef CARBON_STORE_STORE_H
 #define CARBON_STORE_STORE_H
