@@ -466,8 +466,8 @@ static void on_end(void *context, struct MHD_Connection *connection, void **own,
         snprintf(outcome, sizeof(outcome), "status %d, %zu bytes%s", request->answer.status,
                  request->total, code == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : ", broken off");
         say(request, request->rc < 0 ? request->err.text : outcome);
-    } else if (request->intake.name[0] && request->rc == 0) {
-        say(request, request->intake.temporary[0] ? "broken off" : "delivered");
+    } else if (request->rc == 0 && code != MHD_REQUEST_TERMINATED_COMPLETED_OK) {
+        say(request, "broken off"); /* what was delivered is not told: nodes do it each minute */
     }
     if (request->has_turn)
         queries_leave(request->door->house->queries, &request->turn);
