@@ -57,3 +57,6 @@ EXTRA_DIST += tests/cli/compare.bats tests/golden/compare.txt
 EXTRA_DIST += tests/cli/docs_elsewhere.txt tests/cli/users_fixture.sh
 TESTS += tests/cli/postgres.bats
 EXTRA_DIST += tests/cli/postgres.bats
+TESTS += tests/cli/carbond.bats tests/cli/carbond_deliver.bats
+EXTRA_DIST += tests/cli/carbond.bats tests/cli/carbond_deliver.bats tests/cli/carbond_fixture.sh \
+	tests/cli/carbond_slow.py
