@@ -19,11 +19,17 @@ static bool is_for_carbond(int rc)
     return rc == -ENOENT || rc == -EACCES || rc == -ECONNREFUSED || rc == -ENOTSUP || rc == -EXDEV;
 }
 
+void ask_program(char ret_path[PATH_MAX])
+{
+    const char *dir = getenv("SLURM_CARBON_LIBEXEC"); /* of tests */
+
+    snprintf(ret_path, PATH_MAX, "%s/carbon-ask", dir ? dir : LIBEXECDIR "/slurm-carbon");
+}
+
 /* carbon-ask ADDRESS MUNGE_SOCKET WHY TOOL ARGUMENT... */
 static int become(const char *address, const struct conf *conf, char **argv, int rc,
                   struct error *err)
 {
-    const char *dir = getenv("SLURM_CARBON_LIBEXEC"); /* of tests */
     char path[PATH_MAX], why[ERROR_TEXT_SIZE];
     size_t count = 0;
     char **line;
@@ -33,7 +39,7 @@ static int become(const char *address, const struct conf *conf, char **argv, int
     line = calloc(OWN_ARGUMENTS + count + 1, sizeof(*line));
     if (!line)
         return error_set(err, -ENOMEM, "no memory to ask carbond");
-    snprintf(path, sizeof(path), "%s/carbon-ask", dir ? dir : LIBEXECDIR "/slurm-carbon");
+    ask_program(path);
     snprintf(why, sizeof(why), "%s", err->text);
     line[0] = path;
     line[1] = (char *)(uintptr_t)address;

@@ -16,4 +16,7 @@
  */
 MUST_CHECK int ask_carbond(const struct conf *conf, char **argv, int rc, struct error *err);
 
+/* carbon-ask, where it was installed. */
+void ask_program(char ret_path[PATH_MAX]);
+
 #endif
