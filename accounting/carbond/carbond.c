@@ -36,8 +36,8 @@ enum { OPT_LISTEN = 256, OPT_SOCKET, OPT_TOOLS, OPT_DEADLINE };
 
 static const struct cli_option option_table[] = {
     { 'c', "config", "FILE", "instead of carbon.conf" },
-    { OPT_LISTEN, "listen", "ADDRESS[:PORT]", "on the network, here alone; else, where Carbond "
-      "names a host, at its port on all addresses" },
+    { OPT_LISTEN, "listen", "ADDRESS", "on the network, at this address alone, ADDRESS:PORT; else, "
+      "where Carbond names a host, at its port on all addresses" },
     { OPT_SOCKET, "socket", "PATH", "for this machine, here; else Carbond, where it is a path, or "
       CARBOND_SOCKET },
     { OPT_DEADLINE, "deadline", "SECONDS", "a question may take so long, 1 to 60; else 60" },

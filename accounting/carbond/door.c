@@ -23,7 +23,7 @@
 #define MHD_Result int
 #endif
 
-#define STACK_SIZE (512u << 10)
+#define STACK_SIZE (1u << 20) /* jansson goes 2048 levels deep */
 #define BUFFER_SIZE (32u << 10) /* of libmicrohttpd, for a connection's headers */
 #define BLOCK_SIZE (64u << 10)  /* an answer goes in such */
 #define DISCARD_MAX (1u << 20)  /* what is read after a refusal, so that it can be heard */
@@ -106,15 +106,33 @@ static void remove_line(struct door *door, struct line *line)
     free(line);
 }
 
+/* What libmicrohttpd does for an address of the network. */
+static void limit_user(struct door *door, const struct line *line)
+{
+    unsigned own = 0;
+
+    pthread_mutex_lock(&door->lock);
+    for (const struct line *other = door->lines; other; other = other->next)
+        own += other->uid == line->uid;
+    pthread_mutex_unlock(&door->lock);
+    if (own > DOOR_PER_ADDRESS_MAX)
+        shutdown(line->fd, SHUT_RDWR);
+}
+
 /* Its descriptor is closed after the line is removed, and so is the connection's own as long as
    the lock is held. */
 static void on_connection(void *context, struct MHD_Connection *connection, void **line,
                           enum MHD_ConnectionNotificationCode what)
 {
-    if (what == MHD_CONNECTION_NOTIFY_STARTED)
-        *line = add_line(context, connection);
-    else if (*line)
-        remove_line(context, *line);
+    struct door *door = context;
+
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *line = add_line(door, connection);
+        if (*line && door->is_socket)
+            limit_user(door, *line);
+    } else if (*line) {
+        remove_line(door, *line);
+    }
 }
 
 void door_sweep(struct door *door)

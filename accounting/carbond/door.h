@@ -15,7 +15,7 @@
 #include "core/conf.h"
 
 #define DOOR_CONNECTIONS_MAX 512
-#define DOOR_PER_ADDRESS_MAX 256   /* of those, from one address of the network */
+#define DOOR_PER_ADDRESS_MAX 256   /* of one address of the network; of one user on the socket */
 #define DOOR_IDLE_S 10             /* without a byte */
 #define DOOR_ASK_S 15              /* until it is known who asks, and what */
 #define DOOR_BATCH_S 60            /* until a batch is whole */

@@ -100,18 +100,30 @@ static int take_frame(void *context, const char *bytes, size_t len, struct error
     return rc;
 }
 
+/* The first line of it, as far as there is room. */
+static void keep_refusal(struct talk *talk, const char *bytes, size_t len)
+{
+    const char *newline = memchr(bytes, '\n', len);
+    size_t used = strlen(talk->refusal), left = sizeof(talk->refusal) - 1 - used;
+
+    if (newline)
+        len = (size_t)(newline - bytes);
+    if (len > left)
+        len = left;
+    memcpy(talk->refusal + used, bytes, len); /* zeros are behind it */
+}
+
 static size_t receive(char *bytes, size_t size, size_t count, void *context)
 {
     struct talk *talk = context;
-    size_t len = size * count, used = strlen(talk->refusal);
+    size_t len = size * count;
     long status = 0;
 
     curl_easy_getinfo(talk->curl, CURLINFO_RESPONSE_CODE, &status);
     if (status == 200)
         talk->rc = frames_add(&talk->frames, bytes, len, take_frame, talk, talk->err);
     else
-        snprintf(talk->refusal + used, sizeof(talk->refusal) - used, "%.*s",
-                 (int)strcspn(bytes, "\n") < (int)len ? (int)strcspn(bytes, "\n") : (int)len, bytes);
+        keep_refusal(talk, bytes, len);
     return talk->rc < 0 ? CURL_WRITEFUNC_ERROR : len;
 }
 

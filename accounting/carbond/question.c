@@ -169,8 +169,8 @@ static int take_json(json_t *root, struct question *ret, struct error *err)
                        "utf8", &utf8, "columns", &columns, "zone", &zone,
                        "time_format", &time_format, "format", &format) < 0)
         return error_set(err, -EBADMSG, "the question: %.200s", why.text);
-    if (!question_tool_find(tool) || !json_is_array(arguments) || !question_is_zone(zone) || columns < 0 ||
-        columns > SCREEN_COLUMNS_MAX)
+    if (!question_tool_find(tool) || !json_is_array(arguments) || !question_is_zone(zone) ||
+        columns < 0 || columns > SCREEN_COLUMNS_MAX)
         return error_set(err, -EBADMSG, "the question: no tool, no arguments, no width or no zone");
     ret->tool = question_tool_find(tool)->name;
     ret->csv = csv;

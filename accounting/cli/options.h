@@ -32,8 +32,8 @@ void cli_options_describe(const struct cli_option *table, struct cli_getopt *ret
 int cli_options_refuse(const char *program, int code, char **argv, struct error *err);
 
 /*
- * Hand on each option of a command line, with its value or NULL, and then each operand, with
- * option NULL; argv is permuted as getopt_long(3) does. What `take` returns below 0 ends it. -EINVAL
+ * Hand on each option of a command line, with its value or NULL, and then each operand, with option
+ * NULL; argv is permuted as getopt_long(3) does it. What `take` returns, if not 0, ends it. -EINVAL
  * where the line is none of this table's. Not for several threads at once.
  */
 typedef int cli_option_taker(void *context, const struct cli_option *option, const char *value,

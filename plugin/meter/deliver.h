@@ -3,8 +3,9 @@
  * own
  *
  * DeliverDir is often on the site's shared file system, which may hang for minutes or for ever, and
- * so may a network: a child (child.h) does the work, one at a time. To carbond it is a child's child,
- * carbon-deliver, that sends: libcurl and libmunge are not in the meter, nor its capabilities there.
+ * so may a network: a child (child.h) does the work, one at a time. To carbond it is a child of the
+ * child, carbon-deliver, that sends: libcurl and libmunge are not in the meter, nor are the meter's
+ * capabilities in them.
  */
 #ifndef CARBON_METER_DELIVER_H
 #define CARBON_METER_DELIVER_H

@@ -198,6 +198,9 @@ same_everywhere() { # TOOL ARGUMENT...
     question carbonctl init | piece query 0 end | seal >"$place/m"
     run post /query "$place/m"
     [[ $output == "the question: no tool"*400 ]]
+    head -c 60000 /dev/zero | tr '\0' '[' | piece query 0 end | seal >"$place/m" # how deep it goes
+    run post /query "$place/m"
+    [[ $output == "the question: "*400 ]]
     run curl -s -w '%{http_code}' "http://127.0.0.1:$port/query"
     [[ $output == *405 ]]
     run curl -s -w '%{http_code}' "http://127.0.0.1:$port/etc/passwd"
@@ -348,6 +351,27 @@ start_proxy() { # COMMAND of a shell, for each connection
 gone_or_not() { grep -q 'all are gone' "$place/slow"; }
 
 peak_kb() { sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$carbond/status"; }
+
+@test "one user of the socket cannot take it from the others" {
+    [ "$(id -u)" -eq 0 ] || skip 'needs root'
+    books_of_jobs
+    start_carbond
+    # 600 connections that say nothing; 256 of them are his
+    python3 - "$place/sock" 3>&- >"$place/held" <<'END' &
+import os, socket, sys, time
+os.setuid(54321)
+lines = []
+for i in range(600):
+    lines.append(socket.socket(socket.AF_UNIX))
+    lines[-1].settimeout(20)
+    lines[-1].connect(sys.argv[1])
+print('all are here', flush=True)
+time.sleep(8)
+END
+    proxies+=($!)
+    until_true grep -q 'all are here' "$place/held"
+    [ "$(sacct-carbon --config "$place/socket.conf" 100)" = "$(sacct-carbon 100)" ]
+}
 
 @test "a request that is too large is refused, and takes no memory" {
     books_of_jobs

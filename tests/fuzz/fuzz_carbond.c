@@ -1,5 +1,5 @@
-/* carbond/piece.h and question.h: the first byte says how a stream of frames is cut, the rest is one;
-   and the whole is a piece, and a question. */
+/* carbond/piece.h and question.h: the first byte says how a stream of frames is cut, the rest is
+   one; and the whole is a piece, and a question. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
