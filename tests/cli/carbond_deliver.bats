@@ -142,11 +142,13 @@ books_balance() {
     if grep -q __asan_init "$top_builddir/carbond"; then skip 'a preload does not go with sanitizers'; fi
     "$top_builddir/tests/fake/mkbatches" "$place/made" 1 3 >"$place/truth"
     mkdir -m 750 "$place/deliver"
+    local n=0 received line file
     # shellcheck disable=SC2034
-    local n=0 received faulty="env FAULT=kill FAULT_BELOW=$place/deliver LD_PRELOAD=$faults FAULT_AT="
+    local faulty="env FAULT=kill FAULT_BELOW=$place/deliver FAULT_MIRROR=$place/mirror LD_PRELOAD=$faults FAULT_AT="
     while :; do
         n=$((n + 1))
-        rm -f "$place"/deliver/*.batch
+        rm -rf "$place"/deliver/*.batch "$place/mirror"
+        mkdir -p "$place/mirror/ino" "$place/mirror/tree"
         wrap="$faulty$n" start_carbond
         received=$(deliver 2>/dev/null || true)
         if [ "$(wc -w <<<"$received")" -eq 3 ]; then break; fi # it lived
@@ -155,7 +157,10 @@ books_balance() {
         for file in "$place"/deliver/*.batch; do
             [ ! -e "$file" ] || cmp "$file" "$place/made/${file##*/}"
         done
-        for line in $received; do [ -e "$place/deliver/$line" ]; done
+        for line in $received; do
+            [ -e "$place/deliver/$line" ]
+            cmp "$place/made/$line" "$place/mirror/tree/$line" # also if the power went now
+        done
         start_carbond
         deliver >/dev/null
         diff <(cd "$place/made" && echo ./*) <(cd "$place/deliver" && echo ./*)
