@@ -129,6 +129,38 @@ same_everywhere() { # TOOL ARGUMENT...
     sacct-carbon --config "$place/socket.conf" 100 # needs none
 }
 
+@test "carbonctl doctor tries the whole way; an address that is none is refused" {
+    books_of_jobs
+    start_carbond
+    for way in tcp socket; do
+        run "$top_builddir/carbonctl" doctor --config "$place/$way.conf"
+        grep -E '^well +carbond +.* answers$' <<<"$output"
+    done
+    end_carbond TERM
+    run "$top_builddir/carbonctl" doctor --config "$place/tcp.conf"
+    grep -E "^PROBLEM +carbond +127.0.0.1:$port: " <<<"$output"
+    [[ $output == *"sacct-carbon: error: carbond at 127.0.0.1:$port: "* ]]
+    local line
+    while IFS='|' read -r line words; do
+        echo "$line" >"$place/bad.conf"
+        run "$top_builddir/carbonctl" config --config "$place/bad.conf"
+        [ "$status" -ne 0 ]
+        [[ $output == *"bad.conf:1: ${line%%=*}: $words"* ]] || { echo "$output"; return 1; }
+    done <<END
+Carbond=mgmt1:ssh|'ssh' is no port; give 1 to 65535, or leave it out for 6825
+Carbond=mgmt1/x|'mgmt1/x' is no address; give HOST, HOST:PORT, [IPV6]:PORT, or the path of a socket
+Carbond=[fd00::1|'[fd00::1' is no address
+Carbond=mgmt1:99999|'99999' is no port
+Deliver=mgmt1|'mgmt1' does not begin with carbond://; give carbond://HOST, or a directory as DeliverDir
+Deliver=carbond://|'' is no address
+END
+    for line in Carbond=mgmt1 Carbond=mgmt-1.example.org:7000 'Carbond="[fd00::1]:7000"' \
+        Carbond=10.1.0.1 Carbond=/run/x.sock Deliver=carbond://mgmt1:7; do
+        echo "$line" >"$place/good.conf"
+        "$top_builddir/carbonctl" config --config "$place/good.conf" >/dev/null
+    done
+}
+
 # --- who asks -------------------------------------------------------------------------------------
 
 @test "credentials that are forged, expired, used before or changed are refused, each in its words" {
@@ -303,7 +335,7 @@ start_proxy() { # COMMAND of a shell, for each connection
     local bytes
     start_proxy "socat -t 20 - TCP:127.0.0.1:$port"
     [ "$(sacct-carbon --config "$place/proxy.conf" 100)" = "$(sacct-carbon 100)" ]
-    for bytes in 0 10 200 1000 3000; do
+    for bytes in 0 10 200 1000 2500; do
         echo "socat -t 20 - TCP:127.0.0.1:$port | head -c $bytes" >"$place/proxy.sh"
         run sacct-carbon --config "$place/proxy.conf" 100
         echo "$bytes: $output"
