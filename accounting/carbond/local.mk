@@ -18,8 +18,7 @@ carbond_libraries = libcarbon-carbond.la libcarbon-cli.la libcarbon-report.la li
 carbond_SOURCES = accounting/carbond/carbond.c \
 	accounting/carbond/door.c accounting/carbond/door.h \
 	accounting/carbond/intake.c accounting/carbond/intake.h \
-	accounting/carbond/queries.c accounting/carbond/queries.h \
-	accounting/cli/roles.c accounting/cli/roles.h
+	accounting/carbond/queries.c accounting/carbond/queries.h
 carbond_CFLAGS = $(libcarbon_carbond_la_CFLAGS)
 carbond_LDADD = $(carbond_libraries) $(MICROHTTPD_LIBS) $(MUNGE_LIBS)
 

@@ -47,6 +47,7 @@ libcarbon_cli_la_SOURCES = \
 	accounting/cli/options.c accounting/cli/options.h \
 	accounting/cli/output.c accounting/cli/output.h \
 	accounting/cli/plainf.c accounting/cli/plainf.h \
+	accounting/cli/roles.c accounting/cli/roles.h \
 	accounting/cli/sacct_options.c accounting/cli/sacct_options.h \
 	accounting/cli/screen.c accounting/cli/screen.h \
 	accounting/cli/sreport_options.c accounting/cli/sreport_options.h
