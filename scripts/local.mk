@@ -14,7 +14,10 @@ EXTRA_DIST += \
 # units of systemd, what their timers run, and the user and directories that they need
 units = scripts/systemd/carbon-meterd.service scripts/systemd/carbon-ingest.service \
 	scripts/systemd/carbon-report.service scripts/systemd/carbon-backup.service \
-	scripts/systemd/carbon-reconcile.service scripts/systemd/carbond.service
+	scripts/systemd/carbon-reconcile.service
+if WITH_CARBOND
+units += scripts/systemd/carbond.service
+endif
 timers = scripts/systemd/carbon-report.timer scripts/systemd/carbon-backup.timer \
 	scripts/systemd/carbon-reconcile.timer
 chores = scripts/systemd/monthly-report scripts/systemd/daily-backup

@@ -47,7 +47,8 @@ exposure() { # UNIT TENTHS
     [[ $output == *"Overall exposure level for carbon-meterd.service: "* ]]
     systemd-analyze security --offline=true --threshold=20 "$units/carbon-meterd.service" >/dev/null
     local unit
-    for unit in carbon-ingest carbon-report carbon-backup carbon-reconcile carbond; do
+    for unit in carbon-ingest carbon-report carbon-backup carbon-reconcile \
+        $([ ! -x "$top_builddir/carbond" ] || echo carbond); do
         systemd-analyze security --offline=true --threshold=15 "$units/$unit.service" >/dev/null
     done
 }
