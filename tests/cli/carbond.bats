@@ -104,8 +104,10 @@ same_everywhere() { # TOOL ARGUMENT...
     [ "$status" -eq 1 ]
     [[ $output == *"--html: cannot open the directory"* ]]
     # and nothing of it is left with carbond
-    ! compgen -G '/tmp/carbond-*'
+    until_true nothing_left
 }
+
+nothing_left() { ! compgen -G '/tmp/carbond-*' >/dev/null; }
 
 @test "where neither the database nor carbond can be had, both are named" {
     books_of_jobs
@@ -303,7 +305,7 @@ END
     echo "$output"
     [ "$status" -eq 1 ]
     [[ $output == *"the answer is of uid 54321, who is neither root nor slurm-carbon here"* ]]
-    ! grep -q kWh <<<"$output"
+    run ! grep -q kWh <<<"$output"
     end_carbond TERM
     wrap=
     # carbond's own answer to somebody else's question
@@ -316,7 +318,7 @@ END
     echo "$output"
     [ "$status" -eq 1 ]
     [[ $output == *"carbond at 127.0.0.1:"*": a piece of another message" ]]
-    ! grep -q kWh <<<"$output"
+    run ! grep -q kWh <<<"$output"
 }
 
 start_proxy() { # COMMAND of a shell, for each connection
@@ -341,7 +343,7 @@ start_proxy() { # COMMAND of a shell, for each connection
         echo "$bytes: $output"
         [ "$status" -eq 1 ]
         [[ $output == *"the answer broke off"* ]]
-        ! grep -q kWh <<<"$output"
+        run ! grep -q kWh <<<"$output"
     done
 }
 
@@ -449,7 +451,7 @@ END
     run sacct-carbon --config "$place/tcp.conf" 100
     [ "$status" -eq 1 ]
     [[ $output == *"sacct-carbon took longer than 1 s and was ended; ask for less at once"* ]]
-    ! kill -0 "$(<"$place/pid")" 2>/dev/null
+    run ! kill -0 "$(<"$place/pid")" 2>/dev/null
     ! ps -o stat= -s "$(<"$place/pid")" | grep -v Z # nor what it had started
     end_carbond TERM
     start_carbond 0 --tools "$place/tools"
@@ -486,7 +488,7 @@ END
     exec 9<>"/dev/tcp/127.0.0.1/$port"
     end_carbond TERM
     exec 9>&-
-    ! kill -0 "$(<"$place/pid")" 2>/dev/null
+    run ! kill -0 "$(<"$place/pid")" 2>/dev/null
     [ ! -e "$place/sock" ]
     ! wait "$asker"
     grep -q 'carbond at ' "$place/out"

@@ -262,7 +262,7 @@ no_batch_is_missing() {
     books_balance
     no_batch_is_missing 6
     grep -q "cannot deliver to carbond://127.0.0.1:$port" "$place/meter"
-    ! grep -q 'died' "$place/meter"
+    run ! grep -q 'died' "$place/meter"
 }
 
 @test "without carbond the meter goes on, its spool keeps all, and later all comes" {
