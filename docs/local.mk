@@ -19,6 +19,7 @@ dist_adr_DATA = docs/adr/0001-series-and-slices.md \
 	docs/adr/0012-slurmdbd-wins.md \
 	docs/adr/0013-backfill-is-a-stream.md \
 	docs/adr/0014-one-sql-two-backends.md \
+	docs/adr/0015-carbond.md \
 	docs/adr/0016-a-viewer-is-of-the-store.md
 formatsdir = $(docdir)/formats
 dist_formats_DATA = docs/formats/batch-1.md \
@@ -32,4 +33,4 @@ EXTRA_DIST += HACKING.md
 
 dist_man_MANS = docs/man/sacct-carbon.1 docs/man/sreport-carbon.1 \
 	docs/man/carbon.conf.5 docs/man/inventory.conf.5 \
-	docs/man/carbon-meterd.8 docs/man/carbonctl.8 docs/man/spank_carbon.8
+	docs/man/carbon-meterd.8 docs/man/carbonctl.8 docs/man/carbond.8 docs/man/spank_carbon.8

@@ -15,6 +15,9 @@ EXTRA_DIST += \
 units = scripts/systemd/carbon-meterd.service scripts/systemd/carbon-ingest.service \
 	scripts/systemd/carbon-report.service scripts/systemd/carbon-backup.service \
 	scripts/systemd/carbon-reconcile.service
+if WITH_CARBOND
+units += scripts/systemd/carbond.service
+endif
 timers = scripts/systemd/carbon-report.timer scripts/systemd/carbon-backup.timer \
 	scripts/systemd/carbon-reconcile.timer
 chores = scripts/systemd/monthly-report scripts/systemd/daily-backup
@@ -23,7 +26,7 @@ tmpfiles = scripts/systemd/tmpfiles.d/slurm-carbon-node.conf \
 	scripts/systemd/tmpfiles.d/slurm-carbon-server.conf
 EXTRA_DIST += scripts/systemd/carbon-meterd.service.in scripts/systemd/carbon-ingest.service.in \
 	scripts/systemd/carbon-report.service.in scripts/systemd/carbon-backup.service.in \
-	scripts/systemd/carbon-reconcile.service.in \
+	scripts/systemd/carbon-reconcile.service.in scripts/systemd/carbond.service.in \
 	$(timers) $(chores) $(sysusers) $(tmpfiles)
 check_DATA = $(units)
 CLEANFILES += $(units)
@@ -64,6 +67,8 @@ $(nodist_grafana_DATA): scripts/grafana/slurm-carbon.json Makefile
 EXTRA_DIST += scripts/packages/build scripts/packages/rpm-macros scripts/packages/slurm-carbon.spec \
 	scripts/packages/plugstack.conf.d/carbon.conf scripts/packages/debian/control.in \
 	scripts/packages/debian/copyright scripts/packages/debian/rules \
+	scripts/packages/debian/slurm-carbon-carbond.install \
+	scripts/packages/debian/slurm-carbon-carbond.prerm \
 	scripts/packages/debian/slurm-carbon-doc.install \
 	scripts/packages/debian/slurm-carbon-node.install \
 	scripts/packages/debian/slurm-carbon-node.postrm \
@@ -84,11 +89,11 @@ fishcompletiondir = $(datadir)/fish/vendor_completions.d
 dist_bashcompletion_DATA = scripts/completion/bash/sacct-carbon
 dist_zshcompletion_DATA = scripts/completion/zsh/_sacct-carbon \
 	scripts/completion/zsh/_sreport-carbon scripts/completion/zsh/_carbonctl \
-	scripts/completion/zsh/_carbon-meterd
+	scripts/completion/zsh/_carbon-meterd scripts/completion/zsh/_carbond
 dist_fishcompletion_DATA = scripts/completion/fish/sacct-carbon.fish \
 	scripts/completion/fish/sreport-carbon.fish scripts/completion/fish/carbonctl.fish \
-	scripts/completion/fish/carbon-meterd.fish
-bash_links = sreport-carbon carbonctl carbon-meterd
+	scripts/completion/fish/carbon-meterd.fish scripts/completion/fish/carbond.fish
+bash_links = sreport-carbon carbonctl carbon-meterd carbond
 install-data-hook:
 	cd $(DESTDIR)$(bashcompletiondir) && for name in $(bash_links); do \
 		rm -f $$name && $(LN_S) sacct-carbon $$name || exit 1; done

@@ -19,6 +19,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "cli/ask.h"
 #include "cli/carbonctl.h"
 #include "cli/meter_status.h"
 #include "cli/run.h"
@@ -758,6 +759,30 @@ static int look_at_books(struct visit *visit)
     return rc;
 }
 
+/* --- carbond ---------------------------------------------------------------------------------- */
+
+/* The whole way: munged here and there, the tool behind carbond, and its answer. */
+static void look_at_carbond(struct visit *visit)
+{
+    const char *address = visit->conf.carbond[0] ? visit->conf.carbond : CARBOND_SOCKET;
+    char program[PATH_MAX];
+    const char *const argv[] = { program, address, visit->conf.munge_socket, "", "sacct-carbon",
+                                 "--version", NULL };
+    struct error err = { "" };
+    FILE *file;
+
+    if (!visit->conf.carbond[0] && access(CARBOND_SOCKET, F_OK) < 0)
+        return;
+    ask_program(program);
+    if (run_command(argv, SLURM_DEADLINE_S, PRINTED_MAX, false, &file, &err) < 0) {
+        find(visit, PROBLEM, "carbond", "what it says is in the log of carbond there, and on the "
+             "error output here", "%s: %s", address, err.text);
+        return;
+    }
+    find(visit, WELL, "carbond", "", "%s answers", address);
+    fclose(file);
+}
+
 /* --- the visit -------------------------------------------------------------------------------- */
 
 static int doctor_exec(const struct command *command, int argc, char **argv)
@@ -781,6 +806,7 @@ static int doctor_exec(const struct command *command, int argc, char **argv)
         look_at_plugstack(&visit);
     }
     look_at_meter(&visit);
+    look_at_carbond(&visit);
     rc = look_at_books(&visit);
     if (rc < 0) {
         complain("%s", err.text);

@@ -41,6 +41,7 @@ carbonctl_LDADD = libcarbon-cli.la libcarbon-spool.la libcarbon-report.la libcar
 
 noinst_LTLIBRARIES += libcarbon-cli.la
 libcarbon_cli_la_SOURCES = \
+	accounting/cli/ask.c accounting/cli/ask.h \
 	accounting/cli/dbd.c accounting/cli/dbd.h \
 	accounting/cli/run.c accounting/cli/run.h \
 	accounting/cli/jobid.c accounting/cli/jobid.h \
@@ -48,7 +49,9 @@ libcarbon_cli_la_SOURCES = \
 	accounting/cli/output.c accounting/cli/output.h \
 	accounting/cli/plainf.c accounting/cli/plainf.h \
 	accounting/cli/roles.c accounting/cli/roles.h \
-	accounting/cli/sacct_options.c accounting/cli/sacct_options.h
+	accounting/cli/sacct_options.c accounting/cli/sacct_options.h \
+	accounting/cli/screen.c accounting/cli/screen.h \
+	accounting/cli/sreport_options.c accounting/cli/sreport_options.h
 libcarbon_cli_la_CFLAGS = $(AM_CFLAGS) -pthread
 libcarbon_cli_la_LIBADD = -lpthread
 
@@ -62,8 +65,7 @@ sacct_carbon_LDADD = libcarbon-cli.la libcarbon-report.la libcarbon-carbon.la li
 	libcarbon-core.la
 
 bin_PROGRAMS += sreport-carbon
-sreport_carbon_SOURCES = accounting/cli/sreport_carbon.c \
-	accounting/cli/sreport_options.c accounting/cli/sreport_options.h
+sreport_carbon_SOURCES = accounting/cli/sreport_carbon.c
 sreport_carbon_CFLAGS = $(AM_CFLAGS)
 sreport_carbon_LDADD = libcarbon-cli.la libcarbon-report.la libcarbon-store.la libcarbon-carbon.la \
 	libcarbon-core.la

@@ -47,6 +47,29 @@ int cli_options_refuse(const char *program, int code, char **argv, struct error 
                      "argument: %s --help lists them", word, program);
 }
 
+int cli_options_walk(const struct cli_option *table, int argc, char **argv,
+                     cli_option_taker *take, void *context, struct error *err)
+{
+    struct cli_getopt known;
+    int code, rc = 0;
+
+    cli_options_describe(table, &known);
+    opterr = 0;
+    optind = 0; /* from the start, whatever line was read before */
+    while (rc == 0 && (code = getopt_long(argc, argv, known.shorts, known.longs, NULL)) != -1) {
+        const struct cli_option *option = table;
+
+        if (code == '?' || code == ':')
+            return cli_options_refuse(argv[0], code, argv, err);
+        while (option->code != code)
+            option++;
+        rc = take(context, option, option->argument ? optarg : NULL, err);
+    }
+    for (int i = optind; rc == 0 && i < argc; i++)
+        rc = take(context, NULL, argv[i], err);
+    return rc;
+}
+
 void cli_wrap(struct buf *buf, const char *text, size_t indent)
 {
     size_t column = indent;

@@ -31,6 +31,16 @@ void cli_options_describe(const struct cli_option *table, struct cli_getopt *ret
 /* What getopt_long() did not like: code is '?' or ':'. Always -EINVAL. */
 int cli_options_refuse(const char *program, int code, char **argv, struct error *err);
 
+/*
+ * Hand on each option of a command line, with its value or NULL, and then each operand, with option
+ * NULL; argv is permuted as getopt_long(3) does it. What `take` returns, if not 0, ends it. -EINVAL
+ * where the line is none of this table's. Not for several threads at once.
+ */
+typedef int cli_option_taker(void *context, const struct cli_option *option, const char *value,
+                             struct error *err);
+MUST_CHECK int cli_options_walk(const struct cli_option *table, int argc, char **argv,
+                                cli_option_taker *take, void *context, struct error *err);
+
 /* Text in lines of 100, each but the first begun with `indent` blanks. */
 void cli_wrap(struct buf *buf, const char *text, size_t indent);
 /* The options' lines of --help */

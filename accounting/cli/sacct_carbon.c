@@ -18,12 +18,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/ask.h"
 #include "cli/jobid.h"
 #include "cli/plainf.h"
 #include "cli/sacct_budgets.h"
 #include "cli/sacct_options.h"
 #include "cli/sacct_profile.h"
 #include "cli/sacct_rows.h"
+#include "cli/screen.h"
 #include "core/clock.h"
 #include "core/conf.h"
 #include "core/timespec.h"
@@ -44,6 +46,7 @@ enum { EXIT_FINE, EXIT_ERROR, EXIT_UNKNOWN, EXIT_INCOMPLETE };
 /* Everything of one run. */
 struct run {
     struct sacct_options options;
+    char **argv;
     struct viewer viewer; /* of the environment */
     struct conf conf;
     char conf_path[PATH_MAX];
@@ -134,12 +137,9 @@ static const char *time_format(struct run *run)
 
 static void choose_style(struct run *run)
 {
-    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
     run->style = (struct report_style){
         .utf8 = format_locale_is_utf8(),
-        .colour = isatty(STDOUT_FILENO) && !(no_color && *no_color) && term &&
-                  strcmp(term, "dumb") != 0,
+        .colour = screen_has_colour(),
         .time_format = time_format(run),
         .now_s = clock_wall_ns() / (int64_t)NS_PER_S,
         .energy_unit = run->options.energy_unit,
@@ -558,7 +558,7 @@ static int read_at_once(struct run *run, struct query_filter *filter, struct err
     int rc = store_open(run->conf.database, STORE_READ, "sacct-carbon", &store, err);
 
     if (rc < 0)
-        return rc;
+        return ask_carbond(&run->conf, run->argv, rc, err);
     store_set_viewer(store, &run->viewer);
     say(run, "database: %s", store_path(store));
     rc = store_begin(store, err);
@@ -917,6 +917,7 @@ int main(int argc, char **argv)
     struct error err = { "" };
     int status;
 
+    run.argv = argv;
     signal(SIGPIPE, SIG_IGN);
     setlocale(LC_CTYPE, "");
     if (sacct_options_parse(argc, argv, &run.options, &err) < 0) {

@@ -3,16 +3,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cli/plainf.h"
+#include "cli/screen.h"
 #include "core/clock.h"
-#include "core/parse.h"
 #include "store/prune.h"
 
-#define WIDTH_DEFAULT 80
-#define WIDTH_MAX 500
+#define COLUMNS_DEFAULT 80
 
 static int64_t later(int64_t a, int64_t b)
 {
@@ -118,27 +116,15 @@ static void say_nothing_to_show(const struct sacct_profile *profile)
     fplainf(stderr, "sacct-carbon: %s\n", why.text);
 }
 
-/* COLUMNS, else the terminal's, else 80. */
-static size_t terminal_width(void)
-{
-    const char *columns = getenv("COLUMNS");
-    struct winsize size;
-    uint32_t width;
-
-    if (columns && parse_u32(columns, 1, WIDTH_MAX, &width) == 0)
-        return width;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col < WIDTH_MAX ? size.ws_col : WIDTH_MAX;
-    return WIDTH_DEFAULT;
-}
-
 int sacct_profile_write(const struct sacct_profile *profile, const struct sacct_options *options,
                         struct buf *buf, struct error *err)
 {
+    unsigned columns = screen_columns();
+
     if (options->profile == SACCT_PROFILE_SVG)
         return profile_svg(&profile->view, buf, err);
     if (options->output != SACCT_JSON && options->profile == SACCT_PROFILE_TEXT)
-        return profile_draw(&profile->view, terminal_width(), buf, err);
+        return profile_draw(&profile->view, columns ? columns : COLUMNS_DEFAULT, buf, err);
     if (buf_failed(&profile->table))
         return error_set(err, -ENOMEM, "no memory for the job's minutes");
     if (profile->table_rows == 0)

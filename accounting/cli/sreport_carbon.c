@@ -18,8 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/ask.h"
 #include "cli/output.h"
 #include "cli/plainf.h"
+#include "cli/screen.h"
 #include "cli/sreport_options.h"
 #include "core/clock.h"
 #include "core/conf.h"
@@ -41,6 +43,7 @@ enum { EXIT_FINE, EXIT_ERROR, EXIT_NOTHING, EXIT_INCOMPLETE };
 /* Everything of one run. */
 struct run {
     struct sreport_options options;
+    char **argv;
     struct viewer viewer; /* of the environment */
     struct conf conf;
     char conf_path[PATH_MAX];
@@ -219,7 +222,7 @@ static int read_at_once(struct run *run, struct error *err)
     int rc = store_open(run->conf.database, STORE_READ, "sreport-carbon", &store, err);
 
     if (rc < 0)
-        return rc;
+        return ask_carbond(&run->conf, run->argv, rc, err);
     store_set_viewer(store, &run->viewer);
     say(run, "database: %s", store_path(store));
     rc = store_begin(store, err);
@@ -289,12 +292,9 @@ static bool is_elsewhere(const struct run *run)
 
 static struct period_text_style text_style(const struct run *run)
 {
-    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
     return (struct period_text_style){
         .utf8 = format_locale_is_utf8(),
-        .colour = isatty(STDOUT_FILENO) && !(no_color && *no_color) && term &&
-                  strcmp(term, "dumb") != 0,
+        .colour = screen_has_colour(),
         .head = !run->options.no_header,
         .headings = !run->options.no_header,
         .says_utc = is_elsewhere(run),
@@ -453,6 +453,7 @@ int main(int argc, char **argv)
     struct error err = { "" };
     int status;
 
+    run.argv = argv;
     signal(SIGPIPE, SIG_IGN);
     setlocale(LC_CTYPE, "");
     if (sreport_options_parse(argc, argv, &run.options, &err) < 0) {

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdint.h>
 
+#include "core/address.h"
 #include "core/mark.h"
 
 enum idle_policy { IDLE_SEPARATE, IDLE_SPREAD };
@@ -28,6 +29,9 @@ struct conf {
     char mark_dir[PATH_MAX];              /* in this and all of CONF_NODE_PATH %n is replaced */
     char spool_dir[PATH_MAX];
     char deliver_dir[PATH_MAX];
+    char deliver[ADDRESS_SIZE];           /* Deliver: "carbond://…"; "" = not set: DeliverDir */
+    char carbond[ADDRESS_SIZE];           /* Carbond: its address; "" = not set: its socket */
+    char munge_socket[PATH_MAX];          /* MungeSocket; "" = not set: libmunge's own */
     uint32_t deliver_s;                   /* DeliverSeconds: a batch is sealed this often */
     uint32_t tick_ms;                     /* TickSeconds, to the millisecond; 100 ms to 60 s */
     uint32_t keep_power_days;             /* KeepPowerDays: older power per minute is pruned */
@@ -46,8 +50,10 @@ struct conf {
 };
 
 /* RATIO: a part of a whole, up to 1. PATH: absolute. NODE_PATH: so too, %n stands for the node's
-   name. DATABASE: "sqlite:/path" or "postgresql://…". */
-enum conf_type { CONF_TEXT, CONF_PATH, CONF_NODE_PATH, CONF_DATABASE, CONF_SECONDS,
+   name. DATABASE: "sqlite:/path" or "postgresql://…". ADDRESS: as in core/address.h; CARBOND_URL:
+   one behind "carbond://". */
+enum conf_type { CONF_TEXT, CONF_PATH, CONF_NODE_PATH, CONF_DATABASE, CONF_ADDRESS,
+                 CONF_CARBOND_URL, CONF_SECONDS,
                  CONF_MILLISECONDS, CONF_DAYS, CONF_MEGABYTES, CONF_WATTS, CONF_PUE, CONF_RATIO,
                  CONF_CHOICE };
 

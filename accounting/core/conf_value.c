@@ -34,6 +34,12 @@ const struct conf_option conf_options[] = {
       "Where carbon-meterd keeps its sealed batches, on the node's own disk; %n is the node." },
     { "DeliverDir", CONF_PATH, AT(deliver_dir), "/var/spool/slurm-carbon/deliver", 0, 0, NULL,
       "Where batches are delivered to and `carbonctl ingest` takes them from; one for all nodes." },
+    { "Deliver", CONF_CARBOND_URL, AT(deliver), NULL, 0, 0, NULL,
+      "carbond://HOST[:PORT]: nodes send batches there; unset: they write them to DeliverDir." },
+    { "Carbond", CONF_ADDRESS, AT(carbond), NULL, 0, 0, NULL,
+      "HOST[:PORT] of the carbond to ask where the database cannot be read; unset: its socket." },
+    { "MungeSocket", CONF_PATH, AT(munge_socket), NULL, 0, 0, NULL,
+      "Socket of munged, for carbond and who asks it; unset: the usual one." },
     { "DeliverSeconds", CONF_SECONDS, AT(deliver_s), "60", 1, 3600, NULL,
       "A batch is sealed and delivered this often, 1 to 3600 seconds." },
     { "TickSeconds", CONF_MILLISECONDS, AT(tick_ms), "1", 100, 60000, NULL,
@@ -242,6 +248,17 @@ static int check_database(const char *text, struct error *err)
     return 0;
 }
 
+static int check_address(const char *text, enum conf_type type, struct error *err)
+{
+    size_t scheme = type == CONF_CARBOND_URL ? strlen(CARBOND_SCHEME) : 0;
+    struct address address;
+
+    if (strncmp(text, CARBOND_SCHEME, scheme) != 0)
+        return error_set(err, -EINVAL, "'%.80s' does not begin with " CARBOND_SCHEME "; give "
+                         CARBOND_SCHEME "HOST, or a directory as DeliverDir", text);
+    return address_parse(text + scheme, &address, err);
+}
+
 static int parse_plain(const struct conf_option *option, const char *text, struct conf *conf,
                        struct error *err)
 {
@@ -254,6 +271,8 @@ static int parse_plain(const struct conf_option *option, const char *text, struc
         rc = check_absolute(text, err);
     if (option->type == CONF_DATABASE)
         rc = check_database(text, err);
+    if (option->type == CONF_ADDRESS || option->type == CONF_CARBOND_URL)
+        rc = check_address(text, option->type, err);
     return rc == 0 ? store_text(option, text, conf, err) : rc;
 }
 
@@ -271,6 +290,8 @@ int conf_value_parse(const struct conf_option *option, const char *text, const c
     case CONF_TEXT:
     case CONF_PATH:
     case CONF_DATABASE:
+    case CONF_ADDRESS:
+    case CONF_CARBOND_URL:
         return parse_plain(option, text, conf, err);
     case CONF_NODE_PATH:
         return parse_node_path(option, text, node, conf, err);
@@ -299,6 +320,8 @@ void conf_format(const struct conf *conf, const struct conf_option *option, char
     case CONF_PATH:
     case CONF_NODE_PATH:
     case CONF_DATABASE:
+    case CONF_ADDRESS:
+    case CONF_CARBOND_URL:
         snprintf(text, size, "%s", (const char *)at);
         return;
     case CONF_CHOICE:

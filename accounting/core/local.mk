@@ -13,6 +13,7 @@ core_plugin_sources = \
 	accounting/core/record.c accounting/core/record.h \
 	accounting/core/utf8.c accounting/core/utf8.h
 libcarbon_core_la_SOURCES = $(core_plugin_sources) \
+	accounting/core/address.c accounting/core/address.h \
 	accounting/core/apportion.c accounting/core/apportion.h \
 	accounting/core/batch.c accounting/core/batch.h \
 	accounting/core/conf.c accounting/core/conf.h \

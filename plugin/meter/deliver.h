@@ -1,8 +1,11 @@
 /*
- * deliver.h - copying sealed batches to DeliverDir, in a process of its own
+ * deliver.h - copying sealed batches to DeliverDir or sending them to carbond, in a process of its
+ * own
  *
- * DeliverDir is often on the site's shared file system, which may hang for minutes or for ever: a
- * child (child.h) does the copying, one at a time.
+ * DeliverDir is often on the site's shared file system, which may hang for minutes or for ever, and
+ * so may a network: a child (child.h) does the work, one at a time. To carbond it is a child of the
+ * child, carbon-deliver, that sends: libcurl and libmunge are not in the meter, nor are the meter's
+ * capabilities in them.
  */
 #ifndef CARBON_METER_DELIVER_H
 #define CARBON_METER_DELIVER_H
@@ -19,7 +22,8 @@
 #define DELIVERED_MODE 0640  /* of a batch in DeliverDir: user names are in it */
 
 struct deliver {
-    char dir[4096];  /* DeliverDir */
+    char dir[4096];  /* DeliverDir, or carbond's address behind "carbond://" */
+    char munge_socket[4096];
     int lock_fd;     /* not to be held by a child that hangs on; -1: none */
     struct child child;
     size_t count;    /* of names[] that the child was given */
@@ -31,7 +35,9 @@ struct deliver_result {
     struct error err;         /* "" when all were */
 };
 
-void deliver_init(struct deliver *deliver, const char *dir, int lock_fd);
+/* `where` is DeliverDir, or "carbond://…" (core/address.h); munge_socket may be "". */
+void deliver_init(struct deliver *deliver, const char *where, const char *munge_socket,
+                  int lock_fd);
 
 /*
  * Start a child on deliver->names[0..count), which lie in spool_fd. Each is copied, synced, renamed
@@ -54,5 +60,9 @@ bool deliver_reap(struct deliver *deliver, uint64_t now, struct deliver_result *
 /* The child's work, in this process: for tests. Returns 0 or a negative errno. */
 MUST_CHECK int deliver_copy(const char *dir, int spool_fd, char (*names)[BATCH_NAME_SIZE],
                             size_t count, bool keep_last, struct deliver_result *ret_result);
+
+/* The same to carbond: as deliver->dir says, deliver->names[0..count). */
+MUST_CHECK int deliver_send(const struct deliver *deliver, int spool_fd, size_t count,
+                            bool keep_last, struct deliver_result *ret_result);
 
 #endif

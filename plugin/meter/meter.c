@@ -751,7 +751,9 @@ int meter_open(const struct meter_options *options, uint64_t now, int64_t wall_n
     meter->state.since_ns = now;
     meter->state.since_wall_ns = wall_ns;
     meter->state.tick_wall_ns = wall_ns;
-    deliver_init(&meter->deliver, options->conf->deliver_dir, options->lock_fd);
+    deliver_init(&meter->deliver, options->conf->deliver[0] ? options->conf->deliver
+                                                            : options->conf->deliver_dir,
+                 options->conf->munge_socket, options->lock_fd);
     rc = open_parts(meter, now, err);
     if (rc < 0) {
         meter_close(meter);

@@ -81,7 +81,7 @@ compare() {
 import re, subprocess, sys
 
 RUN_WHOLE = ('docs/quickstart.md', 'docs/bloom.md', 'docs/users.md')
-OURS = r'(?:sacct-carbon|sreport-carbon|carbonctl|carbon-meterd)'
+OURS = r'(?:sacct-carbon|sreport-carbon|carbonctl|carbon-meterd|carbond)'
 COMMAND = re.compile(r'^\s+(?:[$#] )?(?:' + OURS + r'|systemctl|apt|runuser|scripts/|s(?:batch|run|control)) ?\S')
 complaints = []
 pages = {page: open(page).read() for page in sys.argv[1:]}
@@ -163,6 +163,7 @@ END
     command -v python3 >/dev/null || skip 'no python3'
     cd "$top_srcdir"
     python3 - docs/operations.md plugin/meter/*.c accounting/spool/*.c accounting/cli/ctl_ingest.c \
+        accounting/carbond/*.c accounting/cli/ask.c accounting/core/address.c \
         accounting/store/{store,sqlite,postgres,lock,upgrade,copy,backup,loss,migrate}.c <<'END'
 import re, sys
 

@@ -63,3 +63,6 @@ TESTS += tests/cli/scale.bats
 EXTRA_DIST += tests/cli/scale.bats
 TESTS += tests/cli/migrate.bats
 EXTRA_DIST += tests/cli/migrate.bats
+TESTS += tests/cli/carbond.bats tests/cli/carbond_deliver.bats
+EXTRA_DIST += tests/cli/carbond.bats tests/cli/carbond_deliver.bats tests/cli/carbond_fixture.sh \
+	tests/cli/carbond_slow.py

@@ -30,6 +30,7 @@ setup() {
 list_commands() {
     local command
     printf '%s\n' sacct-carbon sreport-carbon carbon-meterd carbonctl
+    [ ! -x "$top_builddir/carbond" ] || echo carbond
     carbonctl --help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p' | while read -r command; do
         echo "carbonctl $command"
         carbonctl "$command" --help | sed -n "s/^  \(carbonctl $command [a-z]*\) .*/\1/p"
@@ -432,7 +433,7 @@ completes_jobs() { # SHELL
 @test 'completion: each command has a file, and each file is right for its shell' {
     local file name
     bash -n "$completion/bash/sacct-carbon"
-    for name in sacct-carbon sreport-carbon carbonctl carbon-meterd; do
+    for name in sacct-carbon sreport-carbon carbonctl carbon-meterd carbond; do
         grep -q "^complete -F [_a-z]* $name$" "$completion/bash/sacct-carbon"
         [ "$(head -n 1 "$completion/zsh/_$name")" = "#compdef $name" ]
         [ -f "$completion/fish/$name.fish" ]

@@ -47,7 +47,8 @@ exposure() { # UNIT TENTHS
     [[ $output == *"Overall exposure level for carbon-meterd.service: "* ]]
     systemd-analyze security --offline=true --threshold=20 "$units/carbon-meterd.service" >/dev/null
     local unit
-    for unit in carbon-ingest carbon-report carbon-backup carbon-reconcile; do
+    for unit in carbon-ingest carbon-report carbon-backup carbon-reconcile \
+        $([ ! -x "$top_builddir/carbond" ] || echo carbond); do
         systemd-analyze security --offline=true --threshold=15 "$units/$unit.service" >/dev/null
     done
 }
@@ -58,7 +59,9 @@ exposure() { # UNIT TENTHS
     local source
     source=$(realpath "${top_srcdir:?}")/scripts/systemd
     cp "$source/carbon-reconcile.timer" "$BATS_TEST_TMPDIR"
-    for unit in carbon-meterd carbon-ingest carbon-reconcile; do # as if the programs were installed
+    local units_here=(carbon-meterd carbon-ingest carbon-reconcile)
+    [ ! -x "$top_builddir/carbond" ] || units_here+=(carbond)
+    for unit in "${units_here[@]}"; do # as if the programs were installed
         sed "s|^ExecStart=[^ ]*/|ExecStart=$(realpath "$top_builddir")/|" "$units/$unit.service" \
             >"$BATS_TEST_TMPDIR/$unit.service"
     done
@@ -70,7 +73,7 @@ exposure() { # UNIT TENTHS
     run systemd-analyze verify --man=no "$BATS_TEST_TMPDIR"/*.service "$BATS_TEST_TMPDIR"/*.timer
     echo "$output"
     [ "$status" -eq 0 ]
-    ! grep -F -e carbon- <<<"$output"
+    ! grep -F -e carbon- -e carbond <<<"$output"
 }
 
 # --- what the kernel is asked -------------------------------------------------------------------

@@ -15,6 +15,9 @@ fuzz_targets = \
 	tests/fuzz/fuzz_tables \
 	tests/fuzz/fuzz_time \
 	tests/fuzz/fuzz_topology
+if WITH_CARBOND
+fuzz_targets += tests/fuzz/fuzz_carbond
+endif
 check_PROGRAMS += $(fuzz_targets)
 EXTRA_DIST += tests/fuzz/corpus
 if FUZZING
@@ -34,6 +37,8 @@ tests_fuzz_fuzz_batch_SOURCES = tests/fuzz/fuzz_batch.c $(fuzz_sources)
 tests_fuzz_fuzz_batch_LDADD = $(fuzz_core) $(ZLIB_LIBS)
 tests_fuzz_fuzz_capture_SOURCES = tests/fuzz/fuzz_capture.c $(fuzz_sources)
 tests_fuzz_fuzz_capture_LDADD = $(fuzz_sensors)
+tests_fuzz_fuzz_carbond_SOURCES = tests/fuzz/fuzz_carbond.c $(fuzz_sources)
+tests_fuzz_fuzz_carbond_LDADD = $(FUZZER_LIBS) $(carbond_libraries) $(MUNGE_LIBS)
 tests_fuzz_fuzz_cgroup_SOURCES = tests/fuzz/fuzz_cgroup.c $(fuzz_sources) $(fuzz_tree) \
 	plugin/spank/step_cgroup.c plugin/spank/step_cgroup.h
 tests_fuzz_fuzz_cgroup_CPPFLAGS = $(fuzz_unit_cppflags)

@@ -108,10 +108,19 @@ rm -r /etc/systemd/system/carbon-*.service.d
 systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload
 [ "$(stat -c '%U %a' /var/spool/slurm-carbon)" = 'slurm-carbon 750' ]
 
+# carbond starts with one command, and answers on its socket who may not read the database; it needs
+# no munged for that
+systemctl enable --now carbond
+until_true test -S /run/carbond/carbond.sock
+says '^slurm-carbon' setpriv --reuid nobody --regid nogroup --clear-groups \
+    sh -c 'sacct-carbon -aP -S now-1day && echo slurm-carbon'
+says "well  *carbond .*answers" carbonctl doctor
+[ "$(stat -c %U "/proc/$(pid_of carbond)")" = slurm-carbon ]
+
 # removal stops what runs
 systemctl start carbon-meterd
-dpkg --remove slurm-carbon-server slurm-carbon-node
-for unit in carbon-meterd.service carbon-ingest.service carbon-{report,backup,reconcile}.timer; do
+dpkg --remove slurm-carbon-carbond slurm-carbon-server slurm-carbon-node
+for unit in carbond.service carbon-meterd.service carbon-ingest.service carbon-{report,backup,reconcile}.timer; do
     [ "$(systemctl is-active "$unit")" = inactive ]
 done
 [ -z "$(systemctl list-units --state active --plain --no-legend 'carbon-*' || true)" ]

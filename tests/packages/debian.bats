@@ -46,6 +46,7 @@ files_of() { # NAME: of the package slurm-carbon-NAME
             echo usr/share/man/man8/spank_carbon.8.gz
             echo "usr/share/doc/$spank/examples/carbon.conf" ;;
         node) echo usr/sbin/carbon-meterd
+            echo usr/libexec/slurm-carbon/carbon-deliver
             echo usr/lib/systemd/system/carbon-meterd.service
             echo usr/lib/tmpfiles.d/slurm-carbon-node.conf
             echo usr/share/man/man8/carbon-meterd.8.gz ;;
@@ -53,9 +54,12 @@ files_of() { # NAME: of the package slurm-carbon-NAME
             backup.{service,timer}
             printf 'usr/libexec/slurm-carbon/%s\n' daily-backup monthly-report
             echo usr/lib/tmpfiles.d/slurm-carbon-server.conf ;;
+        carbond) echo usr/sbin/carbond
+            echo usr/lib/systemd/system/carbond.service
+            echo usr/share/man/man8/carbond.8.gz ;;
         tools) printf 'usr/%s\n' bin/sacct-carbon bin/sreport-carbon sbin/carbonctl
             echo usr/lib/sysusers.d/slurm-carbon.conf
-            echo usr/libexec/slurm-carbon/task-epilog
+            printf 'usr/libexec/slurm-carbon/%s\n' carbon-ask task-epilog
             printf 'usr/share/slurm-carbon/%s.csv\n' grid_intensity embodied_factors equivalences
             printf 'usr/share/slurm-carbon/%s\n' grafana/slurm-carbon{,-postgresql}.json \
                 prometheus/slurm-carbon.rules.yml
@@ -95,7 +99,7 @@ files_of() { # NAME: of the package slurm-carbon-NAME
 
 @test "a management node: its services install, keep books, report and copy" {
     inside apt-get install -y -qq --no-install-recommends -o APT::Sandbox::User=root \
-        /packages/slurm-carbon-{server,doc}.deb
+        /packages/slurm-carbon-{server,carbond,doc}.deb
     [ "$(inside stat -c '%U %G %a' /var/lib/slurm-carbon)" = 'slurm-carbon slurm-carbon 750' ]
     as_service carbonctl init
     as_service carbonctl audit
@@ -110,7 +114,7 @@ files_of() { # NAME: of the package slurm-carbon-NAME
 
 @test "every file is root's, where it belongs and no looser than 0755; each package has its own" {
     local name package path
-    for name in spank node server tools doc; do
+    for name in spank node server carbond tools doc; do
         package=slurm-carbon-$name
         [ "$name" != spank ] || package=$spank
         # units were in /lib until bookworm
@@ -127,13 +131,13 @@ files_of() { # NAME: of the package slurm-carbon-NAME
             esac
         done < <(grep . "$BATS_TEST_TMPDIR/has" | grep -vx .)
     done
-    inside dpkg --verify slurm-carbon-node slurm-carbon-tools slurm-carbon-server "$spank"
+    inside dpkg --verify slurm-carbon-node slurm-carbon-tools slurm-carbon-server slurm-carbon-carbond "$spank"
 }
 
 @test "nothing starts by being installed" {
     [ -z "$(find "$root"/etc/systemd "$root"/etc/rc?.d -name '*carbon*')" ]
     inside systemctl is-enabled carbon-meterd.service carbon-ingest.service carbon-report.timer \
-        carbon-backup.timer carbon-reconcile.timer >"$BATS_TEST_TMPDIR/enabled" || true
+        carbon-backup.timer carbon-reconcile.timer carbond.service >"$BATS_TEST_TMPDIR/enabled" || true
     [ "$(sort -u "$BATS_TEST_TMPDIR/enabled")" = disabled ]
     # and the one line that makes it: systemctl enable (--now where systemd runs)
     inside systemctl enable carbon-meterd
@@ -155,14 +159,14 @@ files_of() { # NAME: of the package slurm-carbon-NAME
 
 @test "its units are sound where they are installed, and manual pages are found" {
     local unit page
-    for unit in carbon-{meterd,ingest,report,backup}.service carbon-{report,backup}.timer; do
+    for unit in carbon{-meterd,-ingest,-report,-backup,d}.service carbon-{report,backup}.timer; do
         run inside systemd-analyze verify --man=no "/usr/lib/systemd/system/$unit"
         echo "$output"
         [ "$status" -eq 0 ]
         refute grep -F carbon- <<<"$output"
     done
     for page in sacct-carbon sreport-carbon carbon.conf inventory.conf carbonctl carbon-meterd \
-        spank_carbon; do
+        carbond spank_carbon; do
         man -M "$root/usr/share/man" -w "$page"
     done
 }
@@ -208,7 +212,7 @@ srun_says() { # what Slurm's own program, which reads plugstack.conf, loads and 
     as_service mkdir "/${undelivered%/*}"
     as_service touch "/$undelivered" "/${undelivered%/*}/lock" "/${undelivered%/*}/status"
     inside apt-get purge -y -qq slurm-carbon-server slurm-carbon-node slurm-carbon-tools "$spank" \
-        slurm-carbon-doc
+        slurm-carbon-carbond slurm-carbon-doc
     find "$root" -xdev -iname '*carbon*' ! -path "$root/packages/*" ! -path "$root/etc/slurm/*" \
         ! -path "$root/var/lib/slurm-carbon*" ! -path "$root/var/spool/slurm-carbon*" |
         tee "$BATS_TEST_TMPDIR/strays"

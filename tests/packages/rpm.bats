@@ -36,7 +36,7 @@ refute() { # COMMAND...: it fails (what is behind a `!`, bats does not see)
 
 @test "files: all that make install has, each in one package, the one that its use says" {
     local name file owner
-    for name in "spank-$slurm" node server tools doc; do
+    for name in "spank-$slurm" node server carbond tools doc; do
         query "$name" -l | grep -v -e /licenses/ -e /.build-id -e '^/usr/share/doc/slurm-carbon$' |
             sed "s/\$/ ${name%%-*}/"
     done | sort >"$BATS_TEST_TMPDIR/all"
@@ -48,9 +48,12 @@ refute() { # COMMAND...: it fails (what is behind a `!`, bats does not see)
             */man8/spank_carbon.8* | */plugstack-carbon.conf | */slurm-carbon-spank-*)
                 [ "$owner" = spank ] ;;
             *carbon-meterd* | */slurm-carbon-node.conf) [ "$owner" = node ] ;;
-            /usr/libexec/slurm-carbon | */task-epilog) [ "$owner" = tools ] ;;
+            /usr/libexec/slurm-carbon | */task-epilog | */carbon-ask) [ "$owner" = tools ] ;;
+            */carbon-deliver) [ "$owner" = node ] ;;
             */carbon-ingest.service | */carbon-report.* | */carbon-backup.* | */carbon-reconcile.* | \
                 */libexec/* | */slurm-carbon-server.conf) [ "$owner" = server ] ;;
+            */sbin/carbond | */carbond.service | */carbond.8* | */completions/carbond | */_carbond | \
+                */carbond.fish) [ "$owner" = carbond ] ;;
             */doc/slurm-carbon/*.sample) [ "$owner" = tools ] ;;
             */doc/slurm-carbon/*) [ "$owner" = doc ] ;;
             /usr/bin/* | /usr/sbin/carbonctl | */sysusers.d/* | /usr/share/*) [ "$owner" = tools ] ;;
@@ -61,6 +64,8 @@ refute() { # COMMAND...: it fails (what is behind a `!`, bats does not see)
         /usr/lib/systemd/system/carbon-{meterd,ingest}.service /usr/lib/sysusers.d/slurm-carbon.conf \
         /usr/lib/systemd/system/carbon-{report,backup}.{service,timer} /usr/sbin/carbonctl \
         /usr/libexec/slurm-carbon/{monthly-report,daily-backup,task-epilog} /usr/bin/sreport-carbon \
+        /usr/sbin/carbond /usr/lib/systemd/system/carbond.service \
+        /usr/libexec/slurm-carbon/carbon-{ask,deliver} \
         /usr/lib/tmpfiles.d/slurm-carbon-{node,server}.conf /usr/share/slurm-carbon/equivalences.csv \
         /usr/share/slurm-carbon/grafana/slurm-carbon{,-postgresql}.json \
         /usr/share/slurm-carbon/prometheus/slurm-carbon.rules.yml; do
@@ -70,7 +75,7 @@ refute() { # COMMAND...: it fails (what is behind a `!`, bats does not see)
 
 @test "owners and modes: all is root's, and nobody else may write it" {
     local name
-    for name in "spank-$slurm" node server tools doc; do
+    for name in "spank-$slurm" node server carbond tools doc; do
         query "$name" --qf '[%{FILEUSERNAME} %{FILEGROUPNAME} %{FILEMODES:octal} %{FILENAMES}\n]'
     done >"$BATS_TEST_TMPDIR/modes"
     refute grep -vE '^root root (0?100(644|755)|0?40755|120777) ' "$BATS_TEST_TMPDIR/modes"
@@ -86,12 +91,14 @@ refute() { # COMMAND...: it fails (what is behind a `!`, bats does not see)
     query node --requires | grep -q '^libhwloc\.so'
     query server --requires | grep -q "^slurm-carbon-tools = $version-"
     query tools --requires | grep -q '^libsqlite3\.so'
+    query carbond --requires | grep -q '^libmicrohttpd\.so'
+    query carbond --requires | grep -q '^libmunge\.so'
     query "spank-$slurm" --provides | grep -q '^slurm-carbon-spank = '
 }
 
 @test "what they run: nothing is enabled or started, and no scriptlet is left unexpanded" {
     local name
-    for name in "spank-$slurm" node server tools doc; do
+    for name in "spank-$slurm" node server carbond tools doc; do
         query "$name" --scripts
     done >"$BATS_TEST_TMPDIR/scripts"
     cat "$BATS_TEST_TMPDIR/scripts"

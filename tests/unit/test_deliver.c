@@ -120,7 +120,7 @@ static void test_a_child_tells_how_far_it_came(void **state)
     struct deliver_result result;
 
     (void)state;
-    deliver_init(&deliver, target, -1);
+    deliver_init(&deliver, target, "", -1);
     memcpy(deliver.names, names, sizeof(names));
     assert_int_equal(deliver_start(&deliver, spool_fd, 2, true, 1000), 0);
     assert_true(deliver_is_busy(&deliver));
@@ -137,7 +137,7 @@ static void test_a_child_that_hangs_is_killed_and_told_of(void **state)
     int fds[2];
 
     (void)state;
-    deliver_init(&deliver, target, -1);
+    deliver_init(&deliver, target, "", -1);
     assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
     deliver.child.pid = fork();
     if (deliver.child.pid == 0)
