@@ -36,7 +36,7 @@ if WITH_LIBPQ
 libcarbon_store_la_SOURCES += accounting/store/postgres.c
 endif
 libcarbon_store_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(LIBPQ_CFLAGS)
-libcarbon_store_la_LIBADD = libcarbon-core.la $(SQLITE_LIBS) $(LIBPQ_LIBS)
+libcarbon_store_la_LIBADD = libcarbon-core.la $(SQLITE_LIBS) -ldl
 
 # SQL as C strings
 store_sql = accounting/store/schema-1.sql accounting/store/schema-2.sql \

@@ -14,6 +14,7 @@
  */
 #include "config.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -38,6 +39,67 @@
 #define FETCH_ROWS 2000
 #define OID_INT8 20 /* pg_type.dat */
 #define OID_TEXT 25
+
+/* --- libpq ----------------------------------------------------------------------------------- */
+
+/* It brings twenty libraries along: only who asks a server loads it. */
+#define FUNCTIONS(x) \
+    x(PQclear) x(PQcmdStatus) x(PQcmdTuples) x(PQconnectdbParams) x(PQdb) \
+    x(PQerrorMessage) x(PQexec) x(PQexecParams) x(PQexecPrepared) x(PQfinish) \
+    x(PQgetisnull) x(PQgetlength) x(PQgetvalue) x(PQhost) x(PQntuples) x(PQprepare) \
+    x(PQresultErrorField) x(PQresultStatus) x(PQstatus) x(PQtransactionStatus)
+#define POINTER(name) __typeof__(name) *name;
+#define SYMBOL(name) { #name, (void **)&pq.name },
+
+static struct {
+    FUNCTIONS(POINTER)
+} pq;
+
+#define PQclear(...) pq.PQclear(__VA_ARGS__)
+#define PQcmdStatus(...) pq.PQcmdStatus(__VA_ARGS__)
+#define PQcmdTuples(...) pq.PQcmdTuples(__VA_ARGS__)
+#define PQconnectdbParams(...) pq.PQconnectdbParams(__VA_ARGS__)
+#define PQdb(...) pq.PQdb(__VA_ARGS__)
+#define PQerrorMessage(...) pq.PQerrorMessage(__VA_ARGS__)
+#define PQexec(...) pq.PQexec(__VA_ARGS__)
+#define PQexecParams(...) pq.PQexecParams(__VA_ARGS__)
+#define PQexecPrepared(...) pq.PQexecPrepared(__VA_ARGS__)
+#define PQfinish(...) pq.PQfinish(__VA_ARGS__)
+#define PQgetisnull(...) pq.PQgetisnull(__VA_ARGS__)
+#define PQgetlength(...) pq.PQgetlength(__VA_ARGS__)
+#define PQgetvalue(...) pq.PQgetvalue(__VA_ARGS__)
+#define PQhost(...) pq.PQhost(__VA_ARGS__)
+#define PQntuples(...) pq.PQntuples(__VA_ARGS__)
+#define PQprepare(...) pq.PQprepare(__VA_ARGS__)
+#define PQresultErrorField(...) pq.PQresultErrorField(__VA_ARGS__)
+#define PQresultStatus(...) pq.PQresultStatus(__VA_ARGS__)
+#define PQstatus(...) pq.PQstatus(__VA_ARGS__)
+#define PQtransactionStatus(...) pq.PQtransactionStatus(__VA_ARGS__)
+
+static int load_libpq(struct error *err)
+{
+    static const struct {
+        const char *name;
+        void **at;
+    } symbols[] = { FUNCTIONS(SYMBOL) };
+    static bool loaded;
+    void *library;
+
+    if (loaded)
+        return 0;
+    library = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
+    if (!library)
+        return error_set(err, -ENOTSUP, "PostgreSQL's library cannot be loaded: %s; install "
+                         "libpq5 (Debian) or libpq (RPM)", dlerror());
+    for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {
+        *symbols[i].at = dlsym(library, symbols[i].name);
+        if (!*symbols[i].at)
+            return error_set(err, -ENOTSUP, "libpq.so.5 has no %s: it is older than 13",
+                             symbols[i].name);
+    }
+    loaded = true;
+    return 0;
+}
 
 /* --- errors ---------------------------------------------------------------------------------- */
 
@@ -579,7 +641,9 @@ static bool in_transaction(struct store *store)
 /* The server would give the lock back a little after the connection is gone. */
 static void close_store(struct store *store)
 {
-    if (store->writes && store->pg && PQstatus(store->pg) == CONNECTION_OK)
+    if (!store->pg)
+        return;
+    if (store->writes && PQstatus(store->pg) == CONNECTION_OK)
         PQclear(PQexec(store->pg, "SELECT pg_advisory_unlock_all()"));
     PQfinish(store->pg);
 }
@@ -597,6 +661,8 @@ static int connect_to(struct store *store, const char *database, const char *who
     const char *const keys[] = { "dbname", "fallback_application_name", "client_encoding", NULL };
     const char *const values[] = { database, who ? who : "slurm-carbon", "UTF8", NULL };
 
+    if (load_libpq(err) < 0)
+        return -ENOTSUP;
     store->pg = PQconnectdbParams(keys, values, 1);
     if (!store->pg)
         return error_set(err, -ENOMEM, "out of memory");
