@@ -100,6 +100,11 @@ static int read_text(const char *text, size_t len, char *room, size_t size)
 {
     size_t used = 0;
 
+    if (len < size && !memchr(text, '%', len)) { /* as nearly all are */
+        memcpy(room, text, len);
+        room[len] = '\0';
+        return 0;
+    }
     for (size_t i = 0; i < len; i++) {
         int c = (unsigned char)text[i];
 
