@@ -131,6 +131,16 @@ int known_node(struct store *store, const char *cluster, const char *name, struc
     return *ret ? 0 : no_memory(err);
 }
 
+/* The one of a batch, where it was expected; NULL where the books do not have it. */
+static const struct known_node *node_of(const struct pending *pending,
+                                        const struct batch_head *head)
+{
+    const struct known_node key = { .cluster = head->cluster, .name = head->node };
+    const struct known_node *node = find(&pending->nodes, &key, compare_nodes);
+
+    return node && node->node_key ? node : NULL;
+}
+
 static int expect_nodes(struct store *store, const struct batch *const *batches, size_t count,
                         struct error *err)
 {
@@ -158,7 +168,7 @@ static int expect_nodes(struct store *store, const struct batch *const *batches,
 
 const struct insert into_batches = {
     "batch", "node_key, stream, seq, crc32, boot_id, version, begin_boottime_ns, end_boottime_ns,"
-    " begin_wall_ns, end_wall_ns, marks_bad, batches_dropped, loaded_s", "itittt" "iiiiiii", 3, "",
+    " begin_wall_ns, end_wall_ns, marks_bad, batches_dropped, loaded_s", "ititttiiiiiii", 3, "",
 };
 
 static const char SQL_BATCH[] =
@@ -240,10 +250,9 @@ static int expect_batches(struct store *store, const struct batch *const *batche
                      " WHERE (node_key, stream, seq) IN (VALUES ");
     for (size_t i = 0; i < count; i++) {
         const struct batch_head *head = &batches[i]->head;
-        const struct known_node key = { .cluster = head->cluster, .name = head->node };
-        const struct known_node *node = find(&store->pending->nodes, &key, compare_nodes);
+        const struct known_node *node = node_of(store->pending, head);
 
-        if (node && node->node_key && head->seq <= INT64_MAX)
+        if (node && head->seq <= INT64_MAX)
             buf_printf(&sql, "%s(%" PRId64 ", '%016" PRIx64 "', %" PRIu64 ")", n++ ? "," : "",
                        node->node_key, head->stream, head->seq);
     }
@@ -257,12 +266,11 @@ static int expect_batches(struct store *store, const struct batch *const *batche
     buf_free(&sql);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         const struct batch_head *head = &batches[i]->head;
-        const struct known_node key = { .cluster = head->cluster, .name = head->node };
-        const struct known_node *node = find(&store->pending->nodes, &key, compare_nodes);
+        const struct known_node *node = node_of(store->pending, head);
         char stream[STREAM_SIZE];
 
         snprintf(stream, sizeof(stream), "%016" PRIx64, head->stream);
-        if (node && node->node_key && head->seq <= INT64_MAX &&
+        if (node && head->seq <= INT64_MAX &&
             !take_id(store->pending, node->node_key, stream, (int64_t)head->seq, ""))
             rc = no_memory(err);
     }
@@ -358,8 +366,7 @@ int known_allocation(struct store *store, int64_t node_key, const char *stream, 
 
 bool known_is_open(struct store *store, const struct batch_head *head, uint64_t ref)
 {
-    const struct known_node node_key = { .cluster = head->cluster, .name = head->node };
-    const struct known_node *node = find(&store->pending->nodes, &node_key, compare_nodes);
+    const struct known_node *node = node_of(store->pending, head);
     char stream[STREAM_SIZE];
     struct known_allocation key = { .stream = stream, .ref = (int64_t)ref };
 
@@ -380,11 +387,9 @@ static int expect_allocations(struct store *store, const struct batch *const *ba
     buf_init(&sql);
     buf_printf(&sql, "%sa.end_ns IS NULL AND a.node_key IN (", ALLOCATION_SELECT);
     for (size_t i = 0; i < count; i++) {
-        const struct batch_head *head = &batches[i]->head;
-        const struct known_node key = { .cluster = head->cluster, .name = head->node };
-        const struct known_node *node = find(&store->pending->nodes, &key, compare_nodes);
+        const struct known_node *node = node_of(store->pending, &batches[i]->head);
 
-        if (node && node->node_key && batches[i]->n_jobs)
+        if (node && batches[i]->n_jobs)
             buf_printf(&sql, "%s%" PRId64, n++ ? "," : "", node->node_key);
     }
     buf_printf(&sql, ")");

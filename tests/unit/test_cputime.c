@@ -445,11 +445,15 @@ static void write_file(const char *path, const char *text)
     close(fd);
 }
 
-/* A child in the cgroup's procs file burns 50 ms and ends; its orphan burns 50 ms more. */
+/* A child in the cgroup's procs file burns 50 ms and ends; its orphan burns 50 ms more. Returns
+   when both have, however long the machine takes. */
 static void run_in_cgroup(const char *procs)
 {
-    pid_t pid = fork();
+    int alive[2];
+    pid_t pid;
 
+    assert_int_equal(pipe2(alive, O_CLOEXEC), 0);
+    pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
         char text[32];
@@ -464,6 +468,9 @@ static void run_in_cgroup(const char *procs)
         burn(50000000);
         _exit(0);
     }
+    close(alive[1]);
+    assert_int_equal(read(alive[0], &(char){ 0 }, 1), 0); /* its end: nobody writes */
+    close(alive[0]);
     waitpid(pid, NULL, 0);
 }
 
