@@ -41,7 +41,6 @@ struct load {
     const char *crc32;
     char stream[STREAM_SIZE];
     struct known_node *node;
-    int64_t node_key;
     struct millijoules mj;
     struct sums *sums;
     struct pending *pending;
@@ -233,7 +232,7 @@ static int book_batch(const struct load *load)
 {
     const struct batch_head *head = &load->batch->head;
     const struct cell row[] = {
-        cell_int(load->node_key), cell_text(pending_text(load->pending, load->stream)),
+        cell_int(load->node->node_key), cell_text(pending_text(load->pending, load->stream)),
         cell_int((int64_t)head->seq), cell_text(pending_text(load->pending, load->crc32)),
         cell_text(pending_text(load->pending, head->boot_id)),
         cell_text(pending_text(load->pending, head->version)),
@@ -260,7 +259,8 @@ static int book_components(const struct load *load)
     for (size_t i = 0; i < load->batch->n_components && rc == 0; i++) {
         const struct batch_component *component = &load->batch->components[i];
         const struct cell row[] = {
-            cell_int(load->node_key), cell_text(stream), cell_int((int64_t)load->batch->head.seq),
+            cell_int(load->node->node_key), cell_text(stream),
+            cell_int((int64_t)load->batch->head.seq),
             cell_text(component_names[component->component]),
             cell_int((int64_t)component->begin_uj), cell_int((int64_t)component->end_uj),
         };
@@ -469,7 +469,7 @@ static int row_of(const struct load *load, const struct batch_job *job,
     idset_format(&job->gpus, texts->gpus, sizeof(texts->gpus));
 
     const struct cell cells[ALLOCATION_COLUMNS] = {
-        cell_int(booked->allocation_key), cell_int(booked->job_key), cell_int(load->node_key),
+        cell_int(booked->allocation_key), cell_int(booked->job_key), cell_int(load->node->node_key),
         cell_text(pending_text(load->pending, load->stream)), cell_int((int64_t)job->ref),
         cell_int(job->begin_wall_ns), cell_maybe(ended, job->end_wall_ns),
         cell_int(ended ? job->end_wall_ns : head->end_wall_ns), cell_int((int64_t)head->seq),
@@ -518,7 +518,7 @@ static int unbreak(const struct load *load, int64_t job_key)
     if (!stmt)
         return -EIO;
     stmt_bind_int(stmt, 1, job_key);
-    stmt_bind_int(stmt, 2, load->node_key);
+    stmt_bind_int(stmt, 2, load->node->node_key);
     stmt_bind_text(stmt, 3, load->stream);
     rc = run(load, stmt);
     if (rc < 0 || store_changed(load->store) == 0)
@@ -531,7 +531,7 @@ static int unbreak(const struct load *load, int64_t job_key)
 static int book_new_allocation(const struct load *load, const struct batch_job *job,
                                struct booked *booked)
 {
-    const struct identity identity = { load->batch->head.cluster, load->node_key, job,
+    const struct identity identity = { load->batch->head.cluster, load->node->node_key, job,
                                        load->batch->head.end_wall_ns };
     struct cell facts[FACTS];
     int rc = pending_book_jobs(load->store, load->err);
@@ -590,8 +590,8 @@ static int book_job(const struct load *load, const struct batch_job *job, struct
     struct known_allocation *known;
     struct cell facts[FACTS];
     bool fresh;
-    int rc = known_allocation(load->store, load->node_key, load->stream, (int64_t)job->ref, &known,
-                              load->err);
+    int rc = known_allocation(load->store, load->node->node_key, load->stream, (int64_t)job->ref,
+                              &known, load->err);
 
     if (rc < 0)
         return rc;
@@ -687,7 +687,7 @@ static int book_energy(const struct load *load, size_t index)
         .elapsed_ms = ms_of(row->elapsed_ns),
     };
     const struct cell cells[] = {
-        cell_int(load->node_key), cell_int(sum.hour_s), cell_int(sum.job_key),
+        cell_int(load->node->node_key), cell_int(sum.hour_s), cell_int(sum.job_key),
         cell_int(sum.step_id), cell_text(component_names[row->component]),
         cell_text(quality_names[row->quality]),
         cell_text(pending_text(load->pending, row->sensor)), cell_int(sum.active_mj),
@@ -703,7 +703,7 @@ static int book_total(const struct load *load, size_t index)
 {
     const struct batch_total *total = &load->batch->totals[index];
 
-    return sums_book_total(load->sums, load->store, load->node_key, total->hour_s,
+    return sums_book_total(load->sums, load->store, load->node->node_key, total->hour_s,
                            component_names[total->component],
                            (int64_t)load->mj.totals_mj[index], load->err);
 }
@@ -715,7 +715,7 @@ static int book_power(const struct load *load, const struct batch_power *power)
         power->has & POWER_HAS_COMPONENT ? component_names[power->component] : "all";
     const struct cell row[] = {
         cell_int(booked_of(load, power->ref)->job_key), cell_int(power->minute_s),
-        cell_int(load->node_key), cell_text(component),
+        cell_int(load->node->node_key), cell_text(component),
         cell_int(rounded(power->energy_uj, 1000)), cell_int(ms_of(power->span_ns)),
     };
 
@@ -733,7 +733,7 @@ static int book_amounts(const struct load *load)
     for (size_t i = 0; i < load->batch->n_powers && rc == 0; i++)
         rc = book_power(load, &load->batch->powers[i]);
     if (rc == 0)
-        rc = sums_book(load->sums, load->store, load->node_key, load->batch->head.cluster,
+        rc = sums_book(load->sums, load->store, load->node->node_key, load->batch->head.cluster,
                        load->err);
     return rc;
 }
@@ -804,7 +804,7 @@ static int close_one_left_open(const struct load *load, const char *stream, cons
 
     if (!stmt)
         return -EIO;
-    stmt_bind_int(stmt, 1, load->node_key);
+    stmt_bind_int(stmt, 1, load->node->node_key);
     stmt_bind_text(stmt, 2, stream);
     rc = store_step(load->store, stmt, load->err);
     if (rc <= 0)
@@ -834,7 +834,7 @@ static int close_left_open(const struct load *load)
     stmt = rc == 0 ? prepare(load, SQL_NEWEST_STREAM) : NULL;
     if (!stmt)
         return rc < 0 ? rc : -EIO;
-    stmt_bind_int(stmt, 1, load->node_key);
+    stmt_bind_int(stmt, 1, load->node->node_key);
     rc = store_step(load->store, stmt, load->err);
     if (rc <= 0)
         return rc;
@@ -879,7 +879,7 @@ static int settle(const struct load *load)
         return 0;
     rc = pending_book(load->store, load->err);
     known_forget(load->store);
-    return rc == 0 ? loss_settle(load->store, load->node_key, head->cluster, load->stream,
+    return rc == 0 ? loss_settle(load->store, load->node->node_key, head->cluster, load->stream,
                                  (int64_t)head->seq, load->err)
                    : rc;
 }
@@ -893,7 +893,7 @@ static int make_way(const struct load *load)
         return 0;
     rc = pending_book(load->store, load->err);
     known_forget(load->store);
-    return rc == 0 ? backfill_settle(load->store, load->node_key, head->begin_wall_ns,
+    return rc == 0 ? backfill_settle(load->store, load->node->node_key, head->begin_wall_ns,
                                      head->end_wall_ns, load->err)
                    : rc;
 }
@@ -908,7 +908,6 @@ static int book(struct load *load, enum store_outcome *ret_outcome)
     if (rc < 0 || *ret_outcome != STORE_LOADED)
         return rc;
     rc = book_node(load);
-    load->node_key = load->node->node_key;
     if (rc == 0)
         rc = book_batch(load);
     if (rc == 0)

@@ -529,18 +529,28 @@ static int insert(struct store *store, const struct insert *insert, const struct
 
 /* --- beside others (Q4) ---------------------------------------------------------------------- */
 
+/* Of an array that claim() ends. */
+static void add_element(struct buf *buf, const char *text)
+{
+    buf_add(buf, buf->len ? "," : "{", 1);
+    add_quoted(buf, text);
+}
+
 /* Run one with a class of locks and texts; each row says whether we got the lock of its text. */
-static int claim(struct store *store, const char *sql, int lock_class, const char *texts,
+static int claim(struct store *store, const char *sql, int lock_class, struct buf *texts,
                  bool *ret_got, struct error *err)
 {
     struct stmt *stmt = store_statement(store, sql, err);
     int rc, i = 0;
 
+    buf_printf(texts, "%s}", texts->len ? "" : "{");
+    if (buf_failed(texts))
+        return error_set(err, -ENOMEM, "out of memory");
     if (!stmt)
         return -EIO;
     stmt_bind_int(stmt, 1, lock_class);
     parameter_of(stmt, 2)->type = 0;
-    parameter_of(stmt, 2)->value = texts;
+    parameter_of(stmt, 2)->value = texts->data;
     while ((rc = store_step(store, stmt, err)) > 0)
         if (ret_got)
             ret_got[i++] = stmt_int(stmt, 0);
@@ -561,12 +571,9 @@ static int claim_nodes(struct store *store, const struct batch *const *batches, 
         char name[sizeof(batches[i]->head.cluster) + sizeof(batches[i]->head.node) + 2];
 
         snprintf(name, sizeof(name), "/%s/%s", batches[i]->head.cluster, batches[i]->head.node);
-        buf_add(&names, i ? "," : "{", 1);
-        add_quoted(&names, name);
+        add_element(&names, name);
     }
-    buf_printf(&names, "%s}", count ? "" : "{");
-    rc = buf_failed(&names) ? error_set(err, -ENOMEM, "out of memory")
-                            : claim(store, sql, LOCK_NODES, names.data, ret_mine, err);
+    rc = claim(store, sql, LOCK_NODES, &names, ret_mine, err);
     buf_free(&names);
     return rc;
 }
@@ -583,13 +590,9 @@ static int claim_jobs(struct store *store, const char *const *texts, size_t coun
     int rc;
 
     buf_init(&names);
-    for (size_t i = 0; i < count; i++) {
-        buf_add(&names, i ? "," : "{", 1);
-        add_quoted(&names, texts[i]);
-    }
-    buf_printf(&names, "%s}", count ? "" : "{");
-    rc = buf_failed(&names) ? error_set(err, -ENOMEM, "out of memory")
-                            : claim(store, sql, LOCK_JOBS, names.data, NULL, err);
+    for (size_t i = 0; i < count; i++)
+        add_element(&names, texts[i]);
+    rc = claim(store, sql, LOCK_JOBS, &names, NULL, err);
     buf_free(&names);
     return rc;
 }

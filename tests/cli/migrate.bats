@@ -6,14 +6,10 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
     "${top_builddir:?}/carbonctl" --version >/dev/null
-    grep -q 'define HAVE_LIBPQ 1' "$top_builddir/config.h" || skip 'built without libpq'
     command -v sqlite3 >/dev/null || skip 'no sqlite3 command'
     # shellcheck source=tests/cli/postgresql.sh
     . "${top_srcdir:?}/tests/cli/postgresql.sh"
-    start_postgresql
-    # libpq takes what a URI leaves out from these
-    export place postgresql PGHOST=$place PGUSER=books PGDATABASE=postgres
-    unset PGPASSWORD PGSERVICE PGPORT
+    serve_tests
 }
 
 teardown_file() {

@@ -31,3 +31,12 @@ remove_postgresql() {
     kill_postgresql 2>/dev/null || true
     rm -rf "$place"
 }
+
+# For setup_file: a server that the commands of a file's tests find by themselves.
+serve_tests() {
+    grep -q 'define HAVE_LIBPQ 1' "${top_builddir:?}/config.h" || skip 'built without libpq'
+    start_postgresql
+    # libpq takes what a URI leaves out from these
+    export place postgresql PGHOST=$place PGUSER=books PGDATABASE=postgres
+    unset PGPASSWORD PGSERVICE PGPORT
+}
