@@ -274,7 +274,8 @@ static int run_ingest(struct factor_files *files, bool watching)
         .turn = writer_turn("carbonctl ingest"),
         .ingest = { .deliver_dir = conf.deliver_dir, .stop = &stop, .say = say },
         .files = files,
-        .daily = { .keep_days = conf.keep_power_days },
+        .daily = { .keep_days = conf.keep_power_days,
+                   .keep_hourly_days = conf.keep_hourly_days },
     };
 
     loader.turn.stop = &stop;

@@ -9,10 +9,10 @@
 #include "store/prune.h"
 #include "store/store.h"
 
-static void show_progress(const struct prune *sweep)
+static void show_progress(const char *what, uint64_t rows, bool done)
 {
     if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r%" PRIu64 " records deleted%s", sweep->rows, sweep->done ? "\r" : "");
+        fprintf(stderr, "\r%" PRIu64 " records %s%s", rows, what, done ? "\r" : "");
 }
 
 static int prune_all(struct store *store, struct prune *sweep, struct error *err)
@@ -21,17 +21,43 @@ static int prune_all(struct store *store, struct prune *sweep, struct error *err
 
     while (rc == 0 && !sweep->done) {
         rc = prune_pass(store, sweep, err);
-        show_progress(sweep);
+        show_progress("deleted", sweep->rows, sweep->done);
     }
     return rc;
 }
 
-static void print_result(const struct prune *sweep, uint32_t days, bool dry_run)
+static int roll_all(struct store *store, struct roll *roll, struct error *err)
+{
+    int rc = 0;
+
+    while (rc == 0 && !roll->done) {
+        rc = roll_pass(store, roll, err);
+        show_progress("rolled up", roll->rows, roll->done);
+    }
+    return rc;
+}
+
+static void print_begin(const char *what, int64_t before_s, const char *key, uint32_t days)
 {
     char before[CLOCK_TEXT_SIZE];
 
-    clock_format_utc(sweep->before_s, before);
-    plainf("power per minute before %s (KeepPowerDays=%" PRIu32 "): ", before, days);
+    clock_format_utc(before_s, before);
+    plainf("%s before %s (%s=%" PRIu32 "): ", what, before, key, days);
+}
+
+static void print_rolled(const struct roll *roll, uint32_t days)
+{
+    print_begin("energy by the hour", roll->before_s, "KeepHourlyDays", days);
+    if (roll->rows == 0)
+        plainf("there is none%s\n", roll->dry_run ? "" : " left");
+    else
+        plainf("%" PRIu64 " record%s %s rolled up into those of days\n", roll->rows,
+               roll->rows == 1 ? "" : "s", roll->dry_run ? "would be" : "were");
+}
+
+static void print_result(const struct prune *sweep, uint32_t days, bool dry_run)
+{
+    print_begin("power per minute", sweep->before_s, "KeepPowerDays", days);
     if (sweep->rows == 0)
         plainf("there is none%s\n", dry_run ? "" : " left");
     else
@@ -45,7 +71,9 @@ static int run_prune(const struct conf *conf, bool dry_run)
     struct error err = { "" };
     const struct store_turn turn = writer_turn("carbonctl prune");
     struct store *store;
+    const int64_t now_s = clock_wall_ns() / (int64_t)NS_PER_S;
     struct prune sweep;
+    struct roll roll;
     int rc = dry_run ? store_open(conf->database, STORE_READ, NULL, &store, &err)
                      : store_open_in_turn(conf->database, &turn, &store, &err);
 
@@ -55,14 +83,19 @@ static int run_prune(const struct conf *conf, bool dry_run)
             complain("`carbonctl ingest` itself prunes once a day");
         return EXIT_ERROR;
     }
-    prune_init(&sweep, conf->keep_power_days, clock_wall_ns() / (int64_t)NS_PER_S);
+    prune_init(&sweep, conf->keep_power_days, now_s);
     rc = dry_run ? prune_count(store, &sweep, &err) : prune_all(store, &sweep, &err);
+    if (rc == 0)
+        rc = roll_init(store, &roll, conf->keep_hourly_days, now_s, false, &err);
+    if (rc == 0)
+        rc = dry_run ? roll_count(store, &roll, &err) : roll_all(store, &roll, &err);
     store_close(store);
     if (rc < 0) {
         complain("%s", err.text);
         return EXIT_ERROR;
     }
     print_result(&sweep, conf->keep_power_days, dry_run);
+    print_rolled(&roll, conf->keep_hourly_days);
     return EXIT_FINE;
 }
 
@@ -80,7 +113,7 @@ static int prune_exec(const struct command *command, int argc, char **argv)
 const struct command command_prune = {
     .name = "prune",
     .usage = "[--dry-run] [OPTIONS]",
-    .summary = "delete power per minute that is older than KeepPowerDays; totals and peaks stay",
+    .summary = "make old records fewer: power per minute goes, energy by the hour is by the day",
     .help = "  --dry-run          only say how much that is\n"
             WAIT_HELP,
     .exec = prune_exec,

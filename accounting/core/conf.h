@@ -35,6 +35,7 @@ struct conf {
     uint32_t deliver_s;                   /* DeliverSeconds: a batch is sealed this often */
     uint32_t tick_ms;                     /* TickSeconds, to the millisecond; 100 ms to 60 s */
     uint32_t keep_power_days;             /* KeepPowerDays: older power per minute is pruned */
+    uint32_t keep_hourly_days;            /* KeepHourlyDays: older energy is by the day */
     uint32_t spool_max_mb;                /* SpoolMaxMB: beyond, the oldest batches are dropped */
     unsigned visibility;                  /* Visibility: enum visibility */
     char metrics_file[PATH_MAX];          /* MetricsFile, ends in .prom; "" = not set: none */

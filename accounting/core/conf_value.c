@@ -46,6 +46,8 @@ const struct conf_option conf_options[] = {
       "Time between two readings of the sensors, 0.1 to 60 seconds." },
     { "KeepPowerDays", CONF_DAYS, AT(keep_power_days), "30", 1, 3650, NULL,
       "Power per minute is kept this long, 1 to 3650 days; totals and peaks are kept for ever." },
+    { "KeepHourlyDays", CONF_DAYS, AT(keep_hourly_days), "400", 32, 36500, NULL,
+      "Energy of steps is kept by the hour this long, 32 to 36500 days; then it is by the day." },
     { "SpoolMaxMB", CONF_MEGABYTES, AT(spool_max_mb), "256", 1, 1048576, NULL,
       "Undelivered batches beyond this many megabytes are dropped, oldest first, and counted." },
     { "Visibility", CONF_CHOICE, AT(visibility), "own", 0, 0, visibilities,

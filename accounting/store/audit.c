@@ -30,6 +30,7 @@ static const struct {
     { "A7", "run `carbonctl repair sums`, which makes all sums anew from their rows" },
     { "A8", "factor sets were changed behind carbonctl's back: " RESTORE },
     { "A9", "take the backfilled jobs back by `carbonctl backfill --drop`, and book them again" },
+    { "A10", "its sums by the hour were changed or lost after its rows were rolled up: " RESTORE },
     { "DB", "the database's file is damaged: check its disk, and " RESTORE },
 };
 

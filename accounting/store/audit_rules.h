@@ -29,7 +29,7 @@ MUST_CHECK int audit_for_each(const struct audit *audit, const char *sql, void *
                               void (*take)(const struct audit *audit, struct stmt *row,
                                            void *state));
 
-MUST_CHECK int audit_sums(const struct audit *audit);    /* A6 */
+MUST_CHECK int audit_sums(const struct audit *audit);    /* A6, A10 */
 MUST_CHECK int audit_months(const struct audit *audit);  /* A7 */
 MUST_CHECK int audit_factors(const struct audit *audit); /* A8 */
 

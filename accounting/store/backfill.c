@@ -442,8 +442,8 @@ static int add_energy(const struct booking *booking, int component, int64_t from
     if (rc == 0 && sums_add_row(booking->sums, &row) < 0)
         rc = error_set(booking->err, -ENOMEM, "out of memory");
     return rc == 0 ? sums_book_total(booking->sums, booking->store, booking->node_key, row.hour_s,
-                                     component_names[component], row.active_mj + row.idle_mj,
-                                     booking->err)
+                                     row.hour_s, component_names[component],
+                                     row.active_mj + row.idle_mj, booking->err)
                    : rc;
 }
 
@@ -520,10 +520,12 @@ static const char *const take_back_amounts[] = {
     "DELETE FROM node_total WHERE node_key = ?1 AND hour_s >= ?3 AND hour_s < ?4 AND NOT EXISTS"
     " (SELECT 1 FROM energy WHERE energy.node_key = node_total.node_key"
     "  AND energy.hour_s = node_total.hour_s AND energy.component = node_total.component)",
-    "DELETE FROM job_hour WHERE job_key = ?2 AND hour_s >= ?3 AND hour_s < ?4 AND NOT EXISTS"
+    "DELETE FROM job_hour WHERE job_key = ?2 AND hour_s >= ?3 AND hour_s < ?4"
+    " AND " SUM_OF_NOTHING " AND NOT EXISTS"
     " (SELECT 1 FROM energy WHERE energy.job_key = job_hour.job_key"
     "  AND energy.hour_s = job_hour.hour_s)",
-    "DELETE FROM node_hour WHERE node_key = ?1 AND hour_s >= ?3 AND hour_s < ?4 AND NOT EXISTS"
+    "DELETE FROM node_hour WHERE node_key = ?1 AND hour_s >= ?3 AND hour_s < ?4"
+    " AND " NODE_SUM_OF_NOTHING " AND NOT EXISTS"
     " (SELECT 1 FROM energy WHERE energy.node_key = node_hour.node_key"
     "  AND energy.hour_s = node_hour.hour_s) AND NOT EXISTS"
     " (SELECT 1 FROM node_total WHERE node_total.node_key = node_hour.node_key"

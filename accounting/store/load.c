@@ -9,7 +9,8 @@
  *       whole or not at all
  *   L2  amounts are only ever added; states (end, exit, names, flags) are taken from the batch of
  *       the highest seq of the stream, whatever the order of arrival, and nothing known is lost
- *   L3  for every (node, hour, component): node_total = sum of its energy rows
+ *   L3  for every (node, hour, component): node_total = sum of its energy rows, which of old days
+ *       are by the day (roll.h)
  *   L4  the tables *_hour are the sums of energy and node_total, and allocation_month the months of
  *       the allocations, after every commit
  */
@@ -28,6 +29,7 @@
 #include "store/millijoule.h"
 #include "store/db.h"
 #include "store/known.h"
+#include "store/roll.h"
 #include "store/sums.h"
 
 #define STREAM_SIZE 17
@@ -687,7 +689,8 @@ static int book_energy(const struct load *load, size_t index)
         .elapsed_ms = ms_of(row->elapsed_ns),
     };
     const struct cell cells[] = {
-        cell_int(load->node->node_key), cell_int(sum.hour_s), cell_int(sum.job_key),
+        cell_int(load->node->node_key),
+        cell_int(roll_hour(sum.hour_s, load->pending->rolled_before_s)), cell_int(sum.job_key),
         cell_int(sum.step_id), cell_text(component_names[row->component]),
         cell_text(quality_names[row->quality]),
         cell_text(pending_text(load->pending, row->sensor)), cell_int(sum.active_mj),
@@ -704,6 +707,7 @@ static int book_total(const struct load *load, size_t index)
     const struct batch_total *total = &load->batch->totals[index];
 
     return sums_book_total(load->sums, load->store, load->node->node_key, total->hour_s,
+                           roll_hour(total->hour_s, load->pending->rolled_before_s),
                            component_names[total->component],
                            (int64_t)load->mj.totals_mj[index], load->err);
 }
@@ -850,7 +854,7 @@ static int close_left_open(const struct load *load)
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
-/* Once in a transaction: is anything given up, or filled in? Loading adds none. */
+/* Once in a transaction: is anything given up, filled in, or rolled up? Loading adds none. */
 static int look_around(const struct load *load)
 {
     int64_t losses = 0, backfill = 0;
@@ -863,6 +867,8 @@ static int look_around(const struct load *load)
     if (rc == 0)
         rc = store_integer(load->store, "SELECT COUNT(*) FROM (SELECT 1 FROM backfill LIMIT 1)"
                            " AS any_one", &backfill, load->err);
+    if (rc == 0)
+        rc = roll_before(load->store, &load->pending->rolled_before_s, load->err);
     load->pending->has_losses = losses > 0;
     load->pending->has_backfill = backfill > 0;
     load->pending->looked = rc == 0;

@@ -24,6 +24,7 @@ libcarbon_store_la_SOURCES = \
 	accounting/store/prune.c accounting/store/prune.h \
 	accounting/store/query.c accounting/store/query.h \
 	accounting/store/reconcile.c accounting/store/reconcile.h \
+	accounting/store/roll.c accounting/store/roll.h \
 	accounting/store/rows.c accounting/store/rows.h \
 	accounting/store/schema.c \
 	accounting/store/sqlite.c accounting/store/sqlite.h \

@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "store/db.h"
 #include "store/pending.h"
+#include "store/roll.h"
 #include "store/sums.h"
 
 #define NS_PER_HOUR (INT64_C(3600) * (int64_t)NS_PER_S)
@@ -84,11 +85,12 @@ static const char SQL_DROP_LOST_ROWS[] =
     "DELETE FROM energy WHERE node_key = ?1 AND sensor = ?2 AND hour_s >= ?3";
 /* Sums of nothing but such rows. */
 static const char SQL_DROP_JOB_SUMS[] =
-    "DELETE FROM job_hour WHERE hour_s BETWEEN ?1 AND ?2 AND elapsed_ms = 0 AND NOT EXISTS"
+    "DELETE FROM job_hour WHERE hour_s BETWEEN ?1 AND ?2 AND " SUM_OF_NOTHING " AND NOT EXISTS"
     " (SELECT 1 FROM energy WHERE energy.job_key = job_hour.job_key"
     "  AND energy.hour_s = job_hour.hour_s)";
 static const char SQL_DROP_NODE_SUMS[] =
-    "DELETE FROM node_hour WHERE hour_s BETWEEN ?1 AND ?2 AND elapsed_ms = 0 AND NOT EXISTS"
+    "DELETE FROM node_hour WHERE hour_s BETWEEN ?1 AND ?2 AND " NODE_SUM_OF_NOTHING
+    " AND NOT EXISTS"
     " (SELECT 1 FROM energy WHERE energy.node_key = node_hour.node_key"
     "  AND energy.hour_s = node_hour.hour_s) AND NOT EXISTS"
     " (SELECT 1 FROM node_total WHERE node_total.node_key = node_hour.node_key"
@@ -220,18 +222,22 @@ static int read_metered(const struct stream *stream, int64_t from_ns, int64_t to
     return rc;
 }
 
-/* From the hours that the hole begins and ends in. */
+/* From the hours that the hole begins and ends in; where they are rolled up, their days. */
 static int read_rate(const struct stream *stream, const struct hole *hole,
                      const struct owner_life *owner, struct rate *rate)
 {
-    int64_t first_s = hour_of(hole->from_ns), last_s = hour_of(hole->to_ns);
-    int64_t from_ns = first_s * (int64_t)NS_PER_S, to_ns = last_s * (int64_t)NS_PER_S + NS_PER_HOUR;
+    int64_t before_s = 0, first_s, last_s, from_ns, to_ns;
     struct stmt *row = prepare(stream, SQL_ELAPSED);
-    int rc;
+    int rc = row ? roll_before(stream->store, &before_s, stream->err) : -EIO;
 
     *rate = (struct rate){ .metered_ns = 0 };
-    if (!row)
-        return -EIO;
+    if (rc < 0)
+        return rc;
+    first_s = roll_hour(hour_of(hole->from_ns), before_s);
+    last_s = hour_of(hole->to_ns);
+    last_s = last_s < before_s ? roll_hour(last_s, before_s) + ROLL_DAY_S - 3600 : last_s;
+    from_ns = first_s * (int64_t)NS_PER_S;
+    to_ns = last_s * (int64_t)NS_PER_S + NS_PER_HOUR;
     stmt_bind_int(row, 1, stream->node_key);
     stmt_bind_int(row, 2, first_s);
     stmt_bind_int(row, 3, last_s);

@@ -27,6 +27,7 @@ struct pending {
     struct known_allocation *waiting;
     struct known_step *step_list;
     bool looked, has_losses, has_backfill; /* was looked whether the tables have any rows */
+    int64_t rolled_before_s; /* the same: of roll.h */
 };
 
 /* Of the open transaction; NULL without memory. */

@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "store/db.h"
+#include "store/roll.h"
 #include "store/viewer.h"
 
 #define SECONDS_PER_HOUR 3600
@@ -309,17 +310,22 @@ static const char SQL_CLUSTER_HOURS[] =
     " SUM(metered_ms), SUM(elapsed_ms)," \
     " SUM(CASE WHEN quality = 'gap' THEN elapsed_ms ELSE 0 END)"
 
-/* From the rows of the job: job_hour lies by hour, and knows of a job only where to look. */
-static const char SQL_HOURS_OF_JOB[] =
-    "SELECT hour_s, ?1, " ROW_SUMS
-    " FROM energy WHERE job_key = ?1 AND hour_s >= ?2 AND hour_s < ?3"
-    " GROUP BY hour_s ORDER BY hour_s";
-
+/*
+ * From the rows of its jobs: job_hour lies by hour, and knows of a job only where to look. Where
+ * the rows are by the day (roll.h), they say which days to look at.
+ */
+#define ROWS_OF_ACCOUNT \
+    " FROM job j JOIN energy e ON e.job_key = j.job_key" \
+    " WHERE j.cluster = ?1 AND j.account = ?4 AND e.hour_s < ?3"
 static const char SQL_HOURS_OF_ACCOUNT[] =
-    "SELECT e.hour_s, 0, " ROW_SUMS
-    " FROM job j JOIN energy e ON e.job_key = j.job_key"
-    " WHERE j.cluster = ?1 AND j.account = ?4 AND e.hour_s >= ?2 AND e.hour_s < ?3"
-    " GROUP BY e.hour_s ORDER BY e.hour_s";
+    "SELECT e.hour_s AS hour_s, 0, " ROW_SUMS ROWS_OF_ACCOUNT
+    " AND e.hour_s >= ?2 AND e.hour_s >= " ROLLED_BEFORE " GROUP BY e.hour_s"
+    " UNION ALL SELECT h.hour_s, 0, 0, SUM(h.active_mj), SUM(h.idle_mj), 0, 0,"
+    " SUM(h.measured_mj), SUM(h.modelled_mj), SUM(h.metered_ms), SUM(h.elapsed_ms), SUM(h.gap_ms)"
+    " FROM (SELECT DISTINCT e.job_key, " DAY_OF("e.hour_s") " AS day_s" ROWS_OF_ACCOUNT
+    "  AND e.hour_s >= " DAY_OF("?2") " AND e.hour_s < " ROLLED_BEFORE ") AS days"
+    " JOIN job_hour AS h ON " ROLL_HOURS_OF_DAYS
+    " WHERE h.hour_s >= ?2 AND h.hour_s < ?3 GROUP BY h.hour_s ORDER BY hour_s";
 
 static int read_hour(const struct reading *reading, struct stmt *row)
 {
@@ -395,19 +401,6 @@ int period_cluster_hours(struct store *store, const struct period *period,
     if (rows)
         stmt_bind_text(rows, 1, period->cluster);
     return read_hours(&reading, rows, period->from_s, period->to_s);
-}
-
-int period_hours_of_job(struct store *store, int64_t job_key, int64_t from_s, int64_t to_s,
-                        int (*take)(void *arg, const struct period_energy *energy), void *arg,
-                        struct error *err)
-{
-    const struct reading reading = { .store = store, .read = read_hour, .take.energy = take,
-                                     .arg = arg, .err = err };
-    struct stmt *rows = store_statement(store, SQL_HOURS_OF_JOB, err);
-
-    if (rows)
-        stmt_bind_int(rows, 1, job_key);
-    return read_hours(&reading, rows, from_s, to_s);
 }
 
 int period_hours_of_account(struct store *store, const struct period *period, const char *account,

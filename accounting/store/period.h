@@ -116,11 +116,6 @@ MUST_CHECK int period_has_account(struct store *store, const char *cluster, cons
 MUST_CHECK int period_bounds(struct store *store, const char *cluster, bool *ret_has,
                              int64_t *ret_first_s, int64_t *ret_last_s, struct error *err);
 
-/* One job's energy by UTC hour (key = job_key), within [from_s, to_s). */
-MUST_CHECK int period_hours_of_job(struct store *store, int64_t job_key, int64_t from_s,
-                                   int64_t to_s,
-                                   int (*take)(void *arg, const struct period_energy *energy),
-                                   void *arg, struct error *err);
 /* One job's allocations, not clipped. */
 MUST_CHECK int period_uses_of_job(struct store *store, int64_t job_key,
                                   int (*take)(void *arg, const struct period_use *use), void *arg,

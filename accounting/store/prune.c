@@ -287,18 +287,30 @@ int prune_pass(struct store *store, struct prune *prune, struct error *err)
     return 0;
 }
 
+/* Begun anew by who was stopped in between: each sweep knows where it was. */
+static int begin_day(struct store *store, struct prune_daily *daily, int64_t now_s,
+                     struct error *err)
+{
+    int rc = prune_is_due(store, now_s, err);
+
+    if (rc <= 0)
+        return rc;
+    prune_init(&daily->sweep, daily->keep_days, now_s);
+    rc = roll_init(store, &daily->roll, daily->keep_hourly_days, now_s, true, err);
+    daily->rolls = false;
+    daily->active = rc == 0;
+    return rc;
+}
+
 int prune_daily(struct store *store, struct prune_daily *daily, int64_t now_s, struct error *err)
 {
-    int rc = 0;
+    int rc = daily->active ? 0 : begin_day(store, daily, now_s, err);
 
-    if (!daily->active) {
-        rc = prune_is_due(store, now_s, err);
-        if (rc <= 0)
-            return rc;
-        prune_init(&daily->sweep, daily->keep_days, now_s);
-        daily->active = true;
-    }
-    rc = prune_pass(store, &daily->sweep, err);
-    daily->active = rc == 0 && !daily->sweep.done;
+    if (rc < 0 || !daily->active)
+        return rc;
+    rc = daily->rolls ? roll_pass(store, &daily->roll, err)
+                      : prune_pass(store, &daily->sweep, err);
+    daily->rolls |= daily->sweep.done;
+    daily->active = rc == 0 && !daily->roll.done;
     return rc;
 }

@@ -1,5 +1,6 @@
 /*
- * prune.h - power per minute is deleted when it is old; nothing else is
+ * prune.h - power per minute is deleted when it is old; nothing else is. What else becomes smaller
+ * with age, roll.h says.
  *
  * Work is done in passes, each a transaction of its own with an upper bound, so that whoever loads
  * batches in between never waits for long. Killed at any instant, the books are those of the passes
@@ -18,6 +19,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "store/roll.h"
 
 struct store;
 
@@ -46,14 +48,17 @@ MUST_CHECK int prune_count(struct store *store, struct prune *prune, struct erro
 /* Is the last finished sweep a day old, or was there none? 1 or 0, or a negative errno. */
 MUST_CHECK int prune_is_due(struct store *store, int64_t now_s, struct error *err);
 
-/* A sweep a day, in the time that its caller has left. Zeroed but for keep_days to begin with. */
+/* Sweeps of a day, this one's and then roll.h's, in the time that their caller has left. Zeroed but
+   for the days to keep, to begin with. */
 struct prune_daily {
-    uint32_t keep_days;
+    uint32_t keep_days, keep_hourly_days;
     bool active; /* there is more to do at once */
+    bool rolls;  /* the first sweep is done */
     struct prune sweep;
+    struct roll roll;
 };
 
-/* One pass of the sweep that is due, if any. */
+/* One pass of the sweeps that are due, if any. */
 MUST_CHECK int prune_daily(struct store *store, struct prune_daily *daily, int64_t now_s,
                            struct error *err);
 

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/apportion.h"
 #include "core/buf.h"
 #include "store/peak.h"
 #include "store/prune.h"
+#include "store/roll.h"
 #include "store/db.h"
 #include "store/viewer.h"
 
@@ -27,7 +29,16 @@ struct sql {
 struct key_index {
     int64_t job_key;
     struct query_job *job;
+    struct old_hour *old; /* by rising hour */
+    size_t n_old;
 };
+
+/* An hour of a day whose rows may be by the day (roll.h), as job_hour has it. */
+struct old_hour {
+    int64_t hour_s;
+    uint64_t active_mj, idle_mj, elapsed_ms;
+};
+#define HOURS_PER_DAY 24
 
 /* --- statements ------------------------------------------------------------------------------- */
 
@@ -443,12 +454,11 @@ static int compare_keys(const void *a, const void *b)
     return compare(x->job_key, y->job_key);
 }
 
-static struct query_job *find_job(const struct key_index *keys, size_t count, int64_t job_key)
+static struct key_index *find_key(struct key_index *keys, size_t count, int64_t job_key)
 {
     struct key_index wanted = { .job_key = job_key };
-    struct key_index *found = bsearch(&wanted, keys, count, sizeof(*keys), compare_keys);
 
-    return found ? found->job : NULL;
+    return bsearch(&wanted, keys, count, sizeof(*keys), compare_keys);
 }
 
 static int read_node(struct stmt *stmt, struct query_job *job)
@@ -620,9 +630,18 @@ static int add_usage(struct usage *usage, const struct energy_row *row, bool det
     return 0;
 }
 
-static int read_energy_row(struct stmt *stmt, struct query_job *job, bool detailed)
+static int take_row(struct query_job *job, int64_t step_id, const struct energy_row *row,
+                    bool detailed)
 {
-    struct query_step *step;
+    struct query_step *step = find_step(job, step_id);
+
+    if (!step || add_usage(&step->usage, row, false) < 0)
+        return -ENOMEM;
+    return add_usage(&job->usage, row, detailed);
+}
+
+static int energy_columns(struct stmt *stmt, struct energy_row *ret)
+{
     struct energy_row row = { .sensor = stmt_text(stmt, 4) };
 
     for (int i = 5; i < 9; i++) {
@@ -638,14 +657,16 @@ static int read_energy_row(struct stmt *stmt, struct query_job *job, bool detail
     row.metered_ms = (uint64_t)stmt_int(stmt, 7);
     row.elapsed_ms = (uint64_t)stmt_int(stmt, 8);
     row.hour_s = stmt_int(stmt, 9);
-    if (row.component < 0 || row.quality < 0 || !row.sensor)
-        return -EBADMSG;
-    step = find_step(job, stmt_int(stmt, 1));
-    if (!step)
-        return -ENOMEM;
-    if (add_usage(&step->usage, &row, false) < 0)
-        return -ENOMEM;
-    return add_usage(&job->usage, &row, detailed);
+    *ret = row;
+    return row.component < 0 || row.quality < 0 || !row.sensor ? -EBADMSG : 0;
+}
+
+static int read_energy_row(struct stmt *stmt, struct query_job *job, bool detailed)
+{
+    struct energy_row row;
+    int rc = energy_columns(stmt, &row);
+
+    return rc < 0 ? rc : take_row(job, stmt_int(stmt, 1), &row, detailed);
 }
 
 static int read_energy(struct stmt *stmt, struct query_job *job)
@@ -739,47 +760,220 @@ static const struct detail pruned_peak_detail = {
     NULL, "", read_pruned_peak
 };
 
-static int read_detail(struct store *store, const struct detail *detail,
-                       const struct key_index *keys, size_t count, int64_t from_s, int64_t to_s,
-                       struct error *err)
+static int explain(int rc, const struct query_job *job, struct error *err)
+{
+    if (rc == -ENOMEM)
+        error_set(err, rc, "no memory for the jobs' details");
+    else if (rc < 0)
+        error_set(err, rc, "job %u has a row of energy that cannot be (below zero, or of an "
+                  "unknown component or quality): run carbonctl audit", job->job_id);
+    return rc;
+}
+
+static void list_keys(struct sql *sql, const struct key_index *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&sql->text, "%s%lld", i > 0 ? "," : "", (long long)keys[i].job_key);
+    buf_printf(&sql->text, ")");
+}
+
+static int read_detail(struct store *store, const struct detail *detail, struct key_index *keys,
+                       size_t count, int64_t from_s, int64_t to_s, struct error *err)
 {
     struct sql sql;
     struct stmt *stmt;
     int rc, step = 0;
 
     sql_init(&sql, detail->select);
-    for (size_t i = 0; i < count; i++)
-        buf_printf(&sql.text, "%s%lld", i > 0 ? "," : "", (long long)keys[i].job_key);
-    buf_printf(&sql.text, ")");
+    list_keys(&sql, keys, count);
     if (detail->clock)
         buf_printf(&sql.text, " AND %s >= %lld AND %s < %lld", detail->clock, (long long)from_s,
                    detail->clock, (long long)to_s);
     buf_printf(&sql.text, "%s", detail->rest);
     rc = sql_prepare(store, &sql, &stmt, err);
     while (rc == 0 && (step = store_step(store, stmt, err)) > 0) {
-        struct query_job *job = find_job(keys, count, stmt_int(stmt, 0));
+        struct key_index *key = find_key(keys, count, stmt_int(stmt, 0));
 
-        rc = job ? detail->read(stmt, job) : 0;
-        if (rc == -ENOMEM)
-            error_set(err, rc, "no memory for the jobs' details");
-        else if (rc < 0)
-            error_set(err, rc, "job %u has a row of energy that cannot be (below zero, or of an "
-                      "unknown component or quality): run carbonctl audit", job->job_id);
+        rc = key ? explain(detail->read(stmt, key->job), key->job, err) : 0;
     }
     stmt_free(stmt);
     return rc == 0 ? step : rc;
 }
 
-static int read_chunk(struct store *store, const struct key_index *keys, size_t count,
-                      unsigned want, int64_t from_s, int64_t to_s, struct error *err)
+/* --- old days --------------------------------------------------------------------------------- */
+
+/* What is read: hours from from_s on and below to_s, all of them before the bound of roll.h. */
+struct old_days {
+    struct store *store;
+    struct key_index *keys;
+    size_t count;
+    bool detailed;
+    int64_t from_s, to_s;
+    struct error *err;
+};
+
+static bool wants_hour(const struct old_days *days, int64_t hour_s)
+{
+    return hour_s >= days->from_s && hour_s < days->to_s;
+}
+
+/* A statement up to its job keys, and the rest of it. */
+static int prepare_old(const struct old_days *days, const char *select, const char *rest,
+                       struct stmt **ret)
+{
+    struct sql sql;
+
+    sql_init(&sql, select);
+    list_keys(&sql, days->keys, days->count);
+    buf_printf(&sql.text, " AND hour_s >= %lld AND hour_s < %lld%s",
+               (long long)(days->from_s - days->from_s % ROLL_DAY_S), (long long)days->to_s, rest);
+    return sql_prepare(days->store, &sql, ret, days->err);
+}
+
+/* All hours of the days that are touched: what they weigh among each other is of whole days. */
+static int read_old_hours(const struct old_days *days)
+{
+    struct stmt *stmt;
+    int step = 0, rc = prepare_old(days,
+        "SELECT days.job_key, h.hour_s, h.active_mj, h.idle_mj, h.elapsed_ms"
+        " FROM (SELECT DISTINCT job_key, " DAY_OF("hour_s") " AS day_s FROM energy"
+        "  WHERE job_key IN (", ") AS days JOIN job_hour AS h ON " ROLL_HOURS_OF_DAYS
+        " ORDER BY days.job_key, h.hour_s", &stmt);
+
+    while (rc == 0 && (step = store_step(days->store, stmt, days->err)) > 0) {
+        struct key_index *key = find_key(days->keys, days->count, stmt_int(stmt, 0));
+        struct old_hour *hour = key ? grow(&key->old, &key->n_old, sizeof(*hour)) : NULL;
+
+        if (key && !hour)
+            rc = explain(-ENOMEM, key->job, days->err);
+        if (hour)
+            *hour = (struct old_hour){ stmt_int(stmt, 1), (uint64_t)stmt_int(stmt, 2),
+                                       (uint64_t)stmt_int(stmt, 3), (uint64_t)stmt_int(stmt, 4) };
+    }
+    stmt_free(stmt);
+    return rc == 0 ? step : rc;
+}
+
+/* By weights that may all be zero: then the last has it. */
+static void share_out(uint64_t amount, const uint64_t *weights, size_t count, uint64_t *ret_shares)
+{
+    ret_shares[count - 1] += apportion(amount, weights, count, ret_shares);
+}
+
+/* A row of a day over the hours of its job, as the job's energy and time lie in them. */
+static int spread_row(const struct old_days *days, const struct key_index *key, int64_t step_id,
+                      const struct energy_row *row)
+{
+    const int64_t day_s = row->hour_s - row->hour_s % ROLL_DAY_S;
+    uint64_t weights[3][HOURS_PER_DAY], shares[4][HOURS_PER_DAY];
+    size_t first = 0, count = 0;
+    int rc = 0;
+
+    while (first < key->n_old && key->old[first].hour_s < day_s)
+        first++;
+    for (; count < HOURS_PER_DAY && first + count < key->n_old &&
+           key->old[first + count].hour_s < day_s + ROLL_DAY_S; count++) {
+        weights[0][count] = key->old[first + count].active_mj;
+        weights[1][count] = key->old[first + count].idle_mj;
+        weights[2][count] = key->old[first + count].elapsed_ms;
+    }
+    if (count == 0)
+        return wants_hour(days, day_s) ? take_row(key->job, step_id, row, days->detailed) : 0;
+    share_out(row->active_mj, weights[0], count, shares[0]);
+    share_out(row->idle_mj, weights[1], count, shares[1]);
+    share_out(row->metered_ms, weights[2], count, shares[2]);
+    share_out(row->elapsed_ms, weights[2], count, shares[3]);
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        struct energy_row part = *row;
+
+        part.hour_s = key->old[first + i].hour_s;
+        part.active_mj = shares[0][i];
+        part.idle_mj = shares[1][i];
+        part.metered_ms = shares[2][i];
+        part.elapsed_ms = shares[3][i];
+        if (wants_hour(days, part.hour_s))
+            rc = take_row(key->job, step_id, &part, days->detailed);
+    }
+    return rc;
+}
+
+static int read_old_energy(const struct old_days *days)
+{
+    struct stmt *stmt;
+    int step = 0, rc = prepare_old(days, SELECT_ENERGY, "", &stmt);
+
+    while (rc == 0 && (step = store_step(days->store, stmt, days->err)) > 0) {
+        struct key_index *key = find_key(days->keys, days->count, stmt_int(stmt, 0));
+        struct energy_row row;
+
+        rc = energy_columns(stmt, &row);
+        if (rc == 0 && key)
+            rc = spread_row(days, key, stmt_int(stmt, 1), &row);
+        if (rc < 0)
+            explain(rc, key ? key->job : days->keys[0].job, days->err);
+    }
+    stmt_free(stmt);
+    return rc == 0 ? step : rc;
+}
+
+/* What a job had in an hour is known, and what it comes to in grams with it; whose it was within
+   the job, by step and component, is known by the day. */
+static void set_hours(const struct old_days *days, const struct key_index *key)
+{
+    for (size_t i = 0; i < key->n_old; i++) {
+        struct usage_hour *hour = wants_hour(days, key->old[i].hour_s)
+                                      ? find_hour(&key->job->usage, key->old[i].hour_s,
+                                                  days->detailed)
+                                      : NULL;
+
+        if (hour) {
+            hour->active_mj = key->old[i].active_mj;
+            hour->idle_mj = key->old[i].idle_mj;
+        }
+    }
+}
+
+static int read_old_days(const struct old_days *days)
+{
+    int rc = read_old_hours(days);
+
+    if (rc == 0)
+        rc = read_old_energy(days);
+    for (size_t i = 0; i < days->count; i++) {
+        if (rc == 0)
+            set_hours(days, &days->keys[i]);
+        free(days->keys[i].old);
+        days->keys[i].old = NULL;
+        days->keys[i].n_old = 0;
+    }
+    return rc;
+}
+
+static int read_energies(struct store *store, struct key_index *keys, size_t count, bool detailed,
+                         int64_t from_s, int64_t to_s, struct error *err)
+{
+    const struct detail *detail = detailed ? &energy_hourly_detail : &energy_detail;
+    struct old_days old = { store, keys, count, detailed, from_s, to_s, err };
+    int64_t before_s;
+    int rc = roll_before(store, &before_s, err);
+
+    if (rc < 0 || from_s >= before_s)
+        return rc < 0 ? rc : read_detail(store, detail, keys, count, from_s, to_s, err);
+    if (to_s > before_s)
+        old.to_s = before_s;
+    rc = read_old_days(&old);
+    return rc == 0 ? read_detail(store, detail, keys, count, before_s, to_s, err) : rc;
+}
+
+static int read_chunk(struct store *store, struct key_index *keys, size_t count, unsigned want,
+                      int64_t from_s, int64_t to_s, struct error *err)
 {
     int rc = read_detail(store, &nodes_detail, keys, count, from_s, to_s, err);
 
     if (rc == 0)
         rc = read_detail(store, &steps_detail, keys, count, from_s, to_s, err);
     if (rc == 0)
-        rc = read_detail(store, want & QUERY_HOURLY ? &energy_hourly_detail : &energy_detail, keys,
-                         count, from_s, to_s, err);
+        rc = read_energies(store, keys, count, want & QUERY_HOURLY, from_s, to_s, err);
     if (rc == 0 && (want & QUERY_PEAK))
         rc = read_detail(store, &peak_detail, keys, count, from_s, to_s, err);
     if (rc == 0 && (want & QUERY_PEAK))
@@ -807,7 +1001,7 @@ int query_details(struct store *store, struct query_result *result, unsigned wan
     if (!keys)
         return error_set(err, -ENOMEM, "no memory for the jobs' details");
     for (size_t i = 0; i < result->n_jobs; i++)
-        keys[i] = (struct key_index){ result->jobs[i].job_key, &result->jobs[i] };
+        keys[i] = (struct key_index){ .job_key = result->jobs[i].job_key, .job = &result->jobs[i] };
     qsort(keys, result->n_jobs, sizeof(*keys), compare_keys);
     for (size_t i = 0; rc == 0 && i < result->n_jobs; i += CHUNK) {
         size_t count = result->n_jobs - i < CHUNK ? result->n_jobs - i : CHUNK;

@@ -184,10 +184,10 @@ int sums_book(struct sums *sums, struct store *store, int64_t node_key, const ch
 }
 
 int sums_book_total(struct sums *sums, struct store *store, int64_t node_key, int64_t hour_s,
-                    const char *component, int64_t counted_mj, struct error *err)
+                    int64_t row_s, const char *component, int64_t counted_mj, struct error *err)
 {
     struct pending *pending = pending_of(store);
-    const struct cell row[] = { cell_int(node_key), cell_int(hour_s), cell_text(component),
+    const struct cell row[] = { cell_int(node_key), cell_int(row_s), cell_text(component),
                                 cell_int(counted_mj) };
 
     if (!pending || adds_row(&pending->totals, row) < 0 ||

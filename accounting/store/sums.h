@@ -24,6 +24,12 @@ struct sums_row {
 #define ADDED(table, column) column " = " table "." column " + excluded." column
 extern const struct insert into_totals, into_job_hours, into_node_hours, into_cluster_hours;
 
+/* SQL, of job_hour and of node_hour: a row that may go with the last of its rows. It has to be
+   looked at because of old days the rows are by the day (roll.h). */
+#define SUM_OF_NOTHING "active_mj = 0 AND idle_mj = 0 AND elapsed_ms = 0"
+#define NODE_SUM_OF_NOTHING \
+    SUM_OF_NOTHING " AND counted_mj = 0 AND system_mj = 0 AND unallocated_mj = 0"
+
 struct sums; /* of one batch */
 
 struct sums *sums_new(void);                /* NULL without memory */
@@ -33,11 +39,11 @@ struct sums *sums_free(struct sums *sums); /* takes NULL, returns NULL */
 MUST_CHECK int sums_add_row(struct sums *sums, const struct sums_row *row);
 MUST_CHECK int sums_add_counted(struct sums *sums, int64_t hour_s, int64_t counted_mj);
 
-/* Have what a component counted in an hour of a node booked, and add it as sums_add_counted(). The
-   component is a constant. */
+/* Have what a component counted in an hour of a node booked in row row_s of node_total, and add it
+   as sums_add_counted(). The component is a constant. */
 MUST_CHECK int sums_book_total(struct sums *sums, struct store *store, int64_t node_key,
-                               int64_t hour_s, const char *component, int64_t counted_mj,
-                               struct error *err);
+                               int64_t hour_s, int64_t row_s, const char *component,
+                               int64_t counted_mj, struct error *err);
 
 /* Have them added to job_hour, node_hour and cluster_hour (pending.h). Nothing can be added to them
    any more. */

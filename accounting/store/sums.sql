@@ -1,8 +1,10 @@
 -- The sums of schema 2, made anew from the rows that they are sums of. Loading keeps them with every
--- batch; this is for an upgrade, and for who puts rows in by hand.
+-- batch; this is for an upgrade, and for who puts rows in by hand. Where rows are by the day since
+-- they are old (roll.h), the sums by the hour are all that is left of the hours, and stay.
 -- SQL that SQLite 3.26 and PostgreSQL 13 both speak.
 
-DELETE FROM job_hour;
+DELETE FROM job_hour WHERE hour_s >= COALESCE(
+    (SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'energy_rolled_before_s'), 0);
 INSERT INTO job_hour (hour_s, job_key, active_mj, idle_mj, measured_mj, modelled_mj, metered_ms,
     elapsed_ms, gap_ms)
     SELECT hour_s, job_key, SUM(active_mj), SUM(idle_mj),
@@ -10,9 +12,12 @@ INSERT INTO job_hour (hour_s, job_key, active_mj, idle_mj, measured_mj, modelled
         SUM(CASE WHEN quality = 'modelled' THEN active_mj + idle_mj ELSE 0 END),
         SUM(metered_ms), SUM(elapsed_ms),
         SUM(CASE WHEN quality = 'gap' THEN elapsed_ms ELSE 0 END)
-    FROM energy WHERE job_key > 0 GROUP BY hour_s, job_key;
+    FROM energy WHERE job_key > 0 AND hour_s >= COALESCE(
+        (SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'energy_rolled_before_s'), 0)
+    GROUP BY hour_s, job_key;
 
-DELETE FROM node_hour;
+DELETE FROM node_hour WHERE hour_s >= COALESCE(
+    (SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'energy_rolled_before_s'), 0);
 INSERT INTO node_hour (hour_s, node_key, counted_mj, active_mj, idle_mj, system_mj, unallocated_mj,
     measured_mj, modelled_mj, metered_ms, elapsed_ms, gap_ms)
     SELECT hour_s, node_key, SUM(counted_mj), SUM(active_mj), SUM(idle_mj), SUM(system_mj),
@@ -34,7 +39,9 @@ INSERT INTO node_hour (hour_s, node_key, counted_mj, active_mj, idle_mj, system_
             metered_ms, elapsed_ms,
             CASE WHEN quality = 'gap' THEN elapsed_ms ELSE 0 END
         FROM energy
-    ) AS parts GROUP BY hour_s, node_key;
+    ) AS parts WHERE hour_s >= COALESCE(
+        (SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'energy_rolled_before_s'), 0)
+    GROUP BY hour_s, node_key;
 
 DELETE FROM cluster_hour;
 INSERT INTO cluster_hour (cluster, hour_s, counted_mj, active_mj, idle_mj, system_mj,

@@ -12,7 +12,7 @@ setup() {
     mkbatches=$(realpath "$top_builddir/tests/fake/mkbatches")
     cd "$BATS_TEST_TMPDIR"
     printf '%s\n' "Database=sqlite:$PWD/carbon.db" "DeliverDir=$PWD/deliver" "Inventory=$PWD/inventory.conf" \
-        ClusterName=c Zone=FR >carbon.conf
+        ClusterName=c KeepHourlyDays=32 Zone=FR >carbon.conf
     mkdir deliver
     export SLURM_CARBON_CONF=$PWD/carbon.conf
     carbonctl init >/dev/null
@@ -182,10 +182,14 @@ audit() {
         find all -name '*.batch' | sort | shuf --random-source=<(yes $seed) >order
         head -n $((seed * 5)) order | xargs -I{} cp {} deliver
         carbonctl ingest >/dev/null || [ $? -eq 3 ]
+        [ $((seed % 3)) -ne 0 ] || carbonctl prune >/dev/null
         backfill >/dev/null
+        [ $((seed % 3)) -ne 1 ] || carbonctl prune >/dev/null
         # holes in the streams are no fault of backfill's, once they are filled
         xargs -I{} cp {} deliver <order
         carbonctl ingest >/dev/null || [ $? -eq 3 ]
+        audit
+        carbonctl prune >/dev/null
         audit
         same "metered, seed $seed" "$(of "SELECT SUM(active_mj + idle_mj) FROM energy WHERE sensor NOT LIKE 'backfill:%'")" \
             "$truth"

@@ -475,7 +475,8 @@ old_power() {
     old_power
     run "$carbonctl" prune --dry-run
     [ "$status" -eq 0 ]
-    [[ $output =~ ^'power per minute before '20[0-9-]*T[0-9:]*'Z (KeepPowerDays=30): 3 records of 2 jobs would be deleted'$ ]]
+    [[ ${lines[0]} =~ ^'power per minute before '20[0-9-]*T[0-9:]*'Z (KeepPowerDays=30): 3 records of 2 jobs would be deleted'$ ]]
+    [[ ${lines[1]} =~ ^'energy by the hour before '20[0-9-]*'T00:00:00Z (KeepHourlyDays=400): there is none'$ ]]
     [ "$(alter 'SELECT COUNT(*) FROM power')" -eq 4 ]
     run "$carbonctl" prune
     [ "$status" -eq 0 ]

@@ -82,6 +82,7 @@ promise() { # PROGRAM
 @test "the contract: profiles, pruning and peaks" {
     promise test_profile
     promise test_prune
+    promise test_roll
 }
 
 @test "the contract: ingest" {

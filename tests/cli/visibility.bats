@@ -328,7 +328,7 @@ EOF
 "SELECT job_key, peak_mw, peak_minute_s, peak_span_ms FROM job"
 " exit_status, flags, state FROM job WHERE cluster = ?1 AND job_key IN"
 " FROM job j JOIN allocation a ON a.job_key = j.job_key"
-" FROM job j JOIN energy e ON e.job_key = j.job_key"
+" FROM job j JOIN energy e ON e.job_key = j.job_key" \
 "SELECT job_key FROM job WHERE account = ?2 AND cluster = ?1";
 "SELECT 1 FROM job WHERE account = ?2 AND cluster = ?1 LIMIT 1";
 EOF

@@ -119,7 +119,7 @@ books_sources = tests/unit/books.c tests/unit/books.h $(tree_sources) $(fake_met
 books_cppflags = $(unit_cppflags) -I$(top_srcdir)/tests/fake
 books_cflags = $(unit_cflags) $(SQLITE_CFLAGS)
 books_ldadd = libcarbon-spool.la libcarbon-store.la libcarbon-core.la $(SQLITE_LIBS) $(CMOCKA_LIBS)
-books_tests = tests/unit/test_prune tests/unit/test_profile tests/unit/test_store tests/unit/test_millijoule tests/unit/test_load \
+books_tests = tests/unit/test_prune tests/unit/test_roll tests/unit/test_profile tests/unit/test_store tests/unit/test_millijoule tests/unit/test_load \
 	tests/unit/test_audit tests/unit/test_ingest tests/unit/test_factors \
 	tests/unit/test_upgrade tests/unit/test_period tests/unit/test_loss
 check_PROGRAMS += $(books_tests)
@@ -149,6 +149,10 @@ tests_unit_test_prune_SOURCES = tests/unit/test_prune.c $(books_sources)
 tests_unit_test_prune_CPPFLAGS = $(books_cppflags)
 tests_unit_test_prune_CFLAGS = $(books_cflags)
 tests_unit_test_prune_LDADD = $(books_ldadd)
+tests_unit_test_roll_SOURCES = tests/unit/test_roll.c $(books_sources)
+tests_unit_test_roll_CPPFLAGS = $(books_cppflags)
+tests_unit_test_roll_CFLAGS = $(books_cflags)
+tests_unit_test_roll_LDADD = $(books_ldadd)
 tests_unit_test_profile_SOURCES = tests/unit/test_profile.c $(books_sources)
 tests_unit_test_profile_CPPFLAGS = $(books_cppflags)
 tests_unit_test_profile_CFLAGS = $(books_cflags)

@@ -9,6 +9,7 @@
 #include "books.h"
 #include "fake_meter.h"
 #include "store/loss.h"
+#include "store/roll.h"
 
 #define BATCHES 12
 #define MINUTE_NS (60 * UINT64_C(1000000000))
@@ -104,6 +105,19 @@ static int64_t lost_ms(struct site *site, int job)
                         job ? ">" : "=");
 }
 
+/* All of these days. */
+static void roll_up(struct site *site)
+{
+    struct error err = { "" };
+    struct roll roll;
+    int rc = roll_init(site->books.store, &roll, 0, FAKE_BEGIN_S + 2 * ROLL_DAY_S, false, &err);
+
+    while (rc == 0 && !roll.done)
+        rc = roll_pass(site->books.store, &roll, &err);
+    if (rc < 0)
+        fail_msg("%s", err.text);
+}
+
 static unsigned failures(struct site *site)
 {
     return books_audit(&site->books, NULL, true);
@@ -144,6 +158,24 @@ static void coverage_falls_by_the_time_of_the_hole(void **state)
     assert_int_equal(books_number(&site->books, "SELECT SUM(elapsed_ms) FROM cluster_hour"),
                      12 * 3 * 60000);
     assert_int_equal(failures(site), 0);
+}
+
+static void of_days_that_were_rolled_up_coverage_falls_as_much(void **state)
+{
+    struct site *site = *state;
+
+    load(site, 1, 4);
+    load(site, 7, 12);
+    roll_up(site);
+    assert_int_equal(books_number(&site->books, "SELECT COUNT(DISTINCT hour_s) FROM energy"), 1);
+    assert_int_equal(accept(site, STREAM), 1);
+    assert_int_equal(lost_ms(site, 1), 120000);
+    assert_int_equal(lost_ms(site, 0), 240000);
+    assert_int_equal(failures(site), 0);
+    roll_up(site);
+    load(site, 5, 6);
+    assert_int_equal(lost_ms(site, 1) + lost_ms(site, 0), 0);
+    assert_int_equal(books_audit(&site->books, NULL, false), 0);
 }
 
 static void a_new_loss_is_a_failure_again(void **state)
@@ -341,11 +373,14 @@ static void any_order_of_loading_and_giving_up_comes_to_the_same(void **state)
         for (int i = 0; i < 25; i++) {
             int at = (int)fake_random(&random, BATCHES);
 
-            if (fake_random(&random, 2))
+            if (fake_random(&random, 8) == 0)
+                roll_up(site);
+            else if (fake_random(&random, 2))
                 give_up(site, at + 1);
             else if (!loaded[at])
                 load(site, at + 1, at + 1), loaded[at] = true;
             ROW_HOLDS(seed, books_audit(&site->books, "A6", false) == 0);
+            ROW_HOLDS(seed, books_audit(&site->books, "A10", false) == 0);
         }
         accept(site, NULL);
         ROW_HOLDS(seed, failures(site) == 0);
@@ -366,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LOSS_TEST(a_hole_fails_until_it_is_given_up),
         LOSS_TEST(coverage_falls_by_the_time_of_the_hole),
+        LOSS_TEST(of_days_that_were_rolled_up_coverage_falls_as_much),
         LOSS_TEST(a_new_loss_is_a_failure_again),
         LOSS_TEST(a_hole_half_given_up_fails),
         LOSS_TEST(what_is_given_up_at_the_end_is_booked_when_the_stream_goes_on),

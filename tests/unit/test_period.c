@@ -564,20 +564,6 @@ static void energy_by_hour_is_the_sum_of_its_rows(void **state)
     }
 }
 
-static void hours_of_a_job_are_the_same(void **state)
-{
-    const struct period period = { "ours", AUG, OCT };
-    struct world *world = *state;
-
-    for (int64_t key = 1; key <= JOBS; key++) {
-        struct hours hours = { .world = world, .period = &period, .view = OF_JOB, .only_job = key };
-
-        assert_int_equal(period_hours_of_job(world->books.store, key, AUG, OCT, take_hour, &hours,
-                                             NULL), 0);
-        ROW_HOLDS(key, hours.count == distinct(&hours));
-    }
-}
-
 static void hours_of_an_account_are_those_of_its_jobs(void **state)
 {
     struct world *world = *state;
@@ -708,7 +694,6 @@ int main(void)
         cmocka_unit_test(uses_of_an_account_are_whole_and_those_that_live_in_the_period),
         cmocka_unit_test(an_account_has_its_jobs_on_each_cluster),
         cmocka_unit_test(energy_by_hour_is_the_sum_of_its_rows),
-        cmocka_unit_test(hours_of_a_job_are_the_same),
         cmocka_unit_test(hours_of_an_account_are_those_of_its_jobs),
         cmocka_unit_test(the_bounds_are_the_first_and_last_hour_of_the_cluster),
         cmocka_unit_test(nodes_come_by_name),
