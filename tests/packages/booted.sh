@@ -77,7 +77,7 @@ says '^the books in it balance$' carbonctl backup --verify /var/lib/slurm-carbon
 rm -f /usr/sbin/policy-rc.d # which the tree has, against services that start
 meter=$(pid_of carbon-meterd)
 systemctl stop carbon-ingest
-dpkg -i /packages/slurm-carbon-node.deb /packages/slurm-carbon-server.deb
+dpkg -i /packages/slurm-carbon-{node,server,carbond}.deb
 until_true says '^  start: resumed' carbonctl status
 [ "$(pid_of carbon-meterd)" != "$meter" ]
 [ "$(systemctl is-active carbon-ingest)" = inactive ]
@@ -123,6 +123,6 @@ dpkg --remove slurm-carbon-carbond slurm-carbon-server slurm-carbon-node
 for unit in carbond.service carbon-meterd.service carbon-ingest.service carbon-{report,backup,reconcile}.timer; do
     [ "$(systemctl is-active "$unit")" = inactive ]
 done
-[ -z "$(systemctl list-units --state active --plain --no-legend 'carbon-*' || true)" ]
-dpkg -i /packages/slurm-carbon-node.deb /packages/slurm-carbon-server.deb
-[ -z "$(systemctl list-units --state active --plain --no-legend 'carbon-*' || true)" ]
+[ -z "$(systemctl list-units --state active --plain --no-legend 'carbon*' || true)" ]
+dpkg -i /packages/slurm-carbon-{node,server,carbond}.deb
+[ -z "$(systemctl list-units --state active --plain --no-legend 'carbon*' || true)" ]
