@@ -64,7 +64,7 @@ struct exact_part {
  * adding b * weight keeps the equation; 2 * remainder + weight < 3 * total, so that total is taken
  * out at most twice. Nothing exceeds 3 * total, which fits in 128 bits for a total below 2^126.
  */
-uint64_t exact_mul_div(uint64_t amount, exact weight, exact total, exact *ret_remainder)
+static uint64_t long_mul_div(uint64_t amount, exact weight, exact total, exact *ret_remainder)
 {
     exact whole = weight >= total ? weight / total : 0, rest = weight - whole * total;
     exact remainder = 0;
@@ -84,6 +84,28 @@ uint64_t exact_mul_div(uint64_t amount, exact weight, exact total, exact *ret_re
     return (uint64_t)(whole * amount) + quotient;
 }
 
+/*
+ * A quotient below 2^48 is known to within one by doubles, and the remainder then modulo 2^128: it is
+ * off by two totals at most, which leaves room for its sign.
+ */
+uint64_t exact_mul_div(uint64_t amount, exact weight, exact total, exact *ret_remainder)
+{
+    double estimate = (double)amount * ((double)weight / (double)total);
+    uint64_t quotient;
+    exact remainder;
+
+    if (!(estimate < 0x1p48) || total >> 124)
+        return long_mul_div(amount, weight, total, ret_remainder);
+    quotient = (uint64_t)estimate;
+    remainder = weight * amount - total * quotient;
+    for (; remainder >> 127; remainder += total)
+        quotient--;
+    for (; remainder >= total; remainder -= total)
+        quotient++;
+    *ret_remainder = remainder;
+    return quotient;
+}
+
 /* Larger remainder first; the lower index wins a tie. */
 static int compare_parts(const void *va, const void *vb)
 {
@@ -92,6 +114,45 @@ static int compare_parts(const void *va, const void *vb)
     if (a->remainder != b->remainder)
         return a->remainder > b->remainder ? -1 : 1;
     return a->index < b->index ? -1 : 1;
+}
+
+/* Have the `first` parts that come first by compare_parts() lie in front, in any order: Hoare's
+   selection, or, where it has no luck with its pivots, by sorting. */
+static void bring_forward(struct exact_part *parts, size_t count, size_t first)
+{
+    size_t low = 0, high = count;
+
+    for (int tries = 0; low < first && first < high && tries < 100; tries++) {
+        const struct exact_part pivot = parts[low + (high - low) / 2];
+        size_t i = low, j = high - 1;
+
+        while (i <= j) {
+            while (compare_parts(&parts[i], &pivot) < 0)
+                i++;
+            while (compare_parts(&pivot, &parts[j]) < 0)
+                j--;
+            if (i < j) {
+                struct exact_part part = parts[i];
+
+                parts[i] = parts[j];
+                parts[j] = part;
+            }
+            if (i <= j) {
+                i++;
+                if (j-- == 0)
+                    break;
+            }
+        }
+        /* [low, j] come before [i, high); between them, if anything, the pivot */
+        if (first <= j + 1)
+            high = j + 1;
+        else if (first >= i)
+            low = i;
+        else
+            return;
+    }
+    if (low < first && first < high)
+        qsort(parts + low, high - low, sizeof(*parts), compare_parts);
 }
 
 /* What raising each value once does not reach: single units to or from those that have any. */
@@ -129,7 +190,7 @@ bool exact_raise(uint64_t total, uint64_t *values, const exact *remainders, size
     }
     left = (int64_t)difference;
     if (left > 0)
-        qsort(parts, n_parts, sizeof(*parts), compare_parts);
+        bring_forward(parts, n_parts, (size_t)left);
     for (size_t i = 0; left > 0 && i < n_parts; i++, left--)
         values[parts[i].index]++;
     if (parts != few)

@@ -186,9 +186,97 @@ static void a_hundred_thousand_shares_add_up(void **state)
     free(shares);
 }
 
+static uint64_t random_below(uint64_t *state, unsigned bits)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (*state >> 1 ^ *state >> 31) >> (64 - bits);
+}
+
+static exact random_exact(uint64_t *state, unsigned bits)
+{
+    exact number = bits > 60 ? (exact)random_below(state, 60) << (bits - 60) : 0;
+
+    return number + random_below(state, bits > 60 ? 60 : bits);
+}
+
+#define PRIME ((UINT64_C(1) << 61) - 1)
+
+static uint64_t modulo(exact a, exact b)
+{
+    return (uint64_t)((a % PRIME) * (b % PRIME) % PRIME);
+}
+
+/* amount * weight = quotient * total + remainder: by two moduli, as it needs up to 190 bits. */
+static void a_product_is_divided_exactly(void **state)
+{
+    uint64_t random = 3;
+
+    (void)state;
+    for (int i = 0; i < 200000; i++) {
+        exact total = 1 + random_exact(&random, 1 + (unsigned)i % 126), remainder;
+        exact weight = random_exact(&random, 1 + (unsigned)(i / 126) % 126) % (total + 1);
+        uint64_t amount = random_below(&random, 1 + (unsigned)(i / 7) % 64);
+        uint64_t quotient = exact_mul_div(amount, weight, total, &remainder);
+
+        ROW_HOLDS(i, remainder < total);
+        ROW_HOLDS(i, quotient * total + remainder == amount * weight);
+        ROW_HOLDS(i, (modulo(quotient, total) + (uint64_t)(remainder % PRIME)) % PRIME ==
+                         modulo(amount, weight));
+    }
+}
+
+struct rest {
+    exact remainder;
+    size_t index;
+};
+
+static int compare_rests(const void *va, const void *vb)
+{
+    const struct rest *a = va, *b = vb;
+
+    if (a->remainder != b->remainder)
+        return a->remainder > b->remainder ? -1 : 1;
+    return a->index < b->index ? -1 : 1;
+}
+
+/* Many are alike, all are, they rise, they fall: those that are raised are those in front. */
+static void the_largest_remainders_are_raised_however_they_lie(void **state)
+{
+    enum { COUNT = 3000 };
+    static struct rest sorted[COUNT];
+    static exact remainders[COUNT];
+    static uint64_t values[COUNT];
+    uint64_t random = 9;
+
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        size_t count = i % 3 ? COUNT : 65 + (size_t)random_below(&random, 6), left;
+        uint64_t total = 0;
+
+        for (size_t j = 0; j < count; j++) {
+            exact rest = i % 5 == 0   ? 1 + random_below(&random, 2)
+                         : i % 5 == 1 ? 7
+                         : i % 5 == 2 ? j + 1
+                         : i % 5 == 3 ? count - j : 1 + random_exact(&random, 100);
+
+            sorted[j] = (struct rest){ rest, j };
+            remainders[j] = rest;
+            values[j] = 5;
+        }
+        left = i % 7 == 0 ? 0 : i % 7 == 1 ? count : (size_t)random_below(&random, 20) % count;
+        total = 5 * count + left;
+        qsort(sorted, count, sizeof(*sorted), compare_rests);
+        assert_true(exact_raise(total, values, remainders, count));
+        for (size_t j = 0; j < count; j++)
+            ROW_HOLDS(i, values[sorted[j].index] == (j < left ? 6 : 5));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_product_is_divided_exactly),
+        cmocka_unit_test(the_largest_remainders_are_raised_however_they_lie),
         cmocka_unit_test(grams_match_the_independent_calculator),
         cmocka_unit_test(a_pue_below_one_is_refused_and_changes_nothing),
         cmocka_unit_test(exact_sums_match_the_independent_calculator),
