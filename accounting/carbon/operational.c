@@ -85,8 +85,8 @@ static uint64_t long_mul_div(uint64_t amount, exact weight, exact total, exact *
 }
 
 /*
- * A quotient below 2^48 is known to within one by doubles, and the remainder then modulo 2^128: it is
- * off by two totals at most, which leaves room for its sign.
+ * A quotient below 2^48 is known to within one by doubles, and the remainder then modulo 2^128: it
+ * is off by two totals at most, which leaves room for its sign.
  */
 uint64_t exact_mul_div(uint64_t amount, exact weight, exact total, exact *ret_remainder)
 {

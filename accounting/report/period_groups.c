@@ -68,55 +68,6 @@ static int compare_lines(const void *va, const void *vb)
 
 /* --- groups ----------------------------------------------------------------------------------- */
 
-/* A job under the name that it is grouped by. */
-struct named {
-    const char *name;
-    bool hidden;
-    const struct work_job *job;
-};
-
-static int compare_named(const void *va, const void *vb)
-{
-    const struct named *a = va, *b = vb;
-
-    if (a->hidden != b->hidden)
-        return a->hidden - b->hidden;
-    return a->name == b->name ? 0 : strcmp(a->name, b->name);
-}
-
-static const char *account_of(const struct work_job *job)
-{
-    return job->job.account ? job->job.account : "";
-}
-
-static const char *user_of(const struct work_job *job)
-{
-    return job->job.user ? job->job.user : job->user_number;
-}
-
-static const char *partition_of(const struct work_job *job)
-{
-    return job->job.partition ? job->job.partition : "";
-}
-
-/* What job_state() and row_job_id() read. */
-static struct query_job query_job_of(const struct period_job *job)
-{
-    return (struct query_job){
-        .job_key = job->job_key, .job_id = job->job_id, .array_job_id = job->array_job_id,
-        .array_task_id = job->array_task_id, .het_job_id = job->het_job_id,
-        .het_offset = job->het_offset, .end_s = job->end_s, .exit_status = job->exit_status,
-        .flags = job->flags, .state = (char *)(uintptr_t)job->dbd_state,
-    };
-}
-
-static const char *state_of(const struct work_job *job)
-{
-    struct query_job query = query_job_of(&job->job);
-
-    return job_state(&query)->name;
-}
-
 static int add_line(struct report_group *group, const char *name, struct report_line **ret)
 {
     struct report_line *line = work_grow(&group->lines, &group->count, sizeof(*line));
@@ -129,34 +80,32 @@ static int add_line(struct report_group *group, const char *name, struct report_
     return 0;
 }
 
-/* Jobs of one name in one line, in order of names. Where names are somebody's, jobs that are not
-   the viewer's to see are all in one. */
-static int group_jobs(const struct work *work, const char *(*name_of)(const struct work_job *job),
-                      bool is_private, struct report_group *group, struct error *err)
+/* Jobs of one name in one line. Where names are somebody's, jobs that are not the viewer's to see
+   are all in one. */
+static int group_jobs(const struct work *work, int by, bool is_private, struct report_group *group,
+                      struct error *err)
 {
-    struct named *named = calloc(work->n_jobs + 1, sizeof(*named));
-    struct report_line *line = NULL;
-    int rc = named ? 0 : -ENOMEM;
+    const size_t others = work->texts.count;
+    size_t *line_of = calloc(others + 1, sizeof(*line_of)); /* index + 1 */
+    int rc = line_of ? 0 : -ENOMEM;
 
-    for (size_t i = 0; named && i < work->n_jobs; i++) {
-        const struct work_job *job = &work->jobs[i];
-        bool hidden = is_private && job->job.hidden;
-
-        named[i] = (struct named){ hidden ? REPORT_OTHERS : name_of(job), hidden, job };
-    }
-    if (named)
-        qsort(named, work->n_jobs, sizeof(*named), compare_named);
     for (size_t i = 0; rc == 0 && i < work->n_jobs; i++) {
-        if (!line || line->hidden != named[i].hidden || strcmp(line->name, named[i].name) != 0)
-            rc = add_line(group, named[i].name, &line);
-        if (rc < 0)
-            break;
-        line->hidden = named[i].hidden;
-        amounts_add(&line->own, &named[i].job->amounts);
+        const struct work_job *job = &work->jobs[i];
+        size_t text = is_private && job->hidden ? others : job->of[by];
+        struct report_line *line;
+
+        if (!line_of[text]) {
+            rc = add_line(group, text == others ? REPORT_OTHERS : work->texts.items[text], &line);
+            if (rc < 0)
+                break;
+            line->hidden = text == others;
+            line_of[text] = group->count;
+        }
+        amounts_add(&group->lines[line_of[text] - 1].own, &job->amounts);
     }
     for (size_t i = 0; i < group->count; i++)
         group->lines[i].tree = group->lines[i].own;
-    free(named);
+    free(line_of);
     return rc < 0 ? work_no_memory(err) : 0;
 }
 
@@ -271,20 +220,13 @@ int work_groups(struct work *work, struct error *err)
     struct period_report *report = work->report;
     int rc;
 
-    for (size_t i = 0; i < work->n_jobs; i++) {
-        struct work_job *job = &work->jobs[i];
-
-        if (job->job.uid.has)
-            snprintf(job->user_number, sizeof(job->user_number), "%lld",
-                     (long long)job->job.uid.value);
-    }
-    rc = group_jobs(work, account_of, true, &report->accounts, err);
+    rc = group_jobs(work, WORK_ACCOUNT, true, &report->accounts, err);
     if (rc == 0)
-        rc = group_jobs(work, user_of, true, &report->users, err);
+        rc = group_jobs(work, WORK_USER, true, &report->users, err);
     if (rc == 0)
-        rc = group_jobs(work, partition_of, false, &report->partitions, err);
+        rc = group_jobs(work, WORK_PARTITION, false, &report->partitions, err);
     if (rc == 0)
-        rc = group_jobs(work, state_of, false, &report->states, err);
+        rc = group_jobs(work, WORK_STATE, false, &report->states, err);
     if (rc < 0)
         return rc;
     sort_group(&report->accounts);
@@ -404,13 +346,11 @@ int work_types(struct work *work, struct error *err)
 
 /* --- the greatest jobs ------------------------------------------------------------------------ */
 
-static int compare_jobs(const void *va, const void *vb)
+static int compare_jobs(const struct work_job *a, const struct work_job *b)
 {
-    const struct work_job *a = *(const struct work_job *const *)va;
-    const struct work_job *b = *(const struct work_job *const *)vb;
     int order = compare_amounts(&a->amounts, &b->amounts);
 
-    return order ? order : a->job.job_key < b->job.job_key ? -1 : a->job.job_key > b->job.job_key;
+    return order ? order : a->job_key < b->job_key ? -1 : a->job_key > b->job_key;
 }
 
 static const char *copy_of(const char *text, bool *failed)
@@ -421,47 +361,86 @@ static const char *copy_of(const char *text, bool *failed)
     return copy;
 }
 
-static bool copy_job(const struct work_job *from, struct report_job *to)
+static int take_top(void *arg, const struct period_job *job)
 {
-    struct query_job query = query_job_of(&from->job);
-    struct row row = { .job = &query };
+    const struct query_job query = {
+        .job_id = job->job_id, .array_job_id = job->array_job_id,
+        .array_task_id = job->array_task_id, .het_job_id = job->het_job_id,
+        .het_offset = job->het_offset, .end_s = job->end_s, .exit_status = job->exit_status,
+        .flags = job->flags, .state = (char *)(uintptr_t)job->dbd_state,
+    };
+    const struct row row = { .job = &query };
+    struct report_job *top = arg;
     struct buf id;
     bool failed = false;
 
-    *to = (struct report_job){ .job = from->job, .state = state_of(from),
-                               .amounts = from->amounts };
-    buf_init_fixed(&id, to->job_id, sizeof(to->job_id));
+    top->job = *job;
+    top->state = job_state(&query)->name;
+    buf_init_fixed(&id, top->job_id, sizeof(top->job_id));
     row_job_id(&row, false, &id);
-    to->job.dbd_state = NULL; /* `state` says it */
-    to->job.user = copy_of(user_of(from), &failed);
-    to->job.account = copy_of(from->job.account, &failed);
-    to->job.partition = copy_of(from->job.partition, &failed);
-    to->job.qos = copy_of(from->job.qos, &failed);
-    to->job.name = copy_of(from->job.name, &failed);
-    return !failed;
+    top->job.dbd_state = NULL; /* `state` says it */
+    top->job.user = NULL;      /* known already, of one without a name too */
+    top->job.account = copy_of(job->account, &failed);
+    top->job.partition = copy_of(job->partition, &failed);
+    top->job.qos = copy_of(job->qos, &failed);
+    top->job.name = copy_of(job->name, &failed);
+    return failed ? -ENOMEM : 0;
+}
+
+/* What is known of a job that is among the greatest. */
+static int describe_top(struct work *work, const struct work_job *job, struct error *err)
+{
+    struct report_job *top = &work->report->top[work->report->n_top++];
+    bool failed = false;
+    int rc;
+
+    top->amounts = job->amounts;
+    rc = period_jobs(work->store, work->report->period.cluster, &job->job_key, 1, true, take_top,
+                     top, err);
+    if (rc == 0)
+        top->job.user = copy_of(work->texts.items[job->of[WORK_USER]], &failed);
+    return rc == -ENOMEM || failed ? work_no_memory(err) : rc;
+}
+
+static int compare_tops(const void *va, const void *vb)
+{
+    return compare_jobs(*(const struct work_job *const *)va, *(const struct work_job *const *)vb);
+}
+
+/* The greatest, in order: candidates are sorted when there are twice as many as are asked for. */
+static size_t choose_top(const struct work *work, size_t wanted, const struct work_job **top)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < work->n_jobs && wanted > 0; i++) {
+        if (work->jobs[i].hidden)
+            continue;
+        top[count++] = &work->jobs[i];
+        if (count == 2 * wanted) {
+            qsort(top, count, sizeof(*top), compare_tops);
+            count = wanted;
+        }
+    }
+    if (count > 0)
+        qsort(top, count, sizeof(*top), compare_tops);
+    return count < wanted ? count : wanted;
 }
 
 int work_top(struct work *work, struct error *err)
 {
     struct period_report *report = work->report;
-    size_t named = 0, count;
-    const struct work_job **sorted = calloc(work->n_jobs + 1, sizeof(*sorted));
-    bool failed;
+    size_t wanted = work->options->n_top < work->n_jobs ? work->options->n_top : work->n_jobs;
+    const struct work_job **top = calloc(2 * wanted + 1, sizeof(*top));
+    size_t count = top ? choose_top(work, wanted, top) : 0;
+    int rc = 0;
 
-    for (size_t i = 0; sorted && i < work->n_jobs; i++)
-        if (!work->jobs[i].job.hidden)
-            sorted[named++] = &work->jobs[i];
-    count = work->options->n_top < named ? work->options->n_top : named;
-    report->top = calloc(count + 1, sizeof(*report->top));
-    failed = !sorted || !report->top;
-    if (!failed)
-        qsort(sorted, named, sizeof(*sorted), compare_jobs);
-    for (size_t i = 0; !failed && i < count; i++) {
-        failed = !copy_job(sorted[i], &report->top[i]);
-        report->n_top++;
-    }
-    free(sorted);
-    return failed ? work_no_memory(err) : 0;
+    report->top = calloc(wanted + 1, sizeof(*report->top));
+    if (!top || !report->top)
+        rc = work_no_memory(err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = describe_top(work, top[i], err);
+    free(top);
+    return rc;
 }
 
 /* --- what a reader must know ------------------------------------------------------------------ */

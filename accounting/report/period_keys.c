@@ -32,10 +32,11 @@ void *work_grow(void *array, size_t *count, size_t item_size)
 
 /* --- numbers ---------------------------------------------------------------------------------- */
 
-/* Fibonacci hashing (Knuth, TAOCP 6.4): keys that count up are spread over the slots. */
+/* Keys count up, and what is near in time is so in them: they lie as they count, for the sake of
+   the caches. */
 static size_t slot_of(const struct key_map *map, int64_t key)
 {
-    size_t at = (size_t)(((uint64_t)key * UINT64_C(11400714819323198485)) >> 20) & (map->room - 1);
+    size_t at = (size_t)key & (map->room - 1);
 
     while (map->slots[at].place != 0 && map->slots[at].key != key)
         at = (at + 1) & (map->room - 1);
@@ -98,51 +99,54 @@ static size_t text_slot(const struct texts *texts, const char *text)
 {
     size_t at = (size_t)hash_text(text) & (texts->room - 1);
 
-    while (texts->slots[at] && strcmp(texts->slots[at], text) != 0)
+    while (texts->slots[at] && strcmp(texts->items[texts->slots[at] - 1], text) != 0)
         at = (at + 1) & (texts->room - 1);
     return at;
 }
 
 static bool texts_widen(struct texts *texts)
 {
-    struct texts wider = { .room = texts->room ? texts->room * 2 : FIRST_ROOM,
-                           .count = texts->count };
+    struct texts wider = { .items = texts->items, .count = texts->count,
+                           .room = texts->room ? texts->room * 2 : FIRST_ROOM };
 
     wider.slots = calloc(wider.room, sizeof(*wider.slots));
     if (!wider.slots)
         return false;
-    for (size_t i = 0; i < texts->room; i++) {
-        if (texts->slots[i])
-            wider.slots[text_slot(&wider, texts->slots[i])] = texts->slots[i];
-    }
+    for (size_t i = 0; i < texts->count; i++)
+        wider.slots[text_slot(&wider, texts->items[i])] = i + 1;
     free(texts->slots);
     *texts = wider;
     return true;
 }
 
-const char *texts_put(struct texts *texts, const char *text, bool *failed)
+int texts_put(struct texts *texts, const char *text, uint32_t *ret_number)
 {
+    char **item;
     size_t at;
 
-    if (!text)
-        return NULL;
-    if (2 * (texts->count + 1) > texts->room && !texts_widen(texts)) {
-        *failed = true;
-        return NULL;
-    }
+    if (2 * (texts->count + 1) > texts->room && !texts_widen(texts))
+        return -ENOMEM;
     at = text_slot(texts, text);
     if (!texts->slots[at]) {
-        texts->slots[at] = strdup(text);
-        *failed |= !texts->slots[at];
-        texts->count += texts->slots[at] != NULL;
+        item = work_grow(&texts->items, &texts->count, sizeof(*item));
+        if (!item)
+            return -ENOMEM;
+        *item = strdup(text);
+        if (!*item) {
+            texts->count--;
+            return -ENOMEM;
+        }
+        texts->slots[at] = texts->count;
     }
-    return texts->slots[at];
+    *ret_number = (uint32_t)(texts->slots[at] - 1);
+    return 0;
 }
 
 void texts_clear(struct texts *texts)
 {
-    for (size_t i = 0; i < texts->room; i++)
-        free(texts->slots[i]);
+    for (size_t i = 0; i < texts->count; i++)
+        free(texts->items[i]);
+    free(texts->items);
     free(texts->slots);
     *texts = (struct texts){ 0 };
 }

@@ -1,12 +1,16 @@
 /*
- * period_read.c - what the database has of a period, into memory: nodes, jobs, what they held, and
- * the hours of all three. Everything is a stream; only jobs and nodes stay.
+ * period_read.c - what the database has of a period, into memory: nodes, what jobs held, the hours
+ * of all, and whose the jobs are. Everything is a stream; sums of jobs and nodes stay.
  */
 #include "report/period_work.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "report/row.h"
 
 #define NS_PER_MS INT64_C(1000000)
 
@@ -159,39 +163,35 @@ int64_t work_service_s(const struct work *work, const struct work_node *node, in
 
 /* --- jobs ------------------------------------------------------------------------------------- */
 
-static int take_job(void *arg, const struct period_job *given)
+/* NULL without memory */
+static struct work_job *job_of(struct work *work, int64_t job_key)
 {
-    struct work *work = arg;
-    struct work_job *job = work_grow(&work->jobs, &work->n_jobs, sizeof(*job));
-    bool failed = !job;
+    size_t at = key_map_find(&work->job_of, job_key);
+    struct work_job *job;
 
+    if (at != SIZE_MAX)
+        return &work->jobs[at];
+    job = work_grow(&work->jobs, &work->n_jobs, sizeof(*job));
     if (!job)
-        return -ENOMEM;
-    job->job = *given;
-    job->job.user = texts_put(&work->texts, given->user, &failed);
-    job->job.account = texts_put(&work->texts, given->account, &failed);
-    job->job.partition = texts_put(&work->texts, given->partition, &failed);
-    job->job.qos = texts_put(&work->texts, given->qos, &failed);
-    job->job.dbd_state = texts_put(&work->texts, given->dbd_state, &failed);
-    job->job.name = given->name ? strdup(given->name) : NULL;
-    failed |= given->name && !job->job.name;
+        return NULL;
+    job->job_key = job_key;
     job->amounts.jobs = 1;
-    work->report->backfilled_jobs += (given->flags & FLAG_BACKFILLED) != 0;
-    return failed ? -ENOMEM : key_map_add(&work->job_of, given->job_key, work->n_jobs - 1, NULL);
+    return key_map_add(&work->job_of, job_key, work->n_jobs - 1, NULL) < 0 ? NULL : job;
 }
 
 /* Devices times milliseconds; floors of both ends, so that a job cut in two has the same sum. */
 static int take_use(void *arg, const struct period_use *use)
 {
     struct work *work = arg;
-    size_t job_at = key_map_find(&work->job_of, use->job_key);
     size_t node_at = key_map_find(&work->node_of, use->node_key);
     struct work_node *node = node_at != SIZE_MAX ? &work->nodes[node_at] : NULL;
-    struct work_job *job = job_at != SIZE_MAX ? &work->jobs[job_at] : NULL;
+    struct work_job *job = job_of(work, use->job_key);
     int64_t ms = use->end_ns / NS_PER_MS - use->begin_ns / NS_PER_MS;
     uint64_t device_ms;
 
-    if (!node || !job || ms <= 0)
+    if (!job)
+        return -ENOMEM;
+    if (!node || ms <= 0)
         return 0;
     node->used = true;
     device_ms = (uint64_t)ms * (node->pool == POOL_GPU ? use->gpus : use->cores);
@@ -207,13 +207,100 @@ static int take_use(void *arg, const struct period_use *use)
     return 0;
 }
 
+int work_read_uses(struct work *work, struct error *err)
+{
+    int rc = period_uses(work->store, &work->report->period, take_use, work, err);
+
+    return rc == -ENOMEM ? work_no_memory(err) : rc;
+}
+
+static int compare_jobs(const void *va, const void *vb)
+{
+    const struct work_job *a = va, *b = vb;
+
+    return a->job_key < b->job_key ? -1 : a->job_key > b->job_key;
+}
+
+/* As they came, by allocation, is mostly by key. */
+static void sort_jobs(struct work *work)
+{
+    size_t i = 1;
+
+    while (i < work->n_jobs && work->jobs[i - 1].job_key < work->jobs[i].job_key)
+        i++;
+    if (i < work->n_jobs)
+        qsort(work->jobs, work->n_jobs, sizeof(*work->jobs), compare_jobs);
+    key_map_clear(&work->job_of);
+}
+
+/* Jobs whose rows were read, and where to look for the next. */
+struct jobs_read {
+    struct work *work;
+    size_t at;
+};
+
+static int take_job(void *arg, const struct period_job *given)
+{
+    const struct query_job query = { .end_s = given->end_s, .exit_status = given->exit_status,
+                                     .flags = given->flags,
+                                     .state = (char *)(uintptr_t)given->dbd_state };
+    struct jobs_read *read = arg;
+    struct work *work = read->work;
+    struct work_job *job;
+    char number[24] = "";
+    int rc;
+
+    while (work->jobs[read->at].job_key != given->job_key)
+        read->at++;
+    job = &work->jobs[read->at];
+    job->known = true;
+    job->hidden = given->hidden;
+    if (given->flags & FLAG_BACKFILLED) {
+        work->report->backfilled_jobs++;
+        work->report->backfilled_mj += job->amounts.active_mj + job->amounts.idle_mj;
+    }
+    if (given->uid.has && !given->user)
+        snprintf(number, sizeof(number), "%" PRId64, given->uid.value);
+    rc = texts_put(&work->texts, given->user ? given->user : number, &job->of[WORK_USER]);
+    if (rc == 0)
+        rc = texts_put(&work->texts, given->account ? given->account : "", &job->of[WORK_ACCOUNT]);
+    if (rc == 0)
+        rc = texts_put(&work->texts, given->partition ? given->partition : "",
+                       &job->of[WORK_PARTITION]);
+    return rc == 0 ? texts_put(&work->texts, job_state(&query)->name, &job->of[WORK_STATE]) : rc;
+}
+
+/* Energy by the hour is of all clusters. */
+static void drop_others(struct work *work)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < work->n_jobs; i++) {
+        if (!work->jobs[i].known)
+            continue;
+        if (kept < i)
+            work->jobs[kept] = work->jobs[i];
+        kept++;
+    }
+    work->n_jobs = kept;
+}
+
 int work_read_jobs(struct work *work, struct error *err)
 {
-    const struct period *period = &work->report->period;
-    int rc = period_jobs(work->store, period, take_job, work, err);
+    struct jobs_read read = { .work = work };
+    int64_t *keys;
+    int rc;
 
-    if (rc == 0)
-        rc = period_uses(work->store, period, take_use, work, err);
+    sort_jobs(work);
+    keys = calloc(work->n_jobs + 1, sizeof(*keys));
+    if (!keys)
+        return work_no_memory(err);
+    for (size_t i = 0; i < work->n_jobs; i++)
+        keys[i] = work->jobs[i].job_key;
+    rc = period_jobs(work->store, work->report->period.cluster, keys, work->n_jobs, false, take_job,
+                     &read, err);
+    free(keys);
+    drop_others(work);
     return rc == -ENOMEM ? work_no_memory(err) : rc;
 }
 
@@ -233,12 +320,12 @@ static void add_energy(struct operational_exact *sum, const struct grid_hour *ho
 static int take_job_hour(void *arg, const struct period_energy *energy)
 {
     struct work *work = arg;
-    size_t at = key_map_find(&work->job_of, energy->key);
+    struct work_job *job = job_of(work, energy->key);
     struct amounts *amounts;
 
-    if (at == SIZE_MAX)
-        return 0; /* of another cluster */
-    amounts = &work->jobs[at].amounts;
+    if (!job)
+        return -ENOMEM;
+    amounts = &job->amounts;
     amounts->active_mj += energy->active_mj;
     amounts->idle_mj += energy->idle_mj;
     amounts->measured_mj += energy->measured_mj;
@@ -246,9 +333,7 @@ static int take_job_hour(void *arg, const struct period_energy *energy)
     amounts->metered_ms += energy->metered_ms;
     amounts->elapsed_ms += energy->elapsed_ms;
     amounts->gap_ms += energy->gap_ms;
-    if (work->jobs[at].job.flags & FLAG_BACKFILLED)
-        work->report->backfilled_mj += energy->active_mj + energy->idle_mj;
-    add_energy(&work->jobs[at].exact, hour_of(work, energy->hour_s), energy->active_mj,
+    add_energy(&job->exact, hour_of(work, energy->hour_s), energy->active_mj,
                energy->idle_mj);
     return 0;
 }
@@ -392,7 +477,8 @@ static int take_and_tell(void *arg, const struct period_energy *energy)
     size_t at = (size_t)((energy->hour_s - work->report->period.from_s) / WORK_HOUR_S);
     unsigned width = pass->to_percent - pass->from_percent;
 
-    work_progress(pass->work, pass->from_percent + (unsigned)(at * width / work->n_hours));
+    if (work->options->progress)
+        work_progress(pass->work, pass->from_percent + (unsigned)(at * width / work->n_hours));
     return pass->take(pass->work, energy);
 }
 
@@ -411,5 +497,5 @@ int work_read_hours(struct work *work, struct error *err)
         rc = period_node_hours(work->store, period, take_and_tell, &nodes, err);
     if (rc == 0)
         rc = period_cluster_hours(work->store, period, take_cluster_hour, work, err);
-    return rc;
+    return rc == -ENOMEM ? work_no_memory(err) : rc;
 }

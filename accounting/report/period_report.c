@@ -44,10 +44,12 @@ static int build(struct work *work, struct error *err)
     int rc = work_read_nodes(work, err);
 
     if (rc == 0)
-        rc = work_read_jobs(work, err);
+        rc = work_read_uses(work, err);
     work_progress(work, 20);
     if (rc == 0)
         rc = work_read_hours(work, err);
+    if (rc == 0)
+        rc = work_read_jobs(work, err);
     if (rc == 0)
         rc = check_books(work, err);
     if (rc == 0)
@@ -76,8 +78,6 @@ static int build(struct work *work, struct error *err)
 
 static void work_clear(struct work *work)
 {
-    for (size_t i = 0; i < work->n_jobs; i++)
-        free((char *)work->jobs[i].job.name);
     for (size_t i = 0; i < work->n_nodes; i++)
         free(work->nodes[i].name);
     free(work->jobs);

@@ -1,8 +1,8 @@
 /*
  * period_work.h - what period_report_build() works with; of the report's own files alone
  *
- * The steps are in period_report.c. Jobs are kept by job_key, nodes by index; both are found by
- * their key in a hash, as a month's hours name them a million times.
+ * The steps are in period_report.c. Jobs and nodes are found by their key in a hash, as a month's
+ * hours name them a million times.
  */
 #ifndef CARBON_REPORT_PERIOD_WORK_H
 #define CARBON_REPORT_PERIOD_WORK_H
@@ -30,22 +30,27 @@ MUST_CHECK int key_map_add(struct key_map *map, int64_t key, size_t index, struc
 size_t key_map_find(const struct key_map *map, int64_t key);
 void key_map_clear(struct key_map *map);
 
-/* Texts, each kept once: the same text is the same pointer. */
+/* Texts, each kept once, by number. */
 struct texts {
-    char **slots;
+    char **items;
+    size_t *slots; /* number + 1; 0: free */
     size_t room, count;
 };
-/* NULL for NULL, and without memory (*failed). */
-const char *texts_put(struct texts *texts, const char *text, bool *failed);
+MUST_CHECK int texts_put(struct texts *texts, const char *text, uint32_t *ret_number); /* -ENOMEM */
 void texts_clear(struct texts *texts);
 
+/* What jobs are grouped by. */
+enum { WORK_USER, WORK_ACCOUNT, WORK_PARTITION, WORK_STATE, WORK_GROUP_COUNT };
+
 struct work_job {
-    struct period_job job;          /* names in `texts`, the job's own malloc'ed */
-    char user_number[24];           /* of a user without a name */
+    int64_t job_key;
+    uint32_t of[WORK_GROUP_COUNT];  /* numbers of texts; "": unknown */
+    bool known;                     /* else it is of another cluster */
+    bool hidden;                    /* it is not the viewer's to see */
+    bool missing;
     struct operational_exact exact;
     struct amounts amounts;         /* milligrams come last */
     uint64_t counted_ms[POOL_COUNT]; /* of gpu_ms and core_ms, what the pools count */
-    bool missing;
 };
 
 struct work_node {
@@ -76,9 +81,9 @@ struct work {
     size_t n_hours;                 /* of the period */
     struct grid_hour *hours;
 
-    struct work_job *jobs;          /* by job_key */
+    struct work_job *jobs;          /* once all are read by job_key, till then as they came */
     size_t n_jobs;
-    struct key_map job_of;
+    struct key_map job_of;          /* till then */
     struct texts texts;
 
     struct work_node *nodes;
@@ -124,10 +129,11 @@ void *work_grow(void *array, size_t *count, size_t item_size);
 
 /* --- the steps, in order ---------------------------------------------------------------------- */
 
-/* period_read.c: nodes, jobs and what they held, hours of jobs, nodes and the cluster */
+/* period_read.c: nodes, what jobs held, hours of all, and whose the jobs are */
 MUST_CHECK int work_read_nodes(struct work *work, struct error *err);
-MUST_CHECK int work_read_jobs(struct work *work, struct error *err);
+MUST_CHECK int work_read_uses(struct work *work, struct error *err);
 MUST_CHECK int work_read_hours(struct work *work, struct error *err);
+MUST_CHECK int work_read_jobs(struct work *work, struct error *err);
 
 /* period_mass.c: milligrams of everything */
 MUST_CHECK int work_operational(struct work *work, struct error *err);

@@ -23,6 +23,9 @@ struct reading {
         int (*use)(void *arg, const struct period_use *use);
         int (*energy)(void *arg, const struct period_energy *energy);
     } take;
+    struct wanted {
+        const int64_t *key, *end;
+    } *wanted; /* jobs: those that are still to come */
     void *arg;
     struct error *err;
 };
@@ -112,21 +115,12 @@ int period_nodes(struct store *store, const char *cluster,
 #define IN_MONTHS " m.month_s >= ?2 AND m.month_s < ?4"
 #define LIVES " a.begin_ns < ?6 AND (" LAST_NS " > ?5 OR a.begin_ns >= ?5)"
 
-/* Energy counts too: of an end that was noted late, some may lie in the next month. */
-static const char SQL_JOBS[] =
-    "SELECT job_key, job_id, restart_count, array_job_id, array_task_id, het_job_id, het_offset,"
-    " uid, node_count, user_name, account, partition_name, qos, job_name, begin_s, end_s,"
-    " exit_status, flags, state FROM job WHERE cluster = ?1 AND job_key IN"
-    " (SELECT a.job_key" OF_MONTHS " WHERE" IN_MONTHS " AND" LIVES
-    " UNION SELECT job_key FROM job_hour WHERE hour_s >= ?3 AND hour_s < ?4) ORDER BY job_key";
-
 /* Of one that lived in several months, the row of the first of them that the period touches. */
 static const char SQL_USES[] =
     "SELECT a.job_key, a.node_key, a.begin_ns, " LAST_NS ", a.end_ns IS NULL, a.cores, a.gpus"
     OF_MONTHS " JOIN node n ON n.node_key = a.node_key"
     " WHERE n.cluster = ?1 AND" IN_MONTHS " AND" LIVES
-    " AND (m.month_s = ?2 OR a.begin_ns >= m.month_s * 1000000000)"
-    " ORDER BY a.job_key, a.begin_ns, a.node_key, a.allocation_key";
+    " AND (m.month_s = ?2 OR a.begin_ns >= m.month_s * 1000000000)";
 
 static const char SQL_USES_OF_JOB[] =
     "SELECT a.job_key, a.node_key, a.begin_ns, " LAST_NS ", a.end_ns IS NULL, a.cores, a.gpus"
@@ -152,22 +146,6 @@ static int bind_period(const struct period *period, struct stmt *rows)
     return 0;
 }
 
-/* Read the rows of a statement with OF_MONTHS in it. */
-static int read_months(const struct reading *reading, const char *sql)
-{
-    int rc = check_period(reading->period, reading->err);
-    struct stmt *rows;
-
-    if (rc < 0)
-        return rc;
-    rows = store_statement(reading->store, sql, reading->err);
-    rc = bind_period(reading->period, rows);
-    if (rc < 0)
-        return rc;
-    stmt_many(rows);
-    return read_rows(reading, rows);
-}
-
 /* Sums are for everybody; whose they are and of which job is not. */
 static void hide_job(struct period_job *job)
 {
@@ -176,6 +154,20 @@ static void hide_job(struct period_job *job)
         .end_s = job->end_s, .exit_status = job->exit_status, .flags = job->flags,
         .dbd_state = job->dbd_state,
     };
+}
+
+/* Unless it lies between two that were asked for. Rows and keys both rise. */
+static int give_job(const struct reading *reading, struct period_job *job)
+{
+    struct wanted *wanted = reading->wanted;
+
+    while (wanted->key < wanted->end && *wanted->key < job->job_key)
+        wanted->key++;
+    if (wanted->key == wanted->end || *wanted->key != job->job_key)
+        return 0;
+    if (!viewer_sees(reading->store->viewer, job->uid.has, job->uid.value, job->user, job->account))
+        hide_job(job);
+    return reading->take.job(reading->arg, job);
 }
 
 static int read_job(const struct reading *reading, struct stmt *row)
@@ -202,18 +194,63 @@ static int read_job(const struct reading *reading, struct stmt *row)
         .dbd_state = text_column(row, 18),
     };
 
-    if (!viewer_sees(reading->store->viewer, job.uid.has, job.uid.value, job.user, job.account))
-        hide_job(&job);
-    return reading->take.job(reading->arg, &job);
+    return give_job(reading, &job);
 }
 
-int period_jobs(struct store *store, const struct period *period,
-                int (*take)(void *arg, const struct period_job *job), void *arg, struct error *err)
+/* As much of a job as lines of a report need, for months have a million of them. */
+static int read_brief_job(const struct reading *reading, struct stmt *row)
 {
-    const struct reading reading = { .store = store, .period = period, .read = read_job,
-                                     .take.job = take, .arg = arg, .err = err };
+    struct period_job job = {
+        .job_key = stmt_int(row, 0),
+        .uid = maybe_column(row, 1),
+        .user = text_column(row, 2),
+        .account = text_column(row, 3),
+        .partition = text_column(row, 4),
+        .end_s = maybe_column(row, 5),
+        .exit_status = maybe_column(row, 6),
+        .flags = (uint32_t)stmt_int(row, 7),
+        .dbd_state = text_column(row, 8),
+    };
 
-    return read_months(&reading, SQL_JOBS);
+    return give_job(reading, &job);
+}
+
+#define OF_KEYS " FROM job WHERE cluster = ?1 AND job_key BETWEEN ?2 AND ?3 ORDER BY job_key"
+static const char SQL_JOBS[] =
+    "SELECT job_key, job_id, restart_count, array_job_id, array_task_id, het_job_id, het_offset,"
+    " uid, node_count, user_name, account, partition_name, qos, job_name, begin_s, end_s,"
+    " exit_status, flags, state" OF_KEYS;
+static const char SQL_BRIEF_JOBS[] =
+    "SELECT job_key, uid, user_name, account, partition_name, end_s, exit_status, flags, state"
+    OF_KEYS;
+
+/* A row that is not asked for is passed over sooner than a statement is begun anew. */
+#define KEYS_GAP 16
+
+int period_jobs(struct store *store, const char *cluster, const int64_t *keys, size_t n_keys,
+                bool whole, int (*take)(void *arg, const struct period_job *job), void *arg,
+                struct error *err)
+{
+    struct wanted wanted = { keys, keys + n_keys };
+    const struct reading reading = { .store = store, .read = whole ? read_job : read_brief_job,
+                                     .take.job = take, .wanted = &wanted, .arg = arg, .err = err };
+    int rc = 0;
+
+    for (size_t i = 0, next; rc == 0 && i < n_keys; i = next) {
+        struct stmt *rows = store_statement(store, whole ? SQL_JOBS : SQL_BRIEF_JOBS, err);
+
+        for (next = i + 1; next < n_keys && keys[next] - keys[next - 1] <= KEYS_GAP;)
+            next++;
+        if (!rows)
+            return -EIO;
+        stmt_bind_text(rows, 1, cluster);
+        stmt_bind_int(rows, 2, keys[i]);
+        stmt_bind_int(rows, 3, keys[next - 1]);
+        if (next - i > KEYS_GAP)
+            stmt_many(rows);
+        rc = read_rows(&reading, rows);
+    }
+    return rc;
 }
 
 /* Cut to the period, when there is one. An end before begin, of a clock that was set, is none. */
@@ -247,7 +284,17 @@ int period_uses(struct store *store, const struct period *period,
     const struct reading reading = { .store = store, .period = period, .read = read_use,
                                      .take.use = take, .arg = arg, .err = err };
 
-    return read_months(&reading, SQL_USES);
+    int rc = check_period(period, err);
+    struct stmt *rows;
+
+    if (rc < 0)
+        return rc;
+    rows = store_statement(store, SQL_USES, err);
+    rc = bind_period(period, rows);
+    if (rc < 0)
+        return rc;
+    stmt_many(rows);
+    return read_rows(&reading, rows);
 }
 
 int period_uses_of_job(struct store *store, int64_t job_key,
@@ -288,9 +335,7 @@ int period_uses_of_account(struct store *store, const struct period *period, con
 /* Columns 0 and 1 are hour and key; then, in this order: */
 #define NODE_AMOUNTS "counted_mj, active_mj, idle_mj, system_mj, unallocated_mj, measured_mj," \
     " modelled_mj, metered_ms, elapsed_ms, gap_ms"
-#define JOB_AMOUNTS "0, active_mj, idle_mj, 0, 0, measured_mj, modelled_mj, metered_ms," \
-    " elapsed_ms, gap_ms"
-#define AMOUNTS 10
+#define JOB_AMOUNTS "active_mj, idle_mj, measured_mj, modelled_mj, metered_ms, elapsed_ms, gap_ms"
 
 static const char SQL_JOB_HOURS[] =
     "SELECT hour_s, job_key, " JOB_AMOUNTS " FROM job_hour WHERE hour_s >= ?2 AND hour_s < ?3"
@@ -304,7 +349,7 @@ static const char SQL_CLUSTER_HOURS[] =
     "SELECT hour_s, 0, " NODE_AMOUNTS " FROM cluster_hour WHERE cluster = ?1 AND hour_s >= ?2"
     " AND hour_s < ?3 ORDER BY hour_s";
 
-#define ROW_SUMS "0, SUM(active_mj), SUM(idle_mj), 0, 0," \
+#define ROW_SUMS "SUM(active_mj), SUM(idle_mj)," \
     " SUM(CASE WHEN quality = 'measured' THEN active_mj + idle_mj ELSE 0 END)," \
     " SUM(CASE WHEN quality = 'modelled' THEN active_mj + idle_mj ELSE 0 END)," \
     " SUM(metered_ms), SUM(elapsed_ms)," \
@@ -320,24 +365,17 @@ static const char SQL_CLUSTER_HOURS[] =
 static const char SQL_HOURS_OF_ACCOUNT[] =
     "SELECT e.hour_s AS hour_s, 0, " ROW_SUMS ROWS_OF_ACCOUNT
     " AND e.hour_s >= ?2 AND e.hour_s >= " ROLLED_BEFORE " GROUP BY e.hour_s"
-    " UNION ALL SELECT h.hour_s, 0, 0, SUM(h.active_mj), SUM(h.idle_mj), 0, 0,"
-    " SUM(h.measured_mj), SUM(h.modelled_mj), SUM(h.metered_ms), SUM(h.elapsed_ms), SUM(h.gap_ms)"
+    " UNION ALL SELECT h.hour_s, 0, SUM(h.active_mj), SUM(h.idle_mj), SUM(h.measured_mj),"
+    "  SUM(h.modelled_mj), SUM(h.metered_ms), SUM(h.elapsed_ms), SUM(h.gap_ms)"
     " FROM (SELECT DISTINCT e.job_key, " DAY_OF("e.hour_s") " AS day_s" ROWS_OF_ACCOUNT
     "  AND e.hour_s >= " DAY_OF("?2") " AND e.hour_s < " ROLLED_BEFORE ") AS days"
     " JOIN job_hour AS h ON " ROLL_HOURS_OF_DAYS
     " WHERE h.hour_s >= ?2 AND h.hour_s < ?3 GROUP BY h.hour_s ORDER BY hour_s";
 
-static int read_hour(const struct reading *reading, struct stmt *row)
+static int give_hour(const struct reading *reading, struct stmt *row,
+                     const struct period_energy *energy, uint64_t *const *amounts, int count)
 {
-    struct period_energy energy = { .hour_s = stmt_int(row, 0),
-                                    .key = stmt_int(row, 1) };
-    uint64_t *const amounts[AMOUNTS] = {
-        &energy.counted_mj, &energy.active_mj, &energy.idle_mj, &energy.system_mj,
-        &energy.unallocated_mj, &energy.measured_mj, &energy.modelled_mj, &energy.metered_ms,
-        &energy.elapsed_ms, &energy.gap_ms,
-    };
-
-    for (int i = 0; i < AMOUNTS; i++) {
+    for (int i = 0; i < count; i++) {
         int64_t amount = stmt_int(row, 2 + i);
 
         if (amount < 0)
@@ -345,7 +383,30 @@ static int read_hour(const struct reading *reading, struct stmt *row)
                              "`carbonctl audit`");
         *amounts[i] = (uint64_t)amount;
     }
-    return reading->take.energy(reading->arg, &energy);
+    return reading->take.energy(reading->arg, energy);
+}
+
+static int read_hour(const struct reading *reading, struct stmt *row)
+{
+    struct period_energy energy = { .hour_s = stmt_int(row, 0), .key = stmt_int(row, 1) };
+    uint64_t *const amounts[] = {
+        &energy.counted_mj, &energy.active_mj, &energy.idle_mj, &energy.system_mj,
+        &energy.unallocated_mj, &energy.measured_mj, &energy.modelled_mj, &energy.metered_ms,
+        &energy.elapsed_ms, &energy.gap_ms,
+    };
+
+    return give_hour(reading, row, &energy, amounts, sizeof(amounts) / sizeof(amounts[0]));
+}
+
+static int read_job_hour(const struct reading *reading, struct stmt *row)
+{
+    struct period_energy energy = { .hour_s = stmt_int(row, 0), .key = stmt_int(row, 1) };
+    uint64_t *const amounts[] = {
+        &energy.active_mj, &energy.idle_mj, &energy.measured_mj, &energy.modelled_mj,
+        &energy.metered_ms, &energy.elapsed_ms, &energy.gap_ms,
+    };
+
+    return give_hour(reading, row, &energy, amounts, sizeof(amounts) / sizeof(amounts[0]));
 }
 
 static int read_hours(const struct reading *reading, struct stmt *rows, int64_t from_s,
@@ -358,11 +419,13 @@ static int read_hours(const struct reading *reading, struct stmt *rows, int64_t 
     return read_rows(reading, rows);
 }
 
-static int hours_of_period(struct store *store, const char *sql, const struct period *period,
+static int hours_of_period(struct store *store, const char *sql,
+                           int (*read)(const struct reading *reading, struct stmt *row),
+                           const struct period *period,
                            int (*take)(void *arg, const struct period_energy *energy), void *arg,
                            struct error *err)
 {
-    const struct reading reading = { .store = store, .period = period, .read = read_hour,
+    const struct reading reading = { .store = store, .period = period, .read = read,
                                      .take.energy = take, .arg = arg, .err = err };
     int rc = check_period(period, err);
     struct stmt *rows = rc < 0 ? NULL : store_statement(store, sql, err);
@@ -376,14 +439,14 @@ int period_job_hours(struct store *store, const struct period *period,
                      int (*take)(void *arg, const struct period_energy *energy), void *arg,
                      struct error *err)
 {
-    return hours_of_period(store, SQL_JOB_HOURS, period, take, arg, err);
+    return hours_of_period(store, SQL_JOB_HOURS, read_job_hour, period, take, arg, err);
 }
 
 int period_node_hours(struct store *store, const struct period *period,
                       int (*take)(void *arg, const struct period_energy *energy), void *arg,
                       struct error *err)
 {
-    return hours_of_period(store, SQL_NODE_HOURS, period, take, arg, err);
+    return hours_of_period(store, SQL_NODE_HOURS, read_hour, period, take, arg, err);
 }
 
 int period_cluster_hours(struct store *store, const struct period *period,
@@ -407,7 +470,7 @@ int period_hours_of_account(struct store *store, const struct period *period, co
                             int (*take)(void *arg, const struct period_energy *energy), void *arg,
                             struct error *err)
 {
-    const struct reading reading = { .store = store, .period = period, .read = read_hour,
+    const struct reading reading = { .store = store, .period = period, .read = read_job_hour,
                                      .take.energy = take, .arg = arg, .err = err };
     int rc = check_period(period, err);
     struct stmt *rows;

@@ -34,10 +34,8 @@ MUST_CHECK int period_nodes(struct store *store, const char *cluster,
                             int (*take)(void *arg, const struct period_node *node), void *arg,
                             struct error *err);
 
-/* A job that had an allocation or energy in the period (an end that was noted late leaves energy in
-   the next hour, which may be another month's). By job_key. NULL texts: unknown. Of a hidden one,
-   which is not the store's viewer's to see, all that would tell whose it is or which is unknown,
-   and its numbers are 0. */
+/* NULL texts: unknown. Of a hidden one, which is not the store's viewer's to see, all that would
+   tell whose it is or which is unknown, and its numbers are 0. */
 struct period_job {
     int64_t job_key;
     bool hidden;
@@ -50,13 +48,19 @@ struct period_job {
     uint32_t flags;
     const char *dbd_state; /* slurmdbd's; NULL until it was asked (reconcile.h) */
 };
-MUST_CHECK int period_jobs(struct store *store, const struct period *period,
+/* Those of the cluster that have one of these keys, which rise, by key. Unless they are wanted
+   whole, what lines of a report are made by is all that is known: hidden, uid, user, account,
+   partition, end_s, exit_status, flags, dbd_state. Which jobs a period has, period_uses() and
+   period_job_hours() tell: an end that was noted late leaves energy in the next hour, which may be
+   another month's. */
+MUST_CHECK int period_jobs(struct store *store, const char *cluster, const int64_t *keys,
+                           size_t n_keys, bool whole,
                            int (*take)(void *arg, const struct period_job *job), void *arg,
                            struct error *err);
 
-/* What a job held of a node, clipped to the period. By job_key, then begin. One that only touches
-   the period's first or last instant is not in it; one without duration is in the period of its
-   instant, and comes with begin_ns = end_ns. */
+/* What a job held of a node, clipped to the period. In no order. One that only touches the period's
+   first or last instant is not in it; one without duration is in the period of its instant, and
+   comes with begin_ns = end_ns. */
 struct period_use {
     int64_t job_key, node_key;
     int64_t begin_ns, end_ns; /* of an open one: booked up to end_ns */
@@ -116,7 +120,7 @@ MUST_CHECK int period_has_account(struct store *store, const char *cluster, cons
 MUST_CHECK int period_bounds(struct store *store, const char *cluster, bool *ret_has,
                              int64_t *ret_first_s, int64_t *ret_last_s, struct error *err);
 
-/* One job's allocations, not clipped. */
+/* One job's allocations by begin, not clipped. */
 MUST_CHECK int period_uses_of_job(struct store *store, int64_t job_key,
                                   int (*take)(void *arg, const struct period_use *use), void *arg,
                                   struct error *err);

@@ -297,20 +297,22 @@ static int begin_day(struct store *store, struct prune_daily *daily, int64_t now
         return rc;
     prune_init(&daily->sweep, daily->keep_days, now_s);
     rc = roll_init(store, &daily->roll, daily->keep_hourly_days, now_s, true, err);
-    daily->rolls = false;
     daily->active = rc == 0;
     return rc;
 }
 
+/* Where there is little to do, as on most days, all sweeps are done at once. */
 int prune_daily(struct store *store, struct prune_daily *daily, int64_t now_s, struct error *err)
 {
+    const uint64_t rows = daily->sweep.rows;
     int rc = daily->active ? 0 : begin_day(store, daily, now_s, err);
 
     if (rc < 0 || !daily->active)
         return rc;
-    rc = daily->rolls ? roll_pass(store, &daily->roll, err)
-                      : prune_pass(store, &daily->sweep, err);
-    daily->rolls |= daily->sweep.done;
+    if (!daily->sweep.done)
+        rc = prune_pass(store, &daily->sweep, err);
+    if (rc == 0 && daily->sweep.done && daily->sweep.rows - rows < PRUNE_ROWS / 2)
+        rc = roll_pass(store, &daily->roll, err);
     daily->active = rc == 0 && !daily->roll.done;
     return rc;
 }

@@ -53,7 +53,6 @@ MUST_CHECK int prune_is_due(struct store *store, int64_t now_s, struct error *er
 struct prune_daily {
     uint32_t keep_days, keep_hourly_days;
     bool active; /* there is more to do at once */
-    bool rolls;  /* the first sweep is done */
     struct prune sweep;
     struct roll roll;
 };
