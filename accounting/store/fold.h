@@ -28,7 +28,7 @@
 struct store;
 
 /* In one pass: so many rows of `batch` are read, and nodes looked at. */
-#define FOLD_ROWS 50000
+#define FOLD_ROWS 20000
 #define FOLD_NODES 2000
 
 /* Rows of `batch` that are one, or can become one; of its stream "" there is none. */

@@ -12,6 +12,7 @@
 #include "store/backfill.h"
 #include "store/fold.h"
 #include "store/loss.h"
+#include "store/migrate.h"
 #include "store/nodes.h"
 
 #define T FAKE_BEGIN_S
@@ -565,17 +566,42 @@ static void the_audit_finds_what_was_metered_in_a_run(void **state)
     }
 }
 
+/* From a file, or from PostgreSQL, into another file: both kinds of rows are there. */
+static void runs_move_with_the_books(void **state)
+{
+    const struct store_turn turn = { .who = "a test" };
+    struct site *site = *state;
+    struct migration migration = { .from = site->books.database, .turn = &turn };
+    struct books moved = { .store = NULL };
+    struct error err = { "" };
+
+    load(site, 1, BATCHES);
+    sweep(&site->books, T + 361, NULL);
+    site->books.store = store_close(site->books.store);
+    snprintf(moved.database, sizeof(moved.database), "sqlite:%.4000s/moved.db",
+             site->books.tree.path);
+    migration.to = moved.database;
+    if (store_migrate(&migration, &err) < 0 ||
+        store_open(moved.database, STORE_WRITE, "a test", &moved.store, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(books_number(&moved, RUNS " AND first_seq = 1 AND seq = 6"), 1);
+    assert_int_equal(books_number(&moved, "SELECT COUNT(*) FROM batch"), 7);
+    assert_int_equal(sweep_unseen(&moved, FAR).rows, 6);
+    store_close(moved.store);
+}
+
 /* --- many ------------------------------------------------------------------------------------ */
 
 #define COUNT_TO(n) \
-    "WITH RECURSIVE i (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < " n ")"
+    "WITH RECURSIVE i (i) AS (SELECT CAST(1 AS BIGINT)" \
+    " UNION ALL SELECT i + 1 FROM i WHERE i < " n ")"
 #define COMPONENTS "(SELECT 'cpu' AS component UNION SELECT 'memory') AS both_of_them"
 
-/* 60 000 batches of a second, of 1 mJ in each of two components, and three of another node. */
+/* 25 000 batches of a second, of 1 mJ in each of two components, and three of another node. */
 static void add_many(struct books *books)
 {
     run_sql(books, "INSERT INTO node VALUES (1, 'c', 'n1', 1, 1, 0, 1), (2, 'c', 'n2', 1, 1, 0, 1);"
-                   COUNT_TO("60000") " INSERT INTO batch SELECT 1, '0000000000000001', i,"
+                   COUNT_TO("25000") " INSERT INTO batch SELECT 1, '0000000000000001', i,"
                    " '00000000', 'boot-1', '1', (i - 1) * 1000000000, i * 1000000000,"
                    " (i - 1) * 1000000000, i * 1000000000, 0, 0, 0, NULL FROM i;"
                    "INSERT INTO batch SELECT 2, '0000000000000002', seq, crc32, boot_id, version,"
@@ -605,11 +631,11 @@ static void work_is_cut_into_passes_each_of_which_is_whole(void **state)
     assert_false(fold.done);
     assert_int_equal(fold.rows, FOLD_ROWS - 1);
     /* whoever is killed here leaves this */
-    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM batch"), 60003 - FOLD_ROWS + 1);
+    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM batch"), 25003 - FOLD_ROWS + 1);
     assert_int_equal(books_audit(books, NULL, false), 0);
     while (!fold.done)
         assert_int_equal(fold_pass(books->store, &fold, &err), 0);
-    assert_int_equal(fold.rows, 59999 + 2);
+    assert_int_equal(fold.rows, 24999 + 2);
     assert_int_equal(fold.runs, 2);
     assert_int_equal(books_number(books, "SELECT COUNT(*) FROM batch"), 2);
     assert_int_equal(books_number(books, "SELECT COUNT(*) FROM batch_component"), 4);
@@ -631,7 +657,7 @@ static void a_sweep_that_was_ended_is_taken_up_by_the_next(void **state)
     assert_int_equal(fold_pass(books->store, &fold, &err), 0);
     fold = sweep(books, FAR, &passes);
     assert_int_equal(passes, 1);
-    assert_int_equal(fold.rows, 60000 - FOLD_ROWS + 2);
+    assert_int_equal(fold.rows, 25000 - FOLD_ROWS + 2);
     assert_int_equal(fold.runs, 2);
     assert_int_equal(books_number(books, RUNS " AND first_seq = 1"), 2);
     assert_int_equal(books_audit(books, NULL, false), 0);
@@ -643,20 +669,38 @@ static void a_dry_run_in_several_passes_counts_the_same(void **state)
     unsigned passes;
 
     add_many(&site->books);
-    assert_int_equal(sweep(&site->books, FAR, &passes).rows, 59999 + 2);
+    assert_int_equal(sweep(&site->books, FAR, &passes).rows, 24999 + 2);
     assert_int_equal(passes, 2);
 }
 
 /* --- any history ----------------------------------------------------------------------------- */
 
-/* One more batch of a meter: loaded, kept for later in `late` (which is then loaded), or lost. */
-static void live_on(struct books *books, struct fake_meter *meter, uint64_t *random,
-                    struct batch *late)
-{
-    struct batch batch;
-    uint64_t fate = fake_random(random, 10);
+#define LIVES 60
 
-    if (fake_random(random, 12) == 0) { /* a new boot, or a new stream of the same */
+/* The batches of two meters: what was loaded, and what is still to come, late. */
+struct history {
+    struct books books;
+    uint64_t random;
+    struct fake_meter meters[2];
+    struct batch loaded[LIVES], late[2];
+    size_t n_loaded;
+};
+
+static void load_one(struct history *history, struct batch *batch)
+{
+    assert_int_equal(books_load(&history->books, batch, NULL), STORE_LOADED);
+    history->loaded[history->n_loaded++] = *batch;
+    *batch = (struct batch){ .n_jobs = 0 };
+}
+
+/* One more batch of a meter: it comes, or later, or never. */
+static void live_on(struct history *history, int i)
+{
+    struct fake_meter *meter = &history->meters[i];
+    uint64_t *random = &history->random, fate = fake_random(random, 10);
+    struct batch batch;
+
+    if (fake_random(random, 12) == 0) { /* another stream, of another boot or the same */
         meter->stream += 16;
         meter->seq = 1;
         memset(meter->counted_uj, 0, sizeof(meter->counted_uj));
@@ -665,44 +709,55 @@ static void live_on(struct books *books, struct fake_meter *meter, uint64_t *ran
     }
     fake_meter_random(meter, random, &batch);
     if (fate < 8) {
-        assert_int_equal(books_load(books, &batch, NULL), STORE_LOADED);
-        batch_clear(&batch);
-    } else {
-        if (late->head.seq)
-            assert_int_equal(books_load(books, late, NULL), STORE_LOADED);
-        batch_clear(late);
-        *late = (struct batch){ .n_jobs = 0 };
-        if (fate == 8)
-            *late = batch;
-        else
-            batch_clear(&batch);
+        load_one(history, &batch);
+        return;
     }
+    if (history->late[i].head.seq)
+        load_one(history, &history->late[i]);
+    if (fate == 8)
+        history->late[i] = batch;
+    else
+        batch_clear(&batch);
+}
+
+/* Each is in the books, once: what comes again is a duplicate. */
+static void deliver_all_again(struct history *history)
+{
+    char *before = findings(&history->books), *after;
+
+    for (size_t i = 0; i < history->n_loaded; i++)
+        ROW_HOLDS(i, books_load(&history->books, &history->loaded[i], NULL) == STORE_DUPLICATE);
+    after = findings(&history->books);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
 }
 
 static void of_any_history_the_audit_says_the_same(void **state)
 {
-    uint64_t random = 5, folded = 0;
+    static struct history history;
+    uint64_t folded = 0;
 
     (void)state;
-    for (int history = 0; history < 12; history++) {
-        struct fake_meter meters[2];
-        struct batch late[2] = { { .n_jobs = 0 }, { .n_jobs = 0 } };
-        struct books books;
-
-        books_open(&books);
-        for (int i = 0; i < 2; i++)
-            fake_meter_init(&meters[i], i ? "n2" : "n1", (uint64_t)i + 1, T);
-        for (int i = 0; i < 60; i++) {
-            live_on(&books, &meters[i % 2], &random, &late[i % 2]);
-            if (fake_random(&random, 8) == 0)
-                folded += sweep_unseen(&books, meters[0].wall_s -
-                                               (int64_t)fake_random(&random, 600)).rows;
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        history = (struct history){ .random = seed };
+        books_open(&history.books);
+        fake_meter_init(&history.meters[0], "n1", 1, T);
+        fake_meter_init(&history.meters[1], "n2", 2, T);
+        for (int i = 0; i < LIVES; i++) {
+            live_on(&history, i % 2);
+            if (fake_random(&history.random, 8) == 0)
+                folded += sweep_unseen(&history.books, history.meters[0].wall_s -
+                                       (int64_t)fake_random(&history.random, 600)).rows;
         }
-        folded += sweep_unseen(&books, FAR).rows;
-        assert_int_equal(sweep(&books, FAR, NULL).rows, 0);
+        folded += sweep_unseen(&history.books, FAR).rows;
+        assert_int_equal(sweep(&history.books, FAR, NULL).rows, 0);
+        deliver_all_again(&history);
+        for (size_t i = 0; i < history.n_loaded; i++)
+            batch_clear(&history.loaded[i]);
         for (int i = 0; i < 2; i++)
-            batch_clear(&late[i]);
-        books_close(&books);
+            batch_clear(&history.late[i]);
+        books_close(&history.books);
     }
     assert_true(folded > 200);
 }
@@ -724,6 +779,7 @@ int main(void)
         WITH_SITE(whether_a_node_was_metered_is_what_it_was),
         WITH_SITE(a_stream_amid_another_cuts_its_run),
         WITH_SITE(the_audit_finds_what_was_metered_in_a_run),
+        WITH_SITE(runs_move_with_the_books),
         WITH_SITE(work_is_cut_into_passes_each_of_which_is_whole),
         WITH_SITE(a_sweep_that_was_ended_is_taken_up_by_the_next),
         WITH_SITE(a_dry_run_in_several_passes_counts_the_same),

@@ -178,6 +178,7 @@ static void a_database_of_schema_2_is_upgraded_with_its_sums(void **state)
                 "ALTER TABLE job DROP COLUMN submit_s; ALTER TABLE job DROP COLUMN alloc_tres;"
                 "ALTER TABLE job DROP COLUMN reconciled_s;"
                 "DROP TABLE backfill_component; DROP TABLE backfill; DROP TABLE loss;"
+                "ALTER TABLE batch DROP COLUMN first_seq;"
                 "UPDATE job_hour SET active_mj = active_mj + 1;"
                 "PRAGMA user_version = 2");
     sqlite3_close(db);
