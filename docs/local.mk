@@ -20,7 +20,8 @@ dist_adr_DATA = docs/adr/0001-series-and-slices.md \
 	docs/adr/0013-backfill-is-a-stream.md \
 	docs/adr/0014-one-sql-two-backends.md \
 	docs/adr/0015-carbond.md \
-	docs/adr/0016-a-viewer-is-of-the-store.md
+	docs/adr/0016-a-viewer-is-of-the-store.md \
+	docs/adr/0017-old-batches-become-runs.md
 formatsdir = $(docdir)/formats
 dist_formats_DATA = docs/formats/batch-1.md \
 	docs/formats/capture-1.md \

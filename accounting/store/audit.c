@@ -62,7 +62,8 @@ void audit_report(const struct audit *audit, const char *rule, bool fails, int64
 
 static const char SQL_BATCHES_OF_HOUR[] =
     "SELECT stream, MIN(COALESCE(first_seq, seq)), MAX(seq) FROM batch"
-    " WHERE node_key = ?1 AND end_wall_ns > ?2 AND begin_wall_ns < ?2 + 3600000000000 GROUP BY stream ORDER BY MIN(begin_wall_ns)";
+    " WHERE node_key = ?1 AND end_wall_ns > ?2 AND begin_wall_ns < ?2 + 3600000000000"
+    " GROUP BY stream ORDER BY MIN(begin_wall_ns)";
 
 /* An hour of a node: what a row of hours begins with. */
 struct place {

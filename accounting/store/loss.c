@@ -479,7 +479,8 @@ int loss_give_up(struct store *store, const char *node, const char *stream_name,
 static const char SQL_KNOWN[] =
     "SELECT node.node_key, node.cluster, known.stream, known.first_seq, known.last_seq,"
     " known.booked FROM (SELECT node_key, stream, COALESCE(first_seq, seq) AS first_seq,"
-    "  seq AS last_seq, 1 AS booked FROM batch UNION ALL SELECT node_key, stream, first_seq, last_seq, 0 FROM loss) AS known"
+    "  seq AS last_seq, 1 AS booked FROM batch"
+    "  UNION ALL SELECT node_key, stream, first_seq, last_seq, 0 FROM loss) AS known"
     " JOIN node ON node.node_key = known.node_key"
     " WHERE node.name = ?1 AND (?2 IS NULL OR known.stream = ?2)"
     " AND (?3 IS NULL OR node.cluster = ?3)"

@@ -82,6 +82,8 @@ promise() { # PROGRAM
 @test "the contract: profiles, pruning and peaks" {
     promise test_profile
     promise test_prune
+    promise test_fold
+    promise test_fold
 }
 
 @test "the contract: ingest" {
