@@ -83,7 +83,6 @@ promise() { # PROGRAM
     promise test_profile
     promise test_prune
     promise test_fold
-    promise test_fold
 }
 
 @test "the contract: ingest" {

@@ -278,6 +278,14 @@ static void what_does_not_follow_stays(void **state)
           "UPDATE batch_component SET begin_uj = (SELECT end_uj FROM batch_component AS c WHERE"
           " c.seq = 7 AND c.component = batch_component.component) WHERE seq = 8", 9 },
         { "DELETE FROM batch_component WHERE seq = 7; DELETE FROM batch WHERE seq = 7", 9 },
+        /* as if batch 8 were the next after 6, but for its number */
+        { "DELETE FROM batch_component WHERE seq = 7; DELETE FROM batch WHERE seq = 7;"
+          "UPDATE batch SET begin_wall_ns = begin_wall_ns - 60000000000,"
+          " begin_boottime_ns = begin_boottime_ns - 60000000000 WHERE seq = 8;"
+          "UPDATE batch_component SET begin_uj = (SELECT end_uj FROM batch_component AS c WHERE"
+          " c.seq = 6 AND c.component = batch_component.component) WHERE seq = 8", 9 },
+        { "UPDATE batch_component SET stream = '0000000000000002' WHERE seq >= 7;"
+          "UPDATE batch SET stream = '0000000000000002' WHERE seq >= 7", 10 },
         { "UPDATE batch SET boot_id = 'boot-2' WHERE seq >= 7", 10 },
         { "UPDATE batch SET begin_boottime_ns = begin_boottime_ns + 1 WHERE seq = 7", 10 },
         { "UPDATE batch SET begin_wall_ns = begin_wall_ns + 1 WHERE seq = 7", 10 },
@@ -287,6 +295,9 @@ static void what_does_not_follow_stays(void **state)
         /* the clock is set back by two minutes in the seventh, which ends when the fourth did */
         { "UPDATE batch SET begin_wall_ns = begin_wall_ns - 180000000000 WHERE seq > 7;"
           "UPDATE batch SET end_wall_ns = end_wall_ns - 180000000000 WHERE seq >= 7", 6 },
+        /* … by an hour, and it ends before all others do */
+        { "UPDATE batch SET begin_wall_ns = begin_wall_ns - 3600000000000 WHERE seq > 7;"
+          "UPDATE batch SET end_wall_ns = end_wall_ns - 3600000000000 WHERE seq >= 7", 9 },
     };
     struct site *site = *state;
 
@@ -597,22 +608,32 @@ static void runs_move_with_the_books(void **state)
     " UNION ALL SELECT i + 1 FROM i WHERE i < " n ")"
 #define COMPONENTS "(SELECT 'cpu' AS component UNION SELECT 'memory') AS both_of_them"
 
-/* 25 000 batches of a second, of 1 mJ in each of two components, and three of another node. */
-static void add_many(struct books *books)
+/*
+ * Of node 1, 10 000 batches of a second, of 1 mJ in each of two components, and 15 000 of its next
+ * stream; three of another node. With a tie: when the first FOLD_ROWS have ended another stream of
+ * node 1 begins and ends.
+ */
+static void add_many(struct books *books, bool tie)
 {
+    _Static_assert(FOLD_ROWS == 20000, "the tie lies where a pass ends");
     run_sql(books, "INSERT INTO node VALUES (1, 'c', 'n1', 1, 1, 0, 1), (2, 'c', 'n2', 1, 1, 0, 1);"
-                   COUNT_TO("25000") " INSERT INTO batch SELECT 1, '0000000000000001', i,"
+                   COUNT_TO("25000") " INSERT INTO batch SELECT 1, CASE WHEN i <= 10000 THEN"
+                   " 'ffffffffffffffff' ELSE '0000000000000001' END,"
+                   " CASE WHEN i <= 10000 THEN i ELSE i - 10000 END,"
                    " '00000000', 'boot-1', '1', (i - 1) * 1000000000, i * 1000000000,"
                    " (i - 1) * 1000000000, i * 1000000000, 0, 0, 0, NULL FROM i;"
                    "INSERT INTO batch SELECT 2, '0000000000000002', seq, crc32, boot_id, version,"
                    " begin_boottime_ns, end_boottime_ns, begin_wall_ns, end_wall_ns, 0, 0, 0, NULL"
-                   " FROM batch WHERE seq <= 3;"
+                   " FROM batch WHERE seq <= 3 AND stream <> '0000000000000001';"
                    "INSERT INTO batch_component SELECT node_key, stream, seq, component,"
                    " (seq - 1) * 1000, seq * 1000 FROM batch, " COMPONENTS ";"
                    "INSERT INTO node_total SELECT node_key, 0, component, COUNT(*)"
                    " FROM batch_component GROUP BY node_key, component;"
                    "INSERT INTO energy SELECT node_key, 0, 0, -1, component, 'measured', 'x', 0,"
                    " counted_mj, 0, 0 FROM node_total");
+    if (tie)
+        run_sql(books, "INSERT INTO batch VALUES (1, '0000000000000003', 1, '00000000', 'boot-1',"
+                       " '1', 0, 0, 20000000000000, 20000000000000, 0, 0, 0, NULL)");
     assert_int_equal(store_make_sums(books->store, NULL), 0);
 }
 
@@ -622,26 +643,23 @@ static void work_is_cut_into_passes_each_of_which_is_whole(void **state)
     struct books *books = &site->books;
     struct error err = { "" };
     struct fold fold;
-    unsigned passes;
 
-    add_many(books);
+    add_many(books, true);
     assert_int_equal(books_audit(books, NULL, false), 0);
     fold_init(&fold, FAR);
     assert_int_equal(fold_pass(books->store, &fold, &err), 0);
     assert_false(fold.done);
-    assert_int_equal(fold.rows, FOLD_ROWS - 1);
+    assert_int_equal(fold.rows, FOLD_ROWS - 2);
     /* whoever is killed here leaves this */
-    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM batch"), 25003 - FOLD_ROWS + 1);
+    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM batch"), 25004 - FOLD_ROWS + 2);
     assert_int_equal(books_audit(books, NULL, false), 0);
     while (!fold.done)
         assert_int_equal(fold_pass(books->store, &fold, &err), 0);
-    assert_int_equal(fold.rows, 24999 + 2);
-    assert_int_equal(fold.runs, 2);
-    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM batch"), 2);
-    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM batch_component"), 4);
+    assert_int_equal(fold.rows, 25004 - 5);
+    assert_int_equal(fold.runs, 4); /* the second stream is two */
+    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM batch"), 5);
+    assert_int_equal(books_number(books, "SELECT COUNT(*) FROM batch_component"), 8);
     assert_int_equal(books_audit(books, NULL, false), 0);
-    sweep(books, FAR, &passes); /* what was folded before is not read again */
-    assert_int_equal(passes, 1);
 }
 
 static void a_sweep_that_was_ended_is_taken_up_by_the_next(void **state)
@@ -652,25 +670,29 @@ static void a_sweep_that_was_ended_is_taken_up_by_the_next(void **state)
     struct fold fold;
     unsigned passes;
 
-    add_many(books);
+    add_many(books, false);
     fold_init(&fold, FAR);
     assert_int_equal(fold_pass(books->store, &fold, &err), 0);
     fold = sweep(books, FAR, &passes);
-    assert_int_equal(passes, 1);
-    assert_int_equal(fold.rows, 25000 - FOLD_ROWS + 2);
+    assert_int_equal(passes, 1); /* what was folded before is not read again */
+    assert_int_equal(fold.rows, 5000 + 2);
     assert_int_equal(fold.runs, 2);
-    assert_int_equal(books_number(books, RUNS " AND first_seq = 1"), 2);
+    assert_int_equal(books_number(books, RUNS " AND first_seq = 1"), 3);
     assert_int_equal(books_audit(books, NULL, false), 0);
 }
 
-static void a_dry_run_in_several_passes_counts_the_same(void **state)
+static void a_run_goes_on_over_the_end_of_a_pass(void **state)
 {
     struct site *site = *state;
+    struct fold fold;
     unsigned passes;
 
-    add_many(&site->books);
-    assert_int_equal(sweep(&site->books, FAR, &passes).rows, 24999 + 2);
+    add_many(&site->books, false);
+    fold = sweep(&site->books, FAR, &passes);
     assert_int_equal(passes, 2);
+    assert_int_equal(fold.rows, 25003 - 3);
+    assert_int_equal(fold.runs, 3);
+    assert_int_equal(books_audit(&site->books, NULL, false), 0);
 }
 
 /* --- any history ----------------------------------------------------------------------------- */
@@ -782,7 +804,7 @@ int main(void)
         WITH_SITE(runs_move_with_the_books),
         WITH_SITE(work_is_cut_into_passes_each_of_which_is_whole),
         WITH_SITE(a_sweep_that_was_ended_is_taken_up_by_the_next),
-        WITH_SITE(a_dry_run_in_several_passes_counts_the_same),
+        WITH_SITE(a_run_goes_on_over_the_end_of_a_pass),
         cmocka_unit_test(of_any_history_the_audit_says_the_same),
     };
 
