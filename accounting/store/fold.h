@@ -12,8 +12,8 @@
  *   F2  two rows become one only where the audit finds nothing between them and in neither: the
  *       later follows the earlier in seq, in boot and wall time and in each counter. What is broken
  *       or missing stays, and stays visible
- *   F3  in a run's time no other stream of the node ends a batch: of the rows of a node, the first
- *       that ends after an instant still tells whether the node was metered then
+ *   F3  in the time of a run that is made no other stream of the node ends a batch: of the rows of
+ *       a node, the first that ends after an instant still tells whether the node was metered then
  *   F4  a run's last batch keeps its row: number, checksum and ends are its own
  */
 #ifndef CARBON_STORE_FOLD_H

@@ -10,6 +10,7 @@
 #include "books.h"
 #include "fake_meter.h"
 #include "store/backfill.h"
+#include "store/backup.h"
 #include "store/fold.h"
 #include "store/loss.h"
 #include "store/migrate.h"
@@ -488,6 +489,25 @@ static void status_counts_batches(void **state)
     assert_memory_equal(&before, &after, sizeof(before));
 }
 
+static void a_backup_counts_batches(void **state)
+{
+    struct site *site = *state;
+    struct backup_facts facts;
+    struct error err = { "" };
+    char path[PATH_MAX];
+
+    if (!books_are_a_file(&site->books)) /* pg_dump's to do */
+        return;
+    load(site, 1, BATCHES);
+    sweep(&site->books, T + 361, NULL);
+    snprintf(path, sizeof(path), "%.4000s/copy.db", site->books.tree.path);
+    if (backup_write(site->books.store, path, &facts, &err) < 0 ||
+        backup_verify(path, &facts, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(facts.batches, BATCHES);
+    assert_int_equal(facts.failures, 0);
+}
+
 /* Of every span of half minutes: until when its node was not metered. */
 static char *when_metered(struct books *books)
 {
@@ -802,6 +822,7 @@ int main(void)
         WITH_SITE(streams_are_folded_each_by_itself),
         WITH_SITE(losses_are_what_they_were),
         WITH_SITE(status_counts_batches),
+        WITH_SITE(a_backup_counts_batches),
         WITH_SITE(whether_a_node_was_metered_is_what_it_was),
         WITH_SITE(a_stream_amid_another_cuts_its_run),
         WITH_SITE(the_audit_finds_what_was_metered_in_a_run),
