@@ -57,7 +57,11 @@ struct fold {
 
 void fold_init(struct fold *fold, int64_t before_s);
 
-/* One more pass, until fold->done. On failure nothing of this pass was done. */
+/*
+ * One more pass, until fold->done, in a store that is alone; others may load between two passes. On
+ * failure nothing of this pass was done, and what is left is for a new sweep: the database may be
+ * another one. -EUCLEAN: F1 does not hold in the books, see the audit.
+ */
 MUST_CHECK int fold_pass(struct store *store, struct fold *fold, struct error *err);
 
 /* What a sweep would do: fold->rows and runs, at once and without changing anything. */
