@@ -21,6 +21,7 @@ dist_adr_DATA = docs/adr/0001-series-and-slices.md \
 	docs/adr/0014-one-sql-two-backends.md \
 	docs/adr/0015-carbond.md \
 	docs/adr/0016-a-viewer-is-of-the-store.md \
+	docs/adr/0017-old-batches-become-runs.md \
 	docs/adr/0018-old-hours-become-days.md
 formatsdir = $(docdir)/formats
 dist_formats_DATA = docs/formats/batch-1.md \

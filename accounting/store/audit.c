@@ -62,8 +62,9 @@ void audit_report(const struct audit *audit, const char *rule, bool fails, int64
 }
 
 static const char SQL_BATCHES_OF_HOUR[] =
-    "SELECT stream, MIN(seq), MAX(seq) FROM batch WHERE node_key = ?1 AND end_wall_ns > ?2"
-    " AND begin_wall_ns < ?2 + 3600000000000 GROUP BY stream ORDER BY MIN(begin_wall_ns)";
+    "SELECT stream, MIN(COALESCE(first_seq, seq)), MAX(seq) FROM batch"
+    " WHERE node_key = ?1 AND end_wall_ns > ?2 AND begin_wall_ns < ?2 + 3600000000000"
+    " GROUP BY stream ORDER BY MIN(begin_wall_ns)";
 
 /* An hour of a node: what a row of hours begins with. */
 struct place {
@@ -243,26 +244,26 @@ static const char SQL_CHAIN[] =
     "SELECT node.cluster, node.name, chain.* FROM ("
     "SELECT batch.node_key AS node_key, batch.stream AS stream, batch.seq AS seq,"
     " c.component AS component, batch.batches_dropped, c.begin_uj, c.end_uj, 0 AS given_up,"
-    " NULL AS reason, NULL AS made_by, 0 AS made_s, batch.begin_wall_ns, batch.end_wall_ns"
-    " FROM batch"
+    " NULL AS reason, NULL AS made_by, 0 AS made_s, batch.begin_wall_ns, batch.end_wall_ns,"
+    " COALESCE(batch.first_seq, batch.seq) FROM batch"
     " LEFT JOIN batch_component AS c ON c.node_key = batch.node_key AND c.stream = batch.stream"
     " AND c.seq = batch.seq"
     " UNION ALL SELECT node_key, stream, last_seq, NULL, 0, 0, 0, last_seq - first_seq + 1, reason,"
-    " made_by, made_s, 0, 0 FROM loss"
+    " made_by, made_s, 0, 0, first_seq FROM loss"
     ") AS chain JOIN node ON node.node_key = chain.node_key"
     " ORDER BY chain.node_key, chain.stream, chain.seq, chain.component";
 enum { COLUMN_CLUSTER, COLUMN_NODE, COLUMN_NODE_KEY, COLUMN_STREAM, COLUMN_SEQ, COLUMN_COMPONENT,
        COLUMN_DROPPED, COLUMN_BEGIN, COLUMN_END, COLUMN_GIVEN_UP, COLUMN_REASON, COLUMN_MADE_BY,
-       COLUMN_MADE, COLUMN_BEGIN_NS, COLUMN_END_NS };
+       COLUMN_MADE, COLUMN_BEGIN_NS, COLUMN_END_NS, COLUMN_FIRST_SEQ };
 
 struct chain {
     int64_t node_key;
     char cluster[CLUSTER_NAME_SIZE], node[NODE_NAME_SIZE], stream[17];
-    int64_t seq;      /* of the batch in hand */
-    int64_t missing;  /* batches before it … */
-    int64_t given_up; /* … of which so many are given up */
-    int64_t ahead;    /* given up after it */
-    int64_t end_s;    /* the last batch before it; 0: none */
+    int64_t first_seq, seq; /* of the row in hand: a batch, or a run of them */
+    int64_t missing;        /* batches before it … */
+    int64_t given_up;       /* … of which so many are given up */
+    int64_t ahead;          /* given up after it */
+    int64_t end_s;          /* the last batch before it; 0: none */
     int64_t end_uj[COMPONENT_COUNT];
 };
 
@@ -329,22 +330,23 @@ static void format_hole(const struct chain *chain, int64_t begin_s, char *text, 
 
 static void take_next_batch(const struct audit *audit, struct chain *chain, struct stmt *row)
 {
-    int64_t seq = stmt_int(row, COLUMN_SEQ);
+    int64_t first_seq = stmt_int(row, COLUMN_FIRST_SEQ);
     char hole[80];
 
     format_hole(chain, stmt_int(row, COLUMN_BEGIN_NS) / (int64_t)NS_PER_S, hole,
                 sizeof(hole));
-    chain->missing = seq - chain->seq - 1;
+    chain->missing = first_seq - chain->seq - 1;
     chain->given_up = chain->ahead;
     chain->ahead = 0;
     if (chain->missing > chain->given_up)
         report_link(audit, chain, false, 0, ": %" PRId64 " batch%s missing before seq %" PRId64
                     "%s; %s", chain->missing - chain->given_up,
-                    chain->missing - chain->given_up == 1 ? "" : "es", seq, hole,
+                    chain->missing - chain->given_up == 1 ? "" : "es", first_seq, hole,
                     stmt_int(row, COLUMN_DROPPED)
                         ? "its meter gave up batches, as its spool was full"
                         : "late, lost, or in quarantine");
-    chain->seq = seq;
+    chain->first_seq = first_seq;
+    chain->seq = stmt_int(row, COLUMN_SEQ);
     chain->end_s = stmt_int(row, COLUMN_END_NS) / (int64_t)NS_PER_S;
 }
 
@@ -357,7 +359,7 @@ static void take_component(const struct audit *audit, struct chain *chain, int i
     if (begin_uj != chain->end_uj[index])
         report_link(audit, chain, !is_written_off && (jump_mj != 0 || chain->missing == 0), jump_mj,
                     ", seq %" PRId64 ", %s: begins at %" PRId64 " uJ where the batch before it "
-                    "ended at %" PRId64 " uJ: %" PRId64 " mJ %s", chain->seq,
+                    "ended at %" PRId64 " uJ: %" PRId64 " mJ %s", chain->first_seq,
                     component_names[index], begin_uj, chain->end_uj[index],
                     jump_mj < 0 ? -jump_mj : jump_mj, jump_mj < 0      ? "too much"
                                                       : is_written_off ? "between them given up"

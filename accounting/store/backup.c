@@ -38,7 +38,10 @@ static int read_facts(struct store *copy, bool check, struct backup_facts *facts
     if (rc == 0)
         rc = store_integer(copy, "SELECT COUNT(*) FROM node", &facts->nodes, err);
     if (rc == 0)
-        rc = store_integer(copy, "SELECT COUNT(*) FROM batch", &facts->batches, err);
+        rc = store_integer(copy, facts->schema < 6 ? "SELECT COUNT(*) FROM batch"
+                                                   : "SELECT COALESCE(SUM(seq - COALESCE(first_seq,"
+                                                     " seq) + 1), 0) FROM batch",
+                           &facts->batches, err);
     if (rc == 0)
         rc = store_integer(copy, "SELECT COALESCE(MAX(end_wall_ns), 0) FROM batch", &facts->last_s,
                            err);

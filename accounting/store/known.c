@@ -171,8 +171,17 @@ const struct insert into_batches = {
     " begin_wall_ns, end_wall_ns, marks_bad, batches_dropped, loaded_s", "ititttiiiiiii", 3, "",
 };
 
+/* The row that a seq would be in: the first that ends with it, or behind it. */
 static const char SQL_BATCH[] =
-    "SELECT crc32 FROM batch WHERE node_key = ?1 AND stream = ?2 AND seq = ?3";
+    "SELECT CASE WHEN seq = ?3 THEN crc32 ELSE '" KNOWN_FOLDED "' END FROM (SELECT * FROM batch"
+    " WHERE node_key = ?1 AND stream = ?2 AND seq >= ?3 ORDER BY seq LIMIT 1) AS found"
+    " WHERE COALESCE(first_seq, seq) <= ?3";
+
+#define SELECT_CRCS \
+    "SELECT v.node_key, v.stream, v.seq, (SELECT CASE WHEN b.seq = v.seq THEN b.crc32" \
+    " WHEN b.first_seq <= v.seq THEN '" KNOWN_FOLDED "' END FROM batch AS b" \
+    " WHERE b.node_key = v.node_key AND b.stream = v.stream AND b.seq >= v.seq" \
+    " ORDER BY b.seq LIMIT 1) FROM v"
 
 static int compare_ids(const void *a, const void *b)
 {
@@ -236,7 +245,7 @@ int known_add_batch(struct store *store, struct known_node *node, const char *st
     return 0;
 }
 
-/* Those of these that are there; of the others it is then known that they are not. */
+/* Which of these are there, and of which others it is known that they are not. */
 static int expect_batches(struct store *store, const struct batch *const *batches, size_t count,
                           struct error *err)
 {
@@ -246,8 +255,7 @@ static int expect_batches(struct store *store, const struct batch *const *batche
     int rc = 0;
 
     buf_init(&sql);
-    buf_printf(&sql, "SELECT node_key, stream, seq, crc32 FROM batch"
-                     " WHERE (node_key, stream, seq) IN (VALUES ");
+    buf_printf(&sql, "WITH v (node_key, stream, seq) AS (VALUES ");
     for (size_t i = 0; i < count; i++) {
         const struct batch_head *head = &batches[i]->head;
         const struct known_node *node = node_of(store->pending, head);
@@ -256,24 +264,14 @@ static int expect_batches(struct store *store, const struct batch *const *batche
             buf_printf(&sql, "%s(%" PRId64 ", '%016" PRIx64 "', %" PRIu64 ")", n++ ? "," : "",
                        node->node_key, head->stream, head->seq);
     }
-    buf_printf(&sql, ")");
+    buf_printf(&sql, ") " SELECT_CRCS);
     if (n > 0)
         rc = buf_failed(&sql) ? no_memory(err) : store_prepare(store, sql.data, &stmt, err);
     while (n > 0 && rc == 0 && (rc = store_step(store, stmt, err)) > 0)
         rc = take_id(store->pending, stmt_int(stmt, 0), stmt_text(stmt, 1), stmt_int(stmt, 2),
-                     stmt_text(stmt, 3)) ? 0 : no_memory(err);
+                     stmt_is_null(stmt, 3) ? "" : stmt_text(stmt, 3)) ? 0 : no_memory(err);
     stmt_free(stmt);
     buf_free(&sql);
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        const struct batch_head *head = &batches[i]->head;
-        const struct known_node *node = node_of(store->pending, head);
-        char stream[STREAM_SIZE];
-
-        snprintf(stream, sizeof(stream), "%016" PRIx64, head->stream);
-        if (node && head->seq <= INT64_MAX &&
-            !take_id(store->pending, node->node_key, stream, (int64_t)head->seq, ""))
-            rc = no_memory(err);
-    }
     return rc;
 }
 

@@ -56,7 +56,9 @@ MUST_CHECK int known_expect(struct store *store, const struct batch *const *batc
 MUST_CHECK int known_node(struct store *store, const char *cluster, const char *name,
                           struct known_node **ret, struct error *err);
 
-/* *ret_crc: of the batch of this id, "" when there is none. */
+#define KNOWN_FOLDED "folded" /* it lies within a run (fold.h), and its checksum is forgotten */
+
+/* *ret_crc: of the batch of this id, or KNOWN_FOLDED; "" when there is none. */
 MUST_CHECK int known_batch(struct store *store, int64_t node_key, const char *stream, int64_t seq,
                            const char **ret_crc, struct error *err);
 /* It is there from now on; -ENOMEM. */

@@ -220,13 +220,14 @@ static int book_node(struct load *load)
 
 static int look_up_batch(struct load *load, enum store_outcome *ret_outcome)
 {
-    const char *crc32;
+    const char *crc32 = "";
     int rc = known_batch(load->store, load->node->node_key, load->stream,
                          (int64_t)load->batch->head.seq, &crc32, load->err);
 
-    *ret_outcome = rc < 0 || !*crc32                    ? STORE_LOADED
-                   : strcmp(crc32, load->crc32) == 0 ? STORE_DUPLICATE
-                                                     : STORE_CONFLICTING;
+    *ret_outcome = rc < 0 || !*crc32                  ? STORE_LOADED
+                   : strcmp(crc32, KNOWN_FOLDED) == 0 ? STORE_DUPLICATE
+                   : strcmp(crc32, load->crc32) == 0  ? STORE_DUPLICATE
+                                                      : STORE_CONFLICTING;
     return rc;
 }
 

@@ -9,6 +9,7 @@ libcarbon_store_la_SOURCES = \
 	accounting/store/copy.c accounting/store/copy.h \
 	accounting/store/db.h \
 	accounting/store/factors.c accounting/store/factors.h \
+	accounting/store/fold.c accounting/store/fold.h \
 	accounting/store/identity.c accounting/store/identity.h \
 	accounting/store/known.c accounting/store/known.h \
 	accounting/store/load.c \
@@ -42,7 +43,8 @@ libcarbon_store_la_LIBADD = libcarbon-core.la $(SQLITE_LIBS) -ldl
 # SQL as C strings
 store_sql = accounting/store/schema-1.sql accounting/store/schema-2.sql \
 	accounting/store/schema-3.sql accounting/store/schema-4.sql \
-	accounting/store/schema-5.sql accounting/store/sums.sql
+	accounting/store/schema-5.sql accounting/store/schema-6.sql \
+	accounting/store/sums.sql
 store_inc = $(store_sql:.sql=.inc)
 SUFFIXES = .sql .inc
 EXTRA_DIST += $(store_sql)

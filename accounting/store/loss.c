@@ -336,8 +336,8 @@ static int book(const struct stream *stream, const struct hole *hole)
 
 /* The end of a batch, the begin and seq of the next, and how many between them are given up. */
 static const char SQL_HOLE[] =
-    "SELECT here.end_wall_ns, there.begin_wall_ns, there.seq, COALESCE((SELECT"
-    "  SUM(last_seq - first_seq + 1) FROM loss WHERE node_key = ?1 AND stream = ?2"
+    "SELECT here.end_wall_ns, there.begin_wall_ns, COALESCE(there.first_seq, there.seq), COALESCE("
+    "  (SELECT SUM(last_seq - first_seq + 1) FROM loss WHERE node_key = ?1 AND stream = ?2"
     "  AND first_seq > ?3 AND last_seq < there.seq), 0)"
     " FROM batch AS here LEFT JOIN batch AS there ON there.node_key = ?1 AND there.stream = ?2"
     " AND there.seq = (SELECT MIN(seq) FROM batch WHERE node_key = ?1 AND stream = ?2 AND seq > ?3)"
@@ -429,7 +429,8 @@ static const char SQL_FIND_NODE[] =
     " WHERE batch.node_key = node.node_key AND batch.stream = ?2) AS has_stream"
     " FROM node WHERE name = ?1 ORDER BY has_stream DESC LIMIT 2";
 static const char SQL_IS_BOOKED[] =
-    "SELECT 1 FROM batch WHERE node_key = ?1 AND stream = ?2 AND seq = ?3";
+    "SELECT 1 FROM (SELECT COALESCE(first_seq, seq) AS begins FROM batch WHERE node_key = ?1"
+    " AND stream = ?2 AND seq >= ?3 ORDER BY seq LIMIT 1) AS found WHERE begins <= ?3";
 static const char SQL_IS_GIVEN_UP[] =
     "SELECT 1 FROM loss WHERE node_key = ?1 AND stream = ?2 AND ?3 BETWEEN first_seq AND last_seq";
 
@@ -483,8 +484,9 @@ int loss_give_up(struct store *store, const char *node, const char *stream_name,
 /* What is in the books or given up, in the order of the streams. */
 static const char SQL_KNOWN[] =
     "SELECT node.node_key, node.cluster, known.stream, known.first_seq, known.last_seq,"
-    " known.booked FROM (SELECT node_key, stream, seq AS first_seq, seq AS last_seq, 1 AS booked"
-    "  FROM batch UNION ALL SELECT node_key, stream, first_seq, last_seq, 0 FROM loss) AS known"
+    " known.booked FROM (SELECT node_key, stream, COALESCE(first_seq, seq) AS first_seq,"
+    "  seq AS last_seq, 1 AS booked FROM batch"
+    "  UNION ALL SELECT node_key, stream, first_seq, last_seq, 0 FROM loss) AS known"
     " JOIN node ON node.node_key = known.node_key"
     " WHERE node.name = ?1 AND (?2 IS NULL OR known.stream = ?2)"
     " AND (?3 IS NULL OR node.cluster = ?3)"

@@ -20,11 +20,15 @@ static const char schema_4[] =
 static const char schema_5[] =
 #include "store/schema-5.inc"
     ;
+static const char schema_6[] =
+#include "store/schema-6.inc"
+    ;
 static const char sums[] =
 #include "store/sums.inc"
     ;
 
-static const char *const schemas[] = { NULL, schema_1, schema_2, schema_3, schema_4, schema_5 };
+static const char *const schemas[] = { NULL, schema_1, schema_2, schema_3,
+                                       schema_4, schema_5, schema_6 };
 _Static_assert(sizeof(schemas) / sizeof(schemas[0]) == STORE_SCHEMA_VERSION + 1,
                "each version has its file");
 

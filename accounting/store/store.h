@@ -21,7 +21,7 @@
 #include "core/batch.h"
 #include "core/error.h"
 
-#define STORE_SCHEMA_VERSION 5
+#define STORE_SCHEMA_VERSION 6
 
 struct store;
 struct viewer;
@@ -111,7 +111,7 @@ void store_rollback(struct store *store);
 
 enum store_outcome {
     STORE_LOADED,
-    STORE_DUPLICATE,   /* loaded before, the same bytes: nothing to do */
+    STORE_DUPLICATE,   /* loaded before, the same bytes, or folded since: nothing to do */
     STORE_CONFLICTING, /* its id is taken by other bytes: nothing was changed */
 };
 

@@ -262,7 +262,7 @@ assert e["backfilled_jobs"] == 3 and e["backfilled_jobs_mj"] == e["counted_mj"] 
     said '7|c|1001000|1008200|COMPLETED|physics|cpu=8,node=1|n1|720000|one'
     backfill
     cp carbon.db good.db
-    of "INSERT INTO batch VALUES (1, '0000000000000001', 1, '00000000', 'b', '0', 0, 0, 1001000000000000, 1001060000000000, 0, 0, 0)"
+    of "INSERT INTO batch VALUES (1, '0000000000000001', 1, '00000000', 'b', '0', 0, 0, 1001000000000000, 1001060000000000, 0, 0, 0, NULL)"
     run -1 carbonctl audit --verbose
     [[ $output == *A9*'its node was metered then'*'carbonctl backfill --drop'* ]]
     cp good.db carbon.db

@@ -83,6 +83,7 @@ promise() { # PROGRAM
     promise test_profile
     promise test_prune
     promise test_roll
+    promise test_fold
 }
 
 @test "the contract: ingest" {

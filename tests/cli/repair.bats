@@ -300,7 +300,7 @@ assert text["file"] == "notes.batch" and text["node"] is None and text["seq"] is
     umask 0
     run "$carbonctl" backup "$dir/copy.db"
     [ "$status" -eq 0 ]
-    says "$dir/copy.db: sound, schema 5, 15 batches of 2 nodes, up to 2026-09-21T14:21:20Z"
+    says "$dir/copy.db: sound, schema 6, 15 batches of 2 nodes, up to 2026-09-21T14:21:20Z"
     says "the books in it do not balance: 4 failures"
     [ "$(stat -c %a "$dir/copy.db")" = 640 ]
     [ ! -e "$dir/copy.db.tmp" ]
@@ -311,7 +311,7 @@ assert text["file"] == "notes.batch" and text["node"] is None and text["seq"] is
     cmp <(sqlite3 "$dir/carbon.db" .dump) <(sqlite3 "$dir/copy.db" .dump)
     run "$carbonctl" backup --verify "$dir/copy.db"
     [ "$status" -eq 0 ]
-    says "sound, schema 5, 15 batches"
+    says "sound, schema 6, 15 batches"
 }
 
 @test "backup overwrites nothing but a backup, and never the database" {

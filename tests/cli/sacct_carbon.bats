@@ -17,7 +17,7 @@ setup_file() {
     sacct_fixture "$books"
     # what was never taken into a set, and a set without a zone
     sqlite3 "$books/carbon.db" ".clone $books/no-set.db" > "$books/log" 2>&1
-    sqlite3 "$books/no-set.db" "PRAGMA application_id = 1130459746; PRAGMA user_version = 5;
+    sqlite3 "$books/no-set.db" "PRAGMA application_id = 1130459746; PRAGMA user_version = 6;
         DELETE FROM factor_document; DELETE FROM factor_set"
     cp "$books/no-set.db" "$books/no-zone.db"
     sed 's/carbon\.db/no-set.db/' "$books/carbon.conf" > "$books/no-set.conf"
@@ -120,7 +120,7 @@ same() { # EXPECTED ACTUAL
 
 @test 'grams are by the newest factor set, or by the one that is named' {
     sqlite3 "$books/carbon.db" ".clone $books/sets.db" > "$books/log" 2>&1
-    sqlite3 "$books/sets.db" 'PRAGMA application_id = 1130459746; PRAGMA user_version = 5;'
+    sqlite3 "$books/sets.db" 'PRAGMA application_id = 1130459746; PRAGMA user_version = 6;'
     sed 's/carbon\.db/sets.db/; s/^Zone=.*/Zone=DE/; s/^PUE=.*/PUE=1/' "$books/carbon.conf" \
         > "$books/sets.conf"
     export SLURM_CARBON_CONF=$books/sets.conf
@@ -144,7 +144,7 @@ same() { # EXPECTED ACTUAL
 # hourly: set 2 has 100 g/kWh for the hour from 10:00, and a PUE of 1.5 from 11:00 on
 hourly() {
     sqlite3 "$books/carbon.db" ".clone $books/hourly.db" > "$books/log" 2>&1
-    sqlite3 "$books/hourly.db" "PRAGMA application_id = 1130459746; PRAGMA user_version = 5;
+    sqlite3 "$books/hourly.db" "PRAGMA application_id = 1130459746; PRAGMA user_version = 6;
         INSERT INTO grid_series VALUES (1, 'FR', 'lifecycle', 'consumption', 'a test');
         INSERT INTO grid_intensity VALUES (1, 1795168800, 1795172400, 100000000, 0, 1, NULL);"
     sed "s/carbon\.db/hourly.db/; s/inventory\.conf/hourly.inventory/" "$books/carbon.conf" \
@@ -259,7 +259,7 @@ hourly() {
 @test 'a minute that the job hardly lived is no peak' {
     # the last minute's 100 ms at 900 W a node are below the peak, and would not count above it
     sqlite3 "$books/carbon.db" ".clone $books/peak.db" > "$books/log" 2>&1
-    sqlite3 "$books/peak.db" "PRAGMA application_id = 1130459746; PRAGMA user_version = 5;
+    sqlite3 "$books/peak.db" "PRAGMA application_id = 1130459746; PRAGMA user_version = 6;
         UPDATE power SET energy_mj = 9000000 WHERE span_ms = 100"
     sed "s/carbon\.db/peak.db/" "$books/carbon.conf" > "$books/peak.conf"
     same '1000000' "$(field peakpowerraw 100 -X --config "$books/peak.conf")"

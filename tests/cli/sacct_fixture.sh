@@ -57,7 +57,7 @@ power() {
 sacct_fixture_rows() {
     local batch=4294967291 extern=4294967292 node name task
 
-    echo "PRAGMA application_id = 1130459746; PRAGMA user_version = 5; BEGIN;"
+    echo "PRAGMA application_id = 1130459746; PRAGMA user_version = 6; BEGIN;"
     for node in 1 2 3; do
         name=n$node
         echo "INSERT INTO node VALUES ($node, 'alpha', '$name', 2, 8, 4, 64000);"

@@ -48,7 +48,7 @@ settings() {
     shift
     mkdir "$dir"
     sqlite3 "$books/carbon.db" ".clone $dir/carbon.db" > "$dir/log" 2>&1
-    sqlite3 "$dir/carbon.db" 'PRAGMA application_id = 1130459746; PRAGMA user_version = 5'
+    sqlite3 "$dir/carbon.db" 'PRAGMA application_id = 1130459746; PRAGMA user_version = 6'
     sed "s|$books|$dir|" "$books/carbon.conf" > "$dir/carbon.conf"
     for line; do
         sed -i "/^${line%%=*}=/d" "$dir/carbon.conf"

@@ -112,7 +112,7 @@ sreport_sql() { # DIR
 sreport_books() {
     local store=${top_srcdir:-.}/accounting/store
 
-    { echo 'PRAGMA application_id = 1130459746; PRAGMA user_version = 5;'
+    { echo 'PRAGMA application_id = 1130459746; PRAGMA user_version = 6;'
       cat "$store"/schema-[0-9].sql; } | sqlite3 "$1/carbon.db"
     sreport_rows | sreport_sql "$1"
     printf '%s\n' 'ClusterName=alpha' 'Zone=FR' 'PUE=1.2' "Database=sqlite:$1/carbon.db" \

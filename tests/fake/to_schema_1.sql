@@ -2,7 +2,8 @@
 -- meter of today delivers, as a slurm-carbon of then would have kept it.
 INSERT INTO meta SELECT * FROM new.meta;
 INSERT INTO node SELECT * FROM new.node;
-INSERT INTO batch SELECT * FROM new.batch;
+INSERT INTO batch SELECT node_key, stream, seq, crc32, boot_id, version, begin_boottime_ns,
+    end_boottime_ns, begin_wall_ns, end_wall_ns, marks_bad, batches_dropped, loaded_s FROM new.batch;
 INSERT INTO batch_component SELECT * FROM new.batch_component;
 INSERT INTO job SELECT job_key, cluster, job_id, restart_count, sluid, uid, gid, user_name, account,
     partition_name, qos, job_name, array_job_id, array_task_id, het_job_id, het_offset, node_count,

@@ -121,7 +121,7 @@ books_cflags = $(unit_cflags) $(SQLITE_CFLAGS)
 books_ldadd = libcarbon-spool.la libcarbon-store.la libcarbon-core.la $(SQLITE_LIBS) $(CMOCKA_LIBS)
 books_tests = tests/unit/test_prune tests/unit/test_roll tests/unit/test_profile tests/unit/test_store tests/unit/test_millijoule tests/unit/test_load \
 	tests/unit/test_audit tests/unit/test_ingest tests/unit/test_factors \
-	tests/unit/test_upgrade tests/unit/test_period tests/unit/test_loss
+	tests/unit/test_upgrade tests/unit/test_period tests/unit/test_loss tests/unit/test_fold
 check_PROGRAMS += $(books_tests)
 TESTS += $(books_tests)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(books_sources)
@@ -169,6 +169,10 @@ tests_unit_test_loss_SOURCES = tests/unit/test_loss.c $(books_sources)
 tests_unit_test_loss_CPPFLAGS = $(books_cppflags)
 tests_unit_test_loss_CFLAGS = $(books_cflags)
 tests_unit_test_loss_LDADD = $(books_ldadd)
+tests_unit_test_fold_SOURCES = tests/unit/test_fold.c $(books_sources)
+tests_unit_test_fold_CPPFLAGS = $(books_cppflags)
+tests_unit_test_fold_CFLAGS = $(books_cflags)
+tests_unit_test_fold_LDADD = $(books_ldadd)
 tests_unit_test_ingest_SOURCES = tests/unit/test_ingest.c $(books_sources)
 tests_unit_test_ingest_CPPFLAGS = $(books_cppflags)
 tests_unit_test_ingest_CFLAGS = $(books_cflags)

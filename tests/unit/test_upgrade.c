@@ -178,6 +178,7 @@ static void a_database_of_schema_2_is_upgraded_with_its_sums(void **state)
                 "ALTER TABLE job DROP COLUMN submit_s; ALTER TABLE job DROP COLUMN alloc_tres;"
                 "ALTER TABLE job DROP COLUMN reconciled_s;"
                 "DROP TABLE backfill_component; DROP TABLE backfill; DROP TABLE loss;"
+                "ALTER TABLE batch DROP COLUMN first_seq;"
                 "UPDATE job_hour SET active_mj = active_mj + 1;"
                 "PRAGMA user_version = 2");
     sqlite3_close(db);
@@ -231,7 +232,7 @@ static void a_reader_is_told_to_upgrade(void **state)
     struct store *store = NULL;
 
     assert_int_equal(store_open(pair->old, STORE_READ, NULL, &store, &err), -EPROTO);
-    assert_non_null(strstr(err.text, "has schema 1, and this program reads schema 5"));
+    assert_non_null(strstr(err.text, "has schema 1, and this program reads schema 6"));
     assert_non_null(strstr(err.text, "run `carbonctl init`"));
     assert_null(store);
     upgrade(pair);
@@ -263,7 +264,7 @@ static void what_breaks_in_the_middle_leaves_the_old_schema_and_no_copy(void **s
         run_sql(db, breakers[i]);
         sqlite3_close(db);
         ROW_HOLDS(i, open_old(pair, &store, &err) < 0);
-        ROW_HOLDS(i, strncmp(err.text, "upgrade from schema 1 to 5: ", 28) == 0);
+        ROW_HOLDS(i, strncmp(err.text, "upgrade from schema 1 to 6: ", 28) == 0);
         ROW_HOLDS(i, number_in(pair->path, "PRAGMA user_version") == 1);
         ROW_HOLDS(i, number_in(pair->path, "SELECT COUNT(*) FROM sqlite_master WHERE name IN"
                                " ('factor_set', 'job_hour', 'allocation_month')") == 0);
