@@ -37,12 +37,28 @@ static int roll_all(struct store *store, struct roll *roll, struct error *err)
     return rc;
 }
 
+static int fold_all(struct store *store, struct fold *fold, struct error *err)
+{
+    int rc = 0;
+
+    while (rc == 0 && !fold->done) {
+        rc = fold_pass(store, fold, err);
+        show_progress("joined", fold->rows, fold->done);
+    }
+    return rc;
+}
+
 static void print_begin(const char *what, int64_t before_s, const char *key, uint32_t days)
 {
     char before[CLOCK_TEXT_SIZE];
 
     clock_format_utc(before_s, before);
     plainf("%s before %s (%s=%" PRIu32 "): ", what, before, key, days);
+}
+
+static const char *done_to(uint64_t rows, bool dry_run)
+{
+    return dry_run ? "would be" : rows == 1 ? "was" : "were";
 }
 
 static void print_rolled(const struct roll *roll, uint32_t days)
@@ -52,7 +68,20 @@ static void print_rolled(const struct roll *roll, uint32_t days)
         plainf("there is none%s\n", roll->dry_run ? "" : " left");
     else
         plainf("%" PRIu64 " record%s %s rolled up into those of days\n", roll->rows,
-               roll->rows == 1 ? "" : "s", roll->dry_run ? "would be" : "were");
+               roll->rows == 1 ? "" : "s", done_to(roll->rows, roll->dry_run));
+}
+
+static void print_folded(const struct fold *fold, int64_t before_s, bool dry_run)
+{
+    char before[CLOCK_TEXT_SIZE];
+
+    clock_format_utc(before_s, before);
+    plainf("batches before %s: ", before);
+    if (fold->rows == 0)
+        plainf("none follows another%s\n", dry_run ? "" : " any more");
+    else
+        plainf("%" PRIu64 " record%s %s joined to the one that follows\n", fold->rows,
+               fold->rows == 1 ? "" : "s", done_to(fold->rows, dry_run));
 }
 
 static void print_result(const struct prune *sweep, uint32_t days, bool dry_run)
@@ -74,6 +103,8 @@ static int run_prune(const struct conf *conf, bool dry_run)
     const int64_t now_s = clock_wall_ns() / (int64_t)NS_PER_S;
     struct prune sweep;
     struct roll roll;
+    struct fold fold;
+    const int64_t batches_s = prune_batches_before_s(conf->keep_power_days, now_s);
     int rc = dry_run ? store_open(conf->database, STORE_READ, NULL, &store, &err)
                      : store_open_in_turn(conf->database, &turn, &store, &err);
 
@@ -89,6 +120,9 @@ static int run_prune(const struct conf *conf, bool dry_run)
         rc = roll_init(store, &roll, conf->keep_hourly_days, now_s, false, &err);
     if (rc == 0)
         rc = dry_run ? roll_count(store, &roll, &err) : roll_all(store, &roll, &err);
+    fold_init(&fold, batches_s);
+    if (rc == 0)
+        rc = dry_run ? fold_count(store, &fold, &err) : fold_all(store, &fold, &err);
     store_close(store);
     if (rc < 0) {
         complain("%s", err.text);
@@ -96,6 +130,7 @@ static int run_prune(const struct conf *conf, bool dry_run)
     }
     print_result(&sweep, conf->keep_power_days, dry_run);
     print_rolled(&roll, conf->keep_hourly_days);
+    print_folded(&fold, batches_s, dry_run);
     return EXIT_FINE;
 }
 
@@ -113,7 +148,7 @@ static int prune_exec(const struct command *command, int argc, char **argv)
 const struct command command_prune = {
     .name = "prune",
     .usage = "[--dry-run] [OPTIONS]",
-    .summary = "make old records fewer: power per minute goes, energy by the hour is by the day",
+    .summary = "make old records fewer: of power, energy and batches; no figure changes by it",
     .help = "  --dry-run          only say how much that is\n"
             WAIT_HELP,
     .exec = prune_exec,

@@ -8,6 +8,7 @@
 
 #define SECONDS_PER_MINUTE 60
 #define SECONDS_PER_DAY 86400
+#define FEW_ROWS (PRUNE_ROWS / 2) /* for one turn: there is time for the next sweep */
 
 void prune_init(struct prune *prune, uint32_t keep_days, int64_t now_s)
 {
@@ -287,7 +288,14 @@ int prune_pass(struct store *store, struct prune *prune, struct error *err)
     return 0;
 }
 
-/* Begun anew by who was stopped in between: each sweep knows where it was. */
+int64_t prune_batches_before_s(uint32_t keep_days, int64_t now_s)
+{
+    uint32_t days = keep_days > PRUNE_BATCH_DAYS ? keep_days : PRUNE_BATCH_DAYS;
+
+    return now_s - (int64_t)days * SECONDS_PER_DAY;
+}
+
+/* Begun anew by who was stopped in between: each sweep finds what is left. */
 static int begin_day(struct store *store, struct prune_daily *daily, int64_t now_s,
                      struct error *err)
 {
@@ -296,23 +304,31 @@ static int begin_day(struct store *store, struct prune_daily *daily, int64_t now
     if (rc <= 0)
         return rc;
     prune_init(&daily->sweep, daily->keep_days, now_s);
+    fold_init(&daily->fold, prune_batches_before_s(daily->keep_days, now_s));
     rc = roll_init(store, &daily->roll, daily->keep_hourly_days, now_s, true, err);
     daily->active = rc == 0;
     return rc;
 }
 
-/* Where there is little to do, as on most days, all sweeps are done at once. */
+static uint64_t rows_of(const struct prune_daily *daily)
+{
+    return daily->sweep.rows + daily->roll.rows + daily->fold.rows;
+}
+
+/* Where there is little to do, as on most days of a small site, all sweeps are done at once. */
 int prune_daily(struct store *store, struct prune_daily *daily, int64_t now_s, struct error *err)
 {
-    const uint64_t rows = daily->sweep.rows;
     int rc = daily->active ? 0 : begin_day(store, daily, now_s, err);
+    const uint64_t rows = rows_of(daily);
 
     if (rc < 0 || !daily->active)
         return rc;
     if (!daily->sweep.done)
         rc = prune_pass(store, &daily->sweep, err);
-    if (rc == 0 && daily->sweep.done && daily->sweep.rows - rows < PRUNE_ROWS / 2)
+    if (rc == 0 && daily->sweep.done && !daily->roll.done && rows_of(daily) - rows < FEW_ROWS)
         rc = roll_pass(store, &daily->roll, err);
-    daily->active = rc == 0 && !daily->roll.done;
+    if (rc == 0 && daily->roll.done && !daily->fold.done && rows_of(daily) - rows < FEW_ROWS)
+        rc = fold_pass(store, &daily->fold, err);
+    daily->active = rc == 0 && !daily->fold.done;
     return rc;
 }

@@ -1,6 +1,6 @@
 /*
  * prune.h - power per minute is deleted when it is old; nothing else is. What else becomes smaller
- * with age, roll.h says.
+ * with age, roll.h and fold.h say.
  *
  * Work is done in passes, each a transaction of its own with an upper bound, so that whoever loads
  * batches in between never waits for long. Killed at any instant, the books are those of the passes
@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "store/fold.h"
 #include "store/roll.h"
 
 struct store;
@@ -48,13 +49,19 @@ MUST_CHECK int prune_count(struct store *store, struct prune *prune, struct erro
 /* Is the last finished sweep a day old, or was there none? 1 or 0, or a negative errno. */
 MUST_CHECK int prune_is_due(struct store *store, int64_t now_s, struct error *err);
 
-/* Sweeps of a day, this one's and then roll.h's, in the time that their caller has left. Zeroed but
-   for the days to keep, to begin with. */
+/* Batches stay by themselves for as long as power per minute does, but not for less than what
+   `carbonctl status` tells of them: from which instant on. */
+#define PRUNE_BATCH_DAYS 32
+int64_t prune_batches_before_s(uint32_t keep_days, int64_t now_s);
+
+/* Sweeps of a day, this one's, roll.h's and fold.h's, in the time that their caller has left.
+   Zeroed but for the days to keep, to begin with. */
 struct prune_daily {
     uint32_t keep_days, keep_hourly_days;
     bool active; /* there is more to do at once */
     struct prune sweep;
     struct roll roll;
+    struct fold fold;
 };
 
 /* One pass of the sweeps that are due, if any. */

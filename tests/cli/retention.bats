@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# What becomes fewer with age, on both kinds of database: energy by the hour is rolled up into days,
-# and no figure of a job, an account or a month is another for it. tests/unit/test_roll.c holds the
+# What becomes fewer with age, on both kinds of database: energy by the hour is rolled up into days, and
+# batches into runs, and no figure of a job, an account or a month is another for it. tests/unit/test_roll.c holds the
 # rows against each other.
 # shellcheck disable=SC2154
 
@@ -39,14 +39,14 @@ CONF
 site() { # NAME DATABASE
     mkdir "$1-deliver"
     printf '%s\n' "Database=$2" "DeliverDir=$PWD/$1-deliver" "Inventory=$PWD/inventory.conf" ClusterName=c \
-        Zone=FR PUE=1.3 KeepHourlyDays=36500 >"$1.conf"
+        Zone=FR PUE=1.3 KeepHourlyDays=36500 KeepPowerDays=3650 >"$1.conf"
     use "$1"
     carbonctl init >/dev/null
     carbonctl grid import grid.csv --zone FR --basis lifecycle --scope generation --source 'a site' >/dev/null
 }
 
 keep_less() { # NAME
-    sed -i 's/KeepHourlyDays=.*/KeepHourlyDays=32/' "$1.conf"
+    sed -i "s/KeepHourlyDays=.*/KeepHourlyDays=32/; s/KeepPowerDays=.*/KeepPowerDays=30/" "$1.conf"
 }
 
 use() { # NAME
@@ -107,22 +107,29 @@ hold() { # DATABASE
     site rolled "$1"
     find all -name '*.batch' | sort | awk 'NR % 3' | xargs -I{} cp {} rolled-deliver
     carbonctl ingest >/dev/null || [ $? -eq 3 ]
-    before=$(rows energy)
+    before=$(rows energy) batches=$(rows batch)
     keep_less rolled
     run -0 carbonctl prune --dry-run
     [[ $output =~ 'energy by the hour before '20[0-9-]*'T00:00:00Z (KeepHourlyDays=32): '([0-9]+)' records would be rolled up into those of days' ]] ||
         { echo "$output"; false; }
     would=${BASH_REMATCH[1]}
-    [ "$(rows energy)" -eq "$before" ]
+    [[ $output =~ 'batches before '20[^\ ]*': '([0-9]+)' records would be joined to the one that follows' ]]
+    would_join=${BASH_REMATCH[1]}
+    [ "$(rows energy) $(rows batch)" = "$before $batches" ]
     run -0 carbonctl prune
-    [[ $output == *": $would records were rolled up into those of days"* ]] || { echo "$output"; false; }
+    [[ $output == *": $would records were rolled up into those of days"*": $would_join records were joined to the one"* ]] ||
+        { echo "$output"; false; }
+    [ $((batches - would_join)) -eq "$(rows batch)" ]
     [ $((before / $(rows energy))) -ge 10 ]
     cp all/* rolled-deliver # those that were left out, and the others again
-    carbonctl ingest >/dev/null
+    run -0 carbonctl ingest
+    [[ $output == *"loaded $(($(find all -name '*.batch' | wc -l) - batches)), duplicates $batches, quarantined 0"* ]] ||
+        { echo "$output"; false; }
     carbonctl audit
     [ $((before / $(rows energy))) -ge 10 ] # they went into their days
     run -0 carbonctl prune
     [[ $output == *'energy by the hour '*': there is none left'* ]]
+    [ "$(rows batch)" -eq 3 ] # a run of each node
     carbonctl audit
     figures rolled.figures
     same_file whole.figures rolled.figures
@@ -151,6 +158,7 @@ hold() { # DATABASE
     [ "$(sqlite3 carbon.db 'SELECT COUNT(*) FROM energy WHERE hour_s % 86400 <> 0')" -eq 0 ]
     [ "$(sqlite3 carbon.db 'SELECT COUNT(*) FROM job_hour WHERE hour_s % 86400 <> 0')" -gt 100 ]
     # and the days of before are not read again
+    [ "$(sqlite3 carbon.db 'SELECT COUNT(*) FROM batch')" -eq 3 ]
     sqlite3 carbon.db "UPDATE meta SET content = content - 86400 WHERE name = 'power_pruned_s'"
     carbonctl ingest >/dev/null
     carbonctl audit
