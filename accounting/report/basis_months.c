@@ -184,7 +184,14 @@ static int check_used(const struct held *held, const char *who, struct error *er
 {
     const struct work *work = &held->months->work;
     const struct month *month = held->month;
+    size_t good = 0;
 
+    /* types are few, and each job of a table is looked at */
+    while (good < work_inventory(work)->n_types &&
+           work->lines[good].used_ms <= month->available_ms[good])
+        good++;
+    if (good == work_inventory(work)->n_types)
+        return 0;
     for (size_t i = 0; i < work->n_nodes; i++) {
         const struct work_node *node = &work->nodes[i];
         uint64_t used_ms = node->counts ? work->lines[node->line].used_ms : 0;

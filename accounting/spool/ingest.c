@@ -276,6 +276,11 @@ static int64_t monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS;
 }
 
+static size_t group_of(const struct ingest *ingest)
+{
+    return ingest->group_batches ? ingest->group_batches : INGEST_GROUP_BATCHES;
+}
+
 static bool goes_on(const struct round *round, int64_t begin_ms)
 {
     return !stopped(round->ingest) && monotonic_ms() - begin_ms < INGEST_GROUP_MS;
@@ -369,7 +374,7 @@ static int set_aside_alone(const struct round *round, struct item *item)
 /* A group whose rows the database refuses is loaded anew, each batch alone, to find the one. */
 static int take_group(struct round *round, size_t first, size_t *ret_end)
 {
-    size_t count, most = first < round->alone_until ? 1 : INGEST_GROUP_BATCHES;
+    size_t count, most = first < round->alone_until ? 1 : group_of(round->ingest);
     int rc, tries = 0;
 
     do /* -EBUSY of one who loads beside others: two waited for each other, and we gave way */
@@ -400,7 +405,7 @@ static int take_all(struct round *round)
     size_t done = 0;
     int rc = 0;
 
-    round->items = malloc(INGEST_GROUP_BATCHES * sizeof(*round->items));
+    round->items = malloc(group_of(round->ingest) * sizeof(*round->items));
     if (!round->items)
         return error_set(round->err, -ENOMEM, "out of memory");
     while (rc == 0 && done < round->n_names && !stopped(round->ingest) &&

@@ -20,8 +20,8 @@
 
 #include "store/store.h"
 
-#define INGEST_GROUP_BATCHES 500    /* loaded by one commit, at most … */
-#define INGEST_GROUP_MS 1000        /* … and begun within this time */
+#define INGEST_GROUP_BATCHES 2000 /* loaded by one commit, at most … */
+#define INGEST_GROUP_MS 1000      /* … and begun within this time */
 
 struct ingest_report {
     uint64_t loaded, duplicates, quarantined;
@@ -36,6 +36,7 @@ struct ingest {
     const char *deliver_dir;
     const volatile sig_atomic_t *stop; /* not 0: end after the batch in hand; may be NULL */
     int64_t turn_ms; /* begin no group of batches after this time; 0: any */
+    size_t group_batches; /* 0: INGEST_GROUP_BATCHES */
     void (*say)(const char *text); /* one line for each file that was not simply loaded; or NULL */
 };
 

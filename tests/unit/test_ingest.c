@@ -13,6 +13,8 @@
 #include "spool/ingest.h"
 #include "spool/quarantine.h"
 
+#define GROUP 60 /* batches loaded by one commit here */
+
 struct site {
     struct books books;
     char deliver[PATH_MAX];
@@ -34,6 +36,7 @@ static int set_up(void **state)
     tree_mkdir(&site.books.tree, "deliver");
     snprintf(site.deliver, sizeof(site.deliver), "%.4000s/deliver", site.books.tree.path);
     site.ingest = (struct ingest){ .store = site.books.store, .deliver_dir = site.deliver,
+                                  .group_batches = GROUP,
                                    .say = hear };
     said[0] = '\0';
     *state = &site;
@@ -96,20 +99,21 @@ static void what_is_delivered_is_loaded_and_removed(void **state)
     struct fake_meter meter;
 
     fake_meter_init(&meter, "n-1", 1, FAKE_BEGIN_S);
-    for (int i = 0; i < 1100; i++)
+    for (int i = 0; i < 2 * GROUP + 10; i++)
         deliver(site, &meter, name);
     tree_write(&site->books.tree, "deliver/.n1.batch.tmp", "half of a batch");
     tree_write(&site->books.tree, "deliver/README", "not ours");
-    assert_report(site, 1100, 0, 0, 0);
+    assert_report(site, 2 * GROUP + 10, 0, 0, 0);
     assert_false(is_there(site, name));
     assert_true(is_there(site, ".n1.batch.tmp"));
     assert_true(is_there(site, "README"));
-    assert_int_equal(books_number(&site->books, "SELECT MAX(seq) FROM batch"), 1100);
+    assert_int_equal(books_number(&site->books, "SELECT MAX(seq) FROM batch"),
+                     2 * GROUP + 10);
     assert_int_equal(books_audit(&site->books, NULL, false), 0);
     assert_report(site, 0, 0, 0, 0);
 }
 
-/* Loading 500 takes above a millisecond anywhere, and a group has no more. */
+/* Loading these takes above a millisecond anywhere, and a group has no more. */
 static void a_turn_ends_between_groups_and_says_that_there_is_more(void **state)
 {
     struct site *site = *state;
@@ -120,17 +124,17 @@ static void a_turn_ends_between_groups_and_says_that_there_is_more(void **state)
 
     fake_meter_init(&meter, "n-1", 1, FAKE_BEGIN_S);
     assert_int_equal(ingest_is_due(&site->ingest, NULL), 0);
-    for (int i = 0; i < INGEST_GROUP_BATCHES + 1; i++)
+    for (int i = 0; i < GROUP + 1; i++)
         deliver(site, &meter, name);
     site->ingest.turn_ms = 1;
     report = round_of(site);
     first = report.loaded;
-    assert_in_range(first, 1, INGEST_GROUP_BATCHES);
+    assert_in_range(first, 1, GROUP);
     assert_true(report.more);
     assert_int_equal(ingest_is_due(&site->ingest, NULL), 1);
     site->ingest.turn_ms = 0;
     report = round_of(site);
-    assert_int_equal(first + report.loaded, INGEST_GROUP_BATCHES + 1);
+    assert_int_equal(first + report.loaded, GROUP + 1);
     assert_false(report.more);
     assert_int_equal(ingest_is_due(&site->ingest, NULL), 0);
 }
@@ -161,7 +165,7 @@ static void a_file_that_stays_is_counted_though_the_rest_takes_more_rounds(void 
     tree_mkdir(&site->books.tree, "deliver/quarantine");
     tree_mkdir(&site->books.tree, "deliver/quarantine/a.batch.reason"); /* in its reason's way */
     fake_meter_init(&meter, "n-1", 1, FAKE_BEGIN_S);
-    for (unsigned i = 0; i <= INGEST_GROUP_BATCHES; i++)
+    for (unsigned i = 0; i <= GROUP; i++)
         deliver(site, &meter, name);
     site->ingest.turn_ms = 1;
     do {
@@ -169,7 +173,7 @@ static void a_file_that_stays_is_counted_though_the_rest_takes_more_rounds(void 
         rounds++;
     } while (report.more);
     assert_true(rounds > 1);
-    assert_int_equal(report.loaded, INGEST_GROUP_BATCHES + 1);
+    assert_int_equal(report.loaded, GROUP + 1);
     assert_int_equal(report.left, 1);
 }
 
