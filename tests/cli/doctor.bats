@@ -11,7 +11,7 @@ setup() {
     mkdir deliver bin
     marks=$(mktemp -d /dev/shm/carbon-doctor.XXXXXX)
     printf '%s\n' "Database=sqlite:$PWD/carbon.db" "DeliverDir=$PWD/deliver" "SpoolDir=$PWD/spool" \
-        "MarkDir=$marks" "Inventory=$PWD/inventory.conf" ClusterName=c Zone=FR >carbon.conf
+        "MarkDir=$marks" "Inventory=$PWD/inventory.conf" KeepPowerDays=3650 ClusterName=c Zone=FR >carbon.conf
     export SLURM_CARBON_CONF=$PWD/carbon.conf
     PATH=$PWD/bin:$PATH
     plugin=$(realpath "$top_builddir/plugin/spank/.libs/spank_carbon.so")

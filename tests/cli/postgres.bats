@@ -90,6 +90,24 @@ promise() { # PROGRAM
     promise test_ingest
 }
 
+# A distributed table takes no unique index without that column. The names are those of docs/scaling.md.
+@test "the column to distribute a table by is in each of its unique indexes" {
+    local doc=$top_srcdir/docs/scaling.md tables table column
+    site
+    carbonctl init
+    for column in node_key job_key; do
+        tables=$(tr '\n' ' ' <"$doc" | grep -oE "create_distributed_table\([^;]*'$column'\)[^;]*" | grep -oE "'[a-z_]+'" |
+            tr -d "'" | grep -vx "$column")
+        [ "$(wc -w <<<"$tables")" -eq "$([ $column = node_key ] && echo 7 || echo 1)" ]
+        for table in $tables; do
+            same "unique indexes of $table without $column" "$(psql -qtA -d "site$BATS_TEST_NUMBER" -c "
+                SELECT indexrelid::regclass FROM pg_index WHERE indrelid = '$table'::regclass AND indisunique
+                AND NOT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = indrelid AND attnum = ANY (indkey)
+                    AND attname = '$column')")" ''
+        done
+    done
+}
+
 # --- the programs ---------------------------------------------------------------------------------
 
 @test "from init to the report, with the figures that SQLite has" {
