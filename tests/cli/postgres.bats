@@ -258,7 +258,7 @@ promise() { # PROGRAM
     carbonctl ingest >log4 # of nodes that another had in hand when it ended
     cat log?
     same 'said of it' "$(grep -hv '^loaded' log?)" ''
-    same 'those that loaded' "$(grep -l 'loaded [1-9]' log[123] | wc -l)" 3
+    [ "$(grep -l 'loaded [1-9]' log[123] | wc -l)" -ge 2 ]
     same loaded "$(awk '{ sum += $2 } END { print sum }' log?)" 1800
     same 'files that wait' "$(find deliver -name '*.batch' | wc -l)" 0
     carbonctl audit
