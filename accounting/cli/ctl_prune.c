@@ -23,7 +23,7 @@ static int prune_all(struct store *store, struct prune *sweep, struct error *err
         rc = prune_pass(store, sweep, err);
         show_progress("deleted", sweep->rows, sweep->done);
     }
-    return rc;
+    return rc == 0 ? prune_partition(store, sweep, err) : rc;
 }
 
 static int roll_all(struct store *store, struct roll *roll, struct error *err)

@@ -80,6 +80,9 @@ struct backend {
     const char *(*get_text)(struct stmt *stmt, int column);
     bool (*is_null)(struct stmt *stmt, int column);
     size_t (*get_bytes)(struct stmt *stmt, int column);
+    /* have partitions for what comes, and none that minutes before before_s left empty; NULL: it
+       has none. In no transaction, in a store that is alone */
+    int (*partition)(struct store *store, int64_t now_s, int64_t before_s, struct error *err);
     /* have a key that counts by itself go on behind the rows that are there; NULL: it does so */
     int (*count_on)(struct store *store, const char *table, const char *key, struct error *err);
 };

@@ -859,12 +859,123 @@ static int count_on(struct store *store, const char *table, const char *key, str
 static const char SQL_LEAVE_ROOM[] =
     "ALTER TABLE energy SET (fillfactor = 70); ALTER TABLE node_total SET (fillfactor = 70);"
     "ALTER TABLE job_hour SET (fillfactor = 70); ALTER TABLE node_hour SET (fillfactor = 70);"
-    "ALTER TABLE cluster_hour SET (fillfactor = 10); ALTER TABLE power SET (fillfactor = 90);"
+    "ALTER TABLE cluster_hour SET (fillfactor = 10);"
     "ALTER TABLE allocation SET (fillfactor = 70); ALTER TABLE step SET (fillfactor = 70);"
     "ALTER TABLE job SET (fillfactor = 80); ALTER TABLE node SET (fillfactor = 70)";
 
+/*
+ * Power by the minute is what is dropped by time (prune.h), and so it lies by month: an old month
+ * goes with its file, and leaves nothing for autovacuum. What is of no such month, since it came
+ * late or from another database, lies in power_rest. Each question names a job, and asks as many
+ * indexes as there are months.
+ */
+static const char SQL_PARTITION[] =
+    "CREATE TABLE power_by_month (LIKE power) PARTITION BY RANGE (minute_s);"
+    "DROP TABLE power; ALTER TABLE power_by_month RENAME TO power;"
+    "ALTER TABLE power ADD PRIMARY KEY (job_key, minute_s, node_key, component);"
+    "ALTER TABLE power ADD FOREIGN KEY (job_key) REFERENCES job (job_key);"
+    "ALTER TABLE power ADD FOREIGN KEY (node_key) REFERENCES node (node_key);"
+    "CREATE TABLE power_rest PARTITION OF power DEFAULT WITH (fillfactor = 90)";
+
+#define MONTH_NAME_SIZE 24
+
+/* power_2026_11; a month has one name, and later ones come behind it. */
+static void name_month(int64_t month_s, char ret_name[MONTH_NAME_SIZE])
+{
+    char text[CLOCK_TEXT_SIZE];
+
+    clock_format_utc(month_s, text);
+    snprintf(ret_name, MONTH_NAME_SIZE, "power_%.4s_%.2s", text, text + 5);
+}
+
+static int add_month(struct store *store, int64_t month_s, struct error *err)
+{
+    const int64_t next_s = clock_month_next_s(month_s);
+    char name[MONTH_NAME_SIZE], sql[320];
+    int64_t is_there = 0;
+    int rc;
+
+    name_month(month_s, name);
+    snprintf(sql, sizeof(sql), "SELECT (to_regclass('%s') IS NOT NULL OR EXISTS (SELECT 1"
+             " FROM power_rest WHERE minute_s >= %" PRId64 " AND minute_s < %" PRId64
+             "))::INTEGER", name, month_s, next_s);
+    rc = store_integer(store, sql, &is_there, err);
+    if (rc < 0 || is_there)
+        return rc;
+    snprintf(sql, sizeof(sql), "CREATE TABLE %s PARTITION OF power FOR VALUES FROM (%" PRId64
+             ") TO (%" PRId64 ") WITH (fillfactor = 90)", name, month_s, next_s);
+    return exec(store, sql, err);
+}
+
+/* The first partition of a month behind `after` and before `end`; 1, 0 when there is none. */
+static int next_month(struct store *store, const char *after, const char *end,
+                      char ret_name[MONTH_NAME_SIZE], struct error *err)
+{
+    static const char sql[] =
+        "SELECT MIN(relname::TEXT COLLATE \"C\") FROM pg_inherits JOIN pg_class"
+        " ON pg_class.oid = inhrelid WHERE inhparent = 'power'::regclass"
+        " AND relname::TEXT COLLATE \"C\" > CAST(?1 AS TEXT)"
+        " AND relname::TEXT COLLATE \"C\" < CAST(?2 AS TEXT)";
+    struct stmt *stmt = store_statement(store, sql, err);
+    int rc;
+
+    if (!stmt)
+        return -EIO;
+    stmt_bind_text(stmt, 1, after);
+    stmt_bind_text(stmt, 2, end);
+    rc = store_step(store, stmt, err);
+    if (rc <= 0)
+        return rc;
+    rc = !stmt_is_null(stmt, 0);
+    snprintf(ret_name, MONTH_NAME_SIZE, "%s", rc ? stmt_text(stmt, 0) : "");
+    stmt_reset(stmt);
+    return rc;
+}
+
+/* Months that are over before before_s, and have no row any more. */
+static int drop_months(struct store *store, int64_t before_s, struct error *err)
+{
+    char name[MONTH_NAME_SIZE] = "power_0", end[MONTH_NAME_SIZE], sql[128];
+    int64_t rows;
+    int rc;
+
+    name_month(clock_month_begin_s(before_s > 0 ? before_s : 0), end);
+    while ((rc = next_month(store, name, end, name, err)) > 0) {
+        snprintf(sql, sizeof(sql), "SELECT COUNT(*) FROM (SELECT 1 FROM %s LIMIT 1) AS one", name);
+        rc = store_integer(store, sql, &rows, err);
+        snprintf(sql, sizeof(sql), "DROP TABLE %s", name);
+        if (rc == 0 && rows == 0)
+            rc = exec(store, sql, err);
+        if (rc < 0)
+            break;
+    }
+    return rc;
+}
+
+/* A reader holds us up for a second at most: there is another day. */
+static int partition(struct store *store, int64_t now_s, int64_t before_s, struct error *err)
+{
+    const int64_t month_s = clock_month_begin_s(now_s);
+    int rc = store_begin(store, err);
+
+    if (rc == 0)
+        rc = exec(store, "SET LOCAL lock_timeout = '1s'", err);
+    if (rc == 0)
+        rc = add_month(store, month_s, err);
+    if (rc == 0)
+        rc = add_month(store, clock_month_next_s(month_s), err);
+    if (rc == 0)
+        rc = drop_months(store, before_s, err);
+    if (rc == 0)
+        rc = store_commit(store, err);
+    if (rc < 0)
+        store_rollback(store);
+    return rc == -EBUSY ? 0 : rc;
+}
+
 static int create_schema(struct store *store, bool *ret_created, struct error *err)
 {
+    const int64_t month_s = clock_month_begin_s(clock_wall_ns() / (int64_t)NS_PER_S);
     char mark[96];
     int64_t version;
     int rc = read_version(store, &version, err);
@@ -877,6 +988,12 @@ static int create_schema(struct store *store, bool *ret_created, struct error *e
         rc = apply_schema(store, next, err);
     if (rc == 0)
         rc = exec(store, SQL_LEAVE_ROOM, err);
+    if (rc == 0)
+        rc = exec(store, SQL_PARTITION, err);
+    if (rc == 0)
+        rc = add_month(store, month_s, err);
+    if (rc == 0)
+        rc = add_month(store, clock_month_next_s(month_s), err);
     snprintf(mark, sizeof(mark), "INSERT INTO meta (name, content) VALUES ('schema', '%d')",
              STORE_SCHEMA_VERSION);
     if (rc == 0)
@@ -939,5 +1056,6 @@ const struct backend postgres_backend = {
     .get_text = get_text,
     .is_null = is_null,
     .get_bytes = get_bytes,
+    .partition = partition,
     .count_on = count_on,
 };

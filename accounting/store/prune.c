@@ -246,6 +246,14 @@ static int prune_job(struct store *store, int64_t job_key, int64_t first_s, int6
     return rc < 0 ? rc : store_changed(store);
 }
 
+/* What a sweep emptied goes with the next one. */
+int prune_partition(struct store *store, const struct prune *prune, struct error *err)
+{
+    if (!store->backend->partition)
+        return 0;
+    return store->backend->partition(store, prune->now_s, prune->before_s, err);
+}
+
 /* --- a pass ---------------------------------------------------------------------------------- */
 
 static int pass(struct store *store, struct prune *prune, struct error *err)
@@ -304,6 +312,9 @@ static int begin_day(struct store *store, struct prune_daily *daily, int64_t now
     if (rc <= 0)
         return rc;
     prune_init(&daily->sweep, daily->keep_days, now_s);
+    rc = prune_partition(store, &daily->sweep, err);
+    if (rc < 0)
+        return rc;
     fold_init(&daily->fold, prune_batches_before_s(daily->keep_days, now_s));
     rc = roll_init(store, &daily->roll, daily->keep_hourly_days, now_s, true, err);
     daily->active = rc == 0;

@@ -43,6 +43,9 @@ void prune_init(struct prune *prune, uint32_t keep_days, int64_t now_s);
 /* One more pass, until prune->done. On failure nothing of this pass was done. */
 MUST_CHECK int prune_pass(struct store *store, struct prune *prune, struct error *err);
 
+/* Have the database's partitions, where it has any, fit a sweep that was begun, or is done. */
+MUST_CHECK int prune_partition(struct store *store, const struct prune *prune, struct error *err);
+
 /* What a sweep would do: prune->jobs and rows, at once and without changing anything. */
 MUST_CHECK int prune_count(struct store *store, struct prune *prune, struct error *err);
 

@@ -90,6 +90,41 @@ promise() { # PROGRAM
     promise test_ingest
 }
 
+@test "power lies by month: partitions come before their month, and go when they are old and empty" {
+    local this next
+    this=power_$(date -u +%Y_%m) next=power_$(date -u -d "$(date -u +%Y-%m-01) +1 month" +%Y_%m)
+    partitions() {
+        of "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'power'::regclass
+            ORDER BY relname COLLATE \"C\""
+    }
+    site
+    carbonctl init
+    same 'from the first' "$(partitions)" "$this"$'\n'"$next"$'\npower_rest'
+    "$mkbatches" deliver 1 3
+    carbonctl ingest
+    of "CREATE TABLE power_2024_02 PARTITION OF power FOR VALUES FROM (1706745600) TO (1709251200);
+        CREATE TABLE power_2024_03 PARTITION OF power FOR VALUES FROM (1709251200) TO (1711929600);
+        INSERT INTO power SELECT 1, 1, 1709251200, 'cpu', 60000, 60000;
+        INSERT INTO power SELECT 1, 1, $(date +%s) / 60 * 60, 'gpu', 60, 60000;
+        DROP TABLE $next"
+    same 'where a minute of now is' "$(of "SELECT COUNT(*) FROM $this")" 1
+    # whoever reads is not disturbed, and nothing fails for it
+    psql -qAtX -c 'BEGIN; SELECT COUNT(*) FROM power; SELECT pg_sleep(6)' >reader &
+    sleep 1
+    sed -i s/Zone=FR/KeepPowerDays=36/ carbon.conf
+    carbonctl prune
+    same 'a reader is there' "$(partitions)" power_2024_02$'\n'power_2024_03$'\n'"$this"$'\npower_rest'
+    wait
+    carbonctl prune
+    same 'old and empty' "$(partitions)" "$this"$'\n'"$next"$'\npower_rest'
+    same 'of now' "$(of "SELECT COUNT(*) FROM $this")" 1
+    # minutes of a month that came before its partition stay where they are
+    of "DROP TABLE $next; INSERT INTO power SELECT 1, 1, $(date -u -d "$(date -u +%Y-%m-01) +1 month" +%s), 'gpu', 60, 60000"
+    carbonctl prune
+    same 'one in the way' "$(partitions)" "$this"$'\npower_rest'
+    carbonctl audit
+}
+
 # A distributed table takes no unique index without that column. The names are those of docs/scaling.md.
 @test "the column to distribute a table by is in each of its unique indexes" {
     local doc=$top_srcdir/docs/scaling.md tables table column
