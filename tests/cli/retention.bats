@@ -163,3 +163,22 @@ hold() { # DATABASE
     carbonctl ingest >/dev/null
     carbonctl audit
 }
+
+@test "prune that is killed in between leaves books that balance, and no other figures" {
+    local ms
+    site rolled "sqlite:$PWD/carbon.db"
+    make_batches rolled-deliver
+    carbonctl ingest >/dev/null
+    figures whole.figures
+    keep_less rolled
+    for ms in 008 012 016 020 024 028 032 036 040 050 060 080; do
+        timeout -s KILL "0.$ms" carbonctl prune >/dev/null || true
+        carbonctl audit >/dev/null
+    done
+    carbonctl prune
+    [ "$(rows batch)" -eq 3 ]
+    [ "$(sqlite3 carbon.db 'SELECT COUNT(*) FROM energy WHERE hour_s % 86400 <> 0')" -eq 0 ]
+    carbonctl audit
+    figures rolled.figures
+    same_file whole.figures rolled.figures
+}
