@@ -507,8 +507,16 @@ static uint64_t part_mg(exact fine, const struct quota *quota, exact *ret_remain
                                 &remainder);
 
     remainder = (remainder << FINE_BITS) + (fine & (FINE_PER_MG - 1)) * quota->weight;
-    *ret_remainder = remainder % divisor;
-    return mg + (uint64_t)(remainder / divisor);
+    for (int i = 0; i < 2 && remainder >= divisor; i++) { /* so it is of a part below the whole */
+        remainder -= divisor;
+        mg++;
+    }
+    if (remainder >= divisor) {
+        mg += (uint64_t)(remainder / divisor);
+        remainder %= divisor;
+    }
+    *ret_remainder = remainder;
+    return mg;
 }
 
 static uint64_t nearest_part_mg(exact fine, const struct quota *quota)
@@ -576,55 +584,55 @@ static int check_used(const struct pool *pool, enum pool_kind kind, uint64_t use
 /* The split of a pool in the making: the users, and behind them nobody. */
 struct dealing {
     const struct pool *pool;
-    struct quota *quotas;
+    enum embodied_mode mode;
+    uint64_t utilisation_ppm;
+    const uint64_t *used_ms; /* [count - 1] */
+    uint64_t total_used_ms;
+    struct quota nobody;
     exact *remainders;
     uint64_t *shares; /* [ESTIMATES][count] */
     size_t count;
 };
 
-static bool dealing_init(struct dealing *dealing, const struct pool *pool, size_t count)
+static bool dealing_init(struct dealing *dealing)
 {
-    dealing->pool = pool;
-    dealing->count = count;
-    dealing->quotas = calloc(count, sizeof(*dealing->quotas));
-    dealing->remainders = calloc(count, sizeof(*dealing->remainders));
-    dealing->shares = calloc(ESTIMATES * count, sizeof(*dealing->shares));
-    return dealing->quotas && dealing->remainders && dealing->shares;
+    dealing->remainders = calloc(dealing->count, sizeof(*dealing->remainders));
+    dealing->shares = calloc(ESTIMATES * dealing->count, sizeof(*dealing->shares));
+    return dealing->remainders && dealing->shares;
 }
 
 static void dealing_clear(struct dealing *dealing)
 {
-    free(dealing->quotas);
     free(dealing->remainders);
     free(dealing->shares);
 }
 
-/* Each user's quota, and nobody's: what is available still, or all without any user. */
-static void set_quotas(struct dealing *dealing, enum embodied_mode mode, uint64_t utilisation_ppm,
-                       const uint64_t *used_ms, uint64_t total_used_ms)
+/* Nobody's quota: what is available still, or all without any user. */
+static struct quota nobodys(const struct dealing *dealing)
 {
-    size_t nobody = dealing->count - 1;
     uint64_t available_ms = dealing->pool->available_ms;
 
-    for (size_t i = 0; i < nobody; i++)
-        dealing->quotas[i] = quota_of(dealing->pool, mode, utilisation_ppm, used_ms[i],
-                                      total_used_ms);
-    if (mode != MODE_PLANNED && total_used_ms == 0)
-        dealing->quotas[nobody] = (struct quota){ 1, 1 };
-    else if (mode == MODE_CAPACITY)
-        dealing->quotas[nobody] = (struct quota){ available_ms - total_used_ms, available_ms };
+    if (dealing->mode != MODE_PLANNED && dealing->total_used_ms == 0)
+        return (struct quota){ 1, 1 };
+    if (dealing->mode == MODE_CAPACITY)
+        return (struct quota){ available_ms - dealing->total_used_ms, available_ms };
+    return (struct quota){ 0 };
 }
 
 /* Deal one estimate out, so that it adds up to total_mg. */
 static bool deal(struct dealing *dealing, unsigned e, uint64_t total_mg)
 {
     uint64_t *shares = &dealing->shares[e * dealing->count];
+    size_t nobody = dealing->count - 1;
 
     for (size_t i = 0; i < dealing->count; i++) {
-        const struct quota *quota = &dealing->quotas[i];
+        const struct quota quota =
+            i == nobody ? dealing->nobody
+                        : quota_of(dealing->pool, dealing->mode, dealing->utilisation_ppm,
+                                   dealing->used_ms[i], dealing->total_used_ms);
 
-        if (quota->weight > 0)
-            shares[i] = part_mg(dealing->pool->fine.of[e], quota, &dealing->remainders[i]);
+        if (quota.weight > 0)
+            shares[i] = part_mg(dealing->pool->fine.of[e], &quota, &dealing->remainders[i]);
     }
     return exact_raise(total_mg, shares, dealing->remainders, dealing->count);
 }
@@ -651,8 +659,9 @@ int embodied_split(const struct pool *pool, enum pool_kind kind, enum embodied_m
                    struct range_mg *ret_shares, struct range_mg *ret_unallocated,
                    int64_t *ret_recovery_mg, struct error *err)
 {
+    struct dealing dealing = { .pool = pool, .mode = mode, .utilisation_ppm = utilisation_ppm,
+                               .used_ms = used_ms, .count = count + 1 };
     struct range_mg total = pool->amount;
-    struct dealing dealing;
     uint64_t total_used_ms = 0;
     int rc;
 
@@ -663,8 +672,9 @@ int embodied_split(const struct pool *pool, enum pool_kind kind, enum embodied_m
         return rc;
     if (mode == MODE_PLANNED)
         total = embodied_of_one(pool, mode, utilisation_ppm, total_used_ms, 0);
-    if (dealing_init(&dealing, pool, count + 1)) {
-        set_quotas(&dealing, mode, utilisation_ppm, used_ms, total_used_ms);
+    dealing.total_used_ms = total_used_ms;
+    dealing.nobody = nobodys(&dealing);
+    if (dealing_init(&dealing)) {
         rc = deal_all(&dealing, &total) ? 0 : -ENOMEM;
     } else {
         rc = -ENOMEM;
