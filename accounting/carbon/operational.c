@@ -49,11 +49,6 @@ double exact_g(exact amount)
 
 #define FEW 64 /* that need no memory */
 
-struct exact_part {
-    exact remainder;
-    size_t index;
-};
-
 /*
  * Without the product, which may need 182 bits: long division in base 2, the bits of `amount` from
  * the top, after whole totals are taken out of the weight. Before each bit
@@ -107,35 +102,33 @@ uint64_t exact_mul_div(uint64_t amount, exact weight, exact total, exact *ret_re
 }
 
 /* Larger remainder first; the lower index wins a tie. */
-static int compare_parts(const void *va, const void *vb)
+static bool comes_before(const exact *remainders, size_t a, size_t b)
 {
-    const struct exact_part *a = va, *b = vb;
-
-    if (a->remainder != b->remainder)
-        return a->remainder > b->remainder ? -1 : 1;
-    return a->index < b->index ? -1 : 1;
+    return remainders[a] != remainders[b] ? remainders[a] > remainders[b] : a < b;
 }
 
-/* Have the `first` parts that come first by compare_parts() lie in front, in any order: Hoare's
-   selection, or, where it has no luck with its pivots, by sorting. */
-static void bring_forward(struct exact_part *parts, size_t count, size_t first)
+/* Have the `first` indices that come first lie in front, in any order: Hoare's selection, with pivots
+   that no order of theirs can be made for. */
+static void bring_forward(const exact *remainders, size_t *order, size_t count, size_t first)
 {
+    uint64_t random = 1;
     size_t low = 0, high = count;
 
-    for (int tries = 0; low < first && first < high && tries < 100; tries++) {
-        const struct exact_part pivot = parts[low + (high - low) / 2];
-        size_t i = low, j = high - 1;
+    while (low < first && first < high) {
+        size_t i = low, j = high - 1, pivot;
 
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        pivot = order[low + (size_t)(random >> 33) % (high - low)];
         while (i <= j) {
-            while (compare_parts(&parts[i], &pivot) < 0)
+            while (comes_before(remainders, order[i], pivot))
                 i++;
-            while (compare_parts(&pivot, &parts[j]) < 0)
+            while (comes_before(remainders, pivot, order[j]))
                 j--;
             if (i < j) {
-                struct exact_part part = parts[i];
+                size_t index = order[i];
 
-                parts[i] = parts[j];
-                parts[j] = part;
+                order[i] = order[j];
+                order[j] = index;
             }
             if (i <= j) {
                 i++;
@@ -151,8 +144,6 @@ static void bring_forward(struct exact_part *parts, size_t count, size_t first)
         else
             return;
     }
-    if (low < first && first < high)
-        qsort(parts + low, high - low, sizeof(*parts), compare_parts);
 }
 
 /* What raising each value once does not reach: single units to or from those that have any. */
@@ -176,25 +167,24 @@ static void spread(int64_t left, uint64_t *values, const exact *remainders, size
 
 bool exact_raise(uint64_t total, uint64_t *values, const exact *remainders, size_t count)
 {
-    struct exact_part few[FEW], *parts = count > FEW ? malloc(count * sizeof(*parts)) : few;
+    size_t few[FEW], *order = count > FEW ? malloc(count * sizeof(*order)) : few, n = 0;
     uint64_t difference = total; /* modulo 2^64: in the end it is small, of either sign */
-    size_t n_parts = 0;
     int64_t left;
 
-    if (!parts)
+    if (!order)
         return false;
     for (size_t i = 0; i < count; i++) {
         difference -= values[i];
         if (remainders[i])
-            parts[n_parts++] = (struct exact_part){ remainders[i], i };
+            order[n++] = i;
     }
     left = (int64_t)difference;
     if (left > 0)
-        bring_forward(parts, n_parts, (size_t)left);
-    for (size_t i = 0; left > 0 && i < n_parts; i++, left--)
-        values[parts[i].index]++;
-    if (parts != few)
-        free(parts);
+        bring_forward(remainders, order, n, (size_t)left);
+    for (size_t i = 0; left > 0 && i < n; i++, left--)
+        values[order[i]]++;
+    if (order != few)
+        free(order);
     spread(left, values, remainders, count);
     return true;
 }
