@@ -107,8 +107,8 @@ static bool comes_before(const exact *remainders, size_t a, size_t b)
     return remainders[a] != remainders[b] ? remainders[a] > remainders[b] : a < b;
 }
 
-/* Have the `first` indices that come first lie in front, in any order: Hoare's selection, with pivots
-   that no order of theirs can be made for. */
+/* Have the `first` indices that come first lie in front, in any order: Hoare's selection, with
+   pivots that no order of theirs can be made for. */
 static void bring_forward(const exact *remainders, size_t *order, size_t count, size_t first)
 {
     uint64_t random = 1;
