@@ -19,19 +19,6 @@
 static const char *const source_names[] = { "ConsumedEnergy", "TRES" };
 static const char *const sensors[] = { STREAM ":ConsumedEnergy", STREAM ":TRES" };
 
-/* A statement with integers bound, run to its end. */
-static int run_with(struct store *store, const char *sql, const int64_t *values, int count,
-                    struct error *err)
-{
-    struct stmt *stmt = store_statement(store, sql, err);
-
-    if (!stmt)
-        return -EIO;
-    for (int i = 0; i < count; i++)
-        stmt_bind_int(stmt, 1 + i, values[i]);
-    return store_run(store, stmt, err);
-}
-
 /* --- who was where, as slurmdbd has it ------------------------------------------------------- */
 
 static const char SQL_SEEN[] =
@@ -385,7 +372,7 @@ static int add_allocation(const struct booking *booking)
     struct stmt *stmt;
 
     if (rc == 0)
-        rc = run_with(booking->store, SQL_ADD_ALLOCATION, values, 8, booking->err);
+        rc = store_run_with(booking->store, SQL_ADD_ALLOCATION, values, 8, booking->err);
     if (rc == 0)
         key = store_inserted(booking->store);
     if (rc == 0)
@@ -487,10 +474,10 @@ int backfill_book(const struct backfill *backfill, const struct backfill_part *p
     if (rc == 0)
         rc = pending_book(store, err);
     if (rc == 0)
-        rc = run_with(store, SQL_SETTLE_JOB, &booking.job_key, 1, err);
+        rc = store_run_with(store, SQL_SETTLE_JOB, &booking.job_key, 1, err);
     if (rc == 0)
-        rc = run_with(store, SQL_FLAG_JOB, (const int64_t[]){ booking.job_key, FLAG_BACKFILLED },
-                      2, err);
+        rc = store_run_with(store, SQL_FLAG_JOB,
+                            (const int64_t[]){ booking.job_key, FLAG_BACKFILLED }, 2, err);
     sums_free(booking.sums);
     return rc < 0 ? rc : 1;
 }
@@ -623,12 +610,12 @@ static int take_back(struct store *store, int64_t allocation_key, struct error *
     if (rc == 0)
         rc = take_back_sums(store, &going, err);
     for (size_t i = 0; rc == 0 && i < sizeof(take_back_amounts) / sizeof(*take_back_amounts); i++)
-        rc = run_with(store, take_back_amounts[i], going.values, 4, err);
+        rc = store_run_with(store, take_back_amounts[i], going.values, 4, err);
     for (size_t i = 0; rc == 0 && i < sizeof(take_back_rows) / sizeof(*take_back_rows); i++)
-        rc = run_with(store, take_back_rows[i], &allocation_key, 1, err);
+        rc = store_run_with(store, take_back_rows[i], &allocation_key, 1, err);
     for (size_t i = 0; rc == 0 && i < sizeof(leave_job) / sizeof(*leave_job); i++)
-        rc = run_with(store, leave_job[i], &going.values[1], 1, err);
-    return rc == 0 ? run_with(store, SQL_SETTLE_JOB, &going.values[1], 1, err) : rc;
+        rc = store_run_with(store, leave_job[i], &going.values[1], 1, err);
+    return rc == 0 ? store_run_with(store, SQL_SETTLE_JOB, &going.values[1], 1, err) : rc;
 }
 
 static const char SQL_OF_CLUSTER[] =

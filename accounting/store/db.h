@@ -154,6 +154,20 @@ MUST_CHECK int store_exec(struct store *store, const char *sql, struct error *er
 MUST_CHECK int store_integer(struct store *store, const char *sql, int64_t *ret_integer,
                              struct error *err);
 
+/* Run a constant with these numbers as its parameters. */
+MUST_CHECK int store_run_with(struct store *store, const char *sql, const int64_t *values,
+                              int count, struct error *err);
+
+/* Keep a number in meta, under this name; of one that rises the highest. */
+MUST_CHECK int store_note(struct store *store, const char *name, int64_t number, bool rises,
+                          struct error *err);
+/* 1 and what was noted, or 0 when nothing was. */
+MUST_CHECK int store_noted(struct store *store, const char *name, int64_t *ret, struct error *err);
+
+/* The first node from this key on: 1, or 0 when there is none. */
+MUST_CHECK int store_next_node(struct store *store, int64_t from_key, int64_t *ret_key,
+                               struct error *err);
+
 /* Text of a schema version, all its statements; NULL for one that does not exist. */
 const char *store_schema(int version);
 

@@ -16,9 +16,6 @@ void fold_init(struct fold *fold, int64_t before_s)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static const char SQL_NEXT_NODE[] =
-    "SELECT node_key FROM node WHERE node_key >= ?1 ORDER BY node_key LIMIT 1";
-
 /* The old rows of a node as they ended, those behind (?3, ?4, ?5): what stands side by side here
    can become one, and has nothing between it. */
 static const char SQL_OLD_ROWS[] =
@@ -41,23 +38,6 @@ struct pass {
     size_t count, room;
     struct error *err;
 };
-
-/* 1, 0 when there is none, or an errno. */
-static int next_node(const struct pass *pass, int64_t *ret_key)
-{
-    struct stmt *stmt = store_statement(pass->store, SQL_NEXT_NODE, pass->err);
-    int rc;
-
-    if (!stmt)
-        return -EIO;
-    stmt_bind_int(stmt, 1, pass->fold->node_key);
-    rc = store_step(pass->store, stmt, pass->err);
-    if (rc <= 0)
-        return rc;
-    *ret_key = stmt_int(stmt, 0);
-    stmt_reset(stmt);
-    return 1;
-}
 
 static struct fold_run read_head(struct stmt *row)
 {
@@ -289,7 +269,7 @@ static int fold_nodes(struct pass *pass, bool writes)
     while (rc >= 0 && rows < FOLD_ROWS && looked++ < FOLD_NODES) {
         int64_t node_key = fold->node_key;
 
-        rc = next_node(pass, &node_key);
+        rc = store_next_node(pass->store, node_key, &node_key, pass->err);
         fold->done = rc == 0;
         if (rc <= 0)
             break;

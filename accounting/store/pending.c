@@ -93,16 +93,6 @@ static int compare_keys(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static int run_for(struct store *store, const char *sql, int64_t job_key, struct error *err)
-{
-    struct stmt *stmt = store_statement(store, sql, err);
-
-    if (!stmt)
-        return -EIO;
-    stmt_bind_int(stmt, 1, job_key);
-    return store_run(store, stmt, err);
-}
-
 static int end_jobs(struct store *store, struct ended *ended, struct error *err)
 {
     int rc = 0;
@@ -113,9 +103,9 @@ static int end_jobs(struct store *store, struct ended *ended, struct error *err)
         if (i > 0 && ended->keys[i] == ended->keys[i - 1])
             continue;
         if (store->shared)
-            rc = run_for(store, SQL_HOLD_JOB, ended->keys[i], err);
+            rc = store_run_with(store, SQL_HOLD_JOB, &ended->keys[i], 1, err);
         if (rc == 0)
-            rc = run_for(store, SQL_END_JOB, ended->keys[i], err);
+            rc = store_run_with(store, SQL_END_JOB, &ended->keys[i], 1, err);
     }
     ended->count = 0;
     return rc;

@@ -283,7 +283,6 @@ int period_uses(struct store *store, const struct period *period,
 {
     const struct reading reading = { .store = store, .period = period, .read = read_use,
                                      .take.use = take, .arg = arg, .err = err };
-
     int rc = check_period(period, err);
     struct stmt *rows;
 

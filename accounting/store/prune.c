@@ -19,55 +19,23 @@ void prune_init(struct prune *prune, uint32_t keep_days, int64_t now_s)
 
 /* --- notes ----------------------------------------------------------------------------------- */
 
-static const char SQL_KEPT_SINCE[] =
-    "SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'power_kept_since_s'";
-static const char SQL_PRUNED[] =
-    "SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'power_pruned_s'";
-
-static const char SQL_NOTE_KEPT_SINCE[] =
-    "INSERT INTO meta (name, content) VALUES ('power_kept_since_s', CAST(?1 AS TEXT))"
-    " ON CONFLICT (name) DO UPDATE SET content = excluded.content"
-    " WHERE CAST(meta.content AS BIGINT) < CAST(excluded.content AS BIGINT)";
-static const char SQL_NOTE_PRUNED[] =
-    "INSERT INTO meta (name, content) VALUES ('power_pruned_s', CAST(?1 AS TEXT))"
-    " ON CONFLICT (name) DO UPDATE SET content = excluded.content";
-
-/* 1 and the number, or 0 when there is no such note. */
-static int read_note(struct store *store, const char *sql, int64_t *ret, struct error *err)
-{
-    int rc = store_integer(store, sql, ret, err);
-
-    if (rc == -ENODATA)
-        return 0;
-    return rc < 0 ? rc : 1;
-}
-
-static int note(struct store *store, const char *sql, int64_t number, struct error *err)
-{
-    struct stmt *stmt = store_statement(store, sql, err);
-
-    if (!stmt)
-        return -EIO;
-    stmt_bind_int(stmt, 1, number);
-    return store_run(store, stmt, err);
-}
+#define KEPT_SINCE "power_kept_since_s"
+#define PRUNED "power_pruned_s"
 
 int prune_kept_since(struct store *store, int64_t *ret_s, struct error *err)
 {
-    int64_t since_s = 0;
-    int rc = read_note(store, SQL_KEPT_SINCE, &since_s, err);
+    int rc;
 
-    if (rc < 0)
-        return rc;
-    *ret_s = since_s;
-    return 0;
+    *ret_s = 0;
+    rc = store_noted(store, KEPT_SINCE, ret_s, err);
+    return rc < 0 ? rc : 0;
 }
 
 /* A sweep of the future is a clock that was set back: it is due again. */
 int prune_is_due(struct store *store, int64_t now_s, struct error *err)
 {
     int64_t pruned_s = 0;
-    int rc = read_note(store, SQL_PRUNED, &pruned_s, err);
+    int rc = store_noted(store, PRUNED, &pruned_s, err);
 
     if (rc <= 0)
         return rc < 0 ? rc : 1;
@@ -259,7 +227,7 @@ int prune_partition(struct store *store, const struct prune *prune, struct error
 static int pass(struct store *store, struct prune *prune, struct error *err)
 {
     int64_t job_key, first_s;
-    int rc = note(store, SQL_NOTE_KEPT_SINCE, prune->before_s, err), rows = 0, looked = 0;
+    int rc = store_note(store, KEPT_SINCE, prune->before_s, true, err), rows = 0, looked = 0;
 
     while (rc >= 0 && rows < PRUNE_ROWS && looked++ < PRUNE_JOBS) {
         rc = next_job(store, prune->next_key, &job_key, &first_s, err);
@@ -285,7 +253,7 @@ int prune_pass(struct store *store, struct prune *prune, struct error *err)
     if (rc == 0)
         rc = pass(store, &next, err);
     if (rc == 0 && next.done)
-        rc = note(store, SQL_NOTE_PRUNED, next.now_s, err);
+        rc = store_note(store, PRUNED, next.now_s, false, err);
     if (rc == 0)
         rc = store_commit(store, err);
     if (rc < 0) {

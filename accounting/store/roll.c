@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "store/db.h"
+#include "store/sums.h"
 
 #define WINDOW_S ((int64_t)31 * ROLL_DAY_S) /* of one node, in one statement */
 
@@ -13,27 +14,7 @@ int64_t roll_hour(int64_t hour_s, int64_t before_s)
 
 /* --- notes ----------------------------------------------------------------------------------- */
 
-static const char SQL_SWEPT[] =
-    "SELECT COALESCE((SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'energy_rolled_s'), 0)";
-
-static const char SQL_NOTE_BEFORE[] =
-    "INSERT INTO meta (name, content) VALUES ('energy_rolled_before_s', CAST(?1 AS TEXT))"
-    " ON CONFLICT (name) DO UPDATE SET content = excluded.content"
-    " WHERE CAST(meta.content AS BIGINT) < CAST(excluded.content AS BIGINT)";
-static const char SQL_NOTE_SWEPT[] =
-    "INSERT INTO meta (name, content) VALUES ('energy_rolled_s', CAST(?1 AS TEXT))"
-    " ON CONFLICT (name) DO UPDATE SET content = excluded.content"
-    " WHERE CAST(meta.content AS BIGINT) < CAST(excluded.content AS BIGINT)";
-
-static int note(struct store *store, const char *sql, int64_t number, struct error *err)
-{
-    struct stmt *stmt = store_statement(store, sql, err);
-
-    if (!stmt)
-        return -EIO;
-    stmt_bind_int(stmt, 1, number);
-    return store_run(store, stmt, err);
-}
+#define SWEPT "energy_rolled_s"
 
 int roll_before(struct store *store, int64_t *ret_s, struct error *err)
 {
@@ -44,15 +25,16 @@ int roll_init(struct store *store, struct roll *roll, uint32_t keep_days, int64_
               bool only_new, struct error *err)
 {
     int64_t before_s = now_s - (int64_t)keep_days * ROLL_DAY_S;
+    int rc;
 
     *roll = (struct roll){ .before_s = before_s > 0 ? before_s - before_s % ROLL_DAY_S : 0 };
-    return only_new ? store_integer(store, SQL_SWEPT, &roll->from_s, err) : 0;
+    if (!only_new)
+        return 0;
+    rc = store_noted(store, SWEPT, &roll->from_s, err);
+    return rc < 0 ? rc : 0;
 }
 
 /* --- one node -------------------------------------------------------------------------------- */
-
-static const char SQL_NEXT_NODE[] =
-    "SELECT node_key FROM node WHERE node_key >= ?1 ORDER BY node_key LIMIT 1";
 
 static const char SQL_FIRST_HOUR[] =
     "SELECT MIN(hour_s) FROM ("
@@ -71,7 +53,6 @@ static const char SQL_FIRST_HOUR[] =
 #define LATER " AND hour_s % 86400 <> 0" /* than the hour that the day's row has */
 #define DAYS " GROUP BY node_key, " DAY_OF("hour_s") ", component"
 #define ENERGY_DAYS DAYS ", job_key, step_id, quality, sensor"
-#define ADDED(table, column) column " = " table "." column " + excluded." column
 
 static const char SQL_COUNT[] =
     "SELECT COALESCE(SUM(hours - 1), 0) FROM ("
@@ -101,10 +82,8 @@ static struct stmt *of_node(struct store *store, const char *sql, int64_t node_k
     if (!stmt)
         return NULL;
     stmt_bind_int(stmt, 1, node_key);
-    if (stmt_parameters(stmt) > 1) {
-        stmt_bind_int(stmt, 2, from_s);
-        stmt_bind_int(stmt, 3, to_s);
-    }
+    stmt_bind_int(stmt, 2, from_s);
+    stmt_bind_int(stmt, 3, to_s);
     return stmt;
 }
 
@@ -129,9 +108,9 @@ static int roll_window(struct store *store, struct roll *roll, int64_t to_s, str
                  err);
 
     for (size_t i = 0; rc >= 0 && !roll->dry_run && i < sizeof(steps) / sizeof(steps[0]); i++) {
-        struct stmt *stmt = of_node(store, steps[i], roll->node_key, roll->next_s, to_s, err);
+        const int64_t values[] = { roll->node_key, roll->next_s, to_s };
 
-        rc = stmt ? store_run(store, stmt, err) : -EIO;
+        rc = store_run_with(store, steps[i], values, 3, err);
     }
     roll->rows += (uint64_t)rows;
     roll->next_s = to_s;
@@ -144,7 +123,7 @@ static int roll_window(struct store *store, struct roll *roll, int64_t to_s, str
 static int step(struct store *store, struct roll *roll, struct error *err)
 {
     int64_t to_s, first_s = 0;
-    int rc = ask(store, of_node(store, SQL_NEXT_NODE, roll->node_key, 0, 0, err), &to_s, err);
+    int rc = store_next_node(store, roll->node_key, &to_s, err);
 
     roll->done = rc == 0;
     if (rc <= 0)
@@ -170,8 +149,10 @@ static int step(struct store *store, struct roll *roll, struct error *err)
 static int pass(struct store *store, struct roll *roll, struct error *err)
 {
     const uint64_t rows = roll->rows;
-    int rc = roll->dry_run ? 0 : note(store, SQL_NOTE_BEFORE, roll->before_s, err), nodes = 0;
+    int rc = 0, nodes = 0;
 
+    if (!roll->dry_run)
+        rc = store_note(store, ROLLED_BEFORE_NAME, roll->before_s, true, err);
     while (rc >= 0 && !roll->done &&
            (roll->dry_run || (roll->rows - rows < ROLL_ROWS && nodes < ROLL_NODES))) {
         rc = step(store, roll, err);
@@ -188,7 +169,7 @@ int roll_pass(struct store *store, struct roll *roll, struct error *err)
     if (rc == 0)
         rc = pass(store, &next, err);
     if (rc == 0 && next.done)
-        rc = note(store, SQL_NOTE_SWEPT, next.before_s, err);
+        rc = store_note(store, SWEPT, next.before_s, true, err);
     if (rc == 0)
         rc = store_commit(store, err);
     if (rc < 0) {

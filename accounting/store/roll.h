@@ -31,8 +31,9 @@ struct store;
 #define ROLL_NODES 500
 
 /* SQL: hours before this one may be in their day's row; 0: none is. */
+#define ROLLED_BEFORE_NAME "energy_rolled_before_s"
 #define ROLLED_BEFORE \
-    "COALESCE((SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'energy_rolled_before_s'), 0)"
+    "COALESCE((SELECT CAST(content AS BIGINT) FROM meta WHERE name = '" ROLLED_BEFORE_NAME "'), 0)"
 /* SQL: the first hour of a day. */
 #define DAY_OF(hour) "(" hour " - " hour " % 86400)"
 

@@ -316,6 +316,72 @@ int store_integer(struct store *store, const char *sql, int64_t *ret_integer, st
     return rc < 0 ? rc : 0;
 }
 
+int store_run_with(struct store *store, const char *sql, const int64_t *values, int count,
+                   struct error *err)
+{
+    struct stmt *stmt = store_statement(store, sql, err);
+
+    if (!stmt)
+        return -EIO;
+    for (int i = 0; i < count; i++)
+        stmt_bind_int(stmt, 1 + i, values[i]);
+    return store_run(store, stmt, err);
+}
+
+#define NOTE \
+    "INSERT INTO meta (name, content) VALUES (?1, CAST(?2 AS TEXT))" \
+    " ON CONFLICT (name) DO UPDATE SET content = excluded.content"
+static const char SQL_NOTE[] = NOTE;
+static const char SQL_NOTE_RISING[] =
+    NOTE " WHERE CAST(meta.content AS BIGINT) < CAST(excluded.content AS BIGINT)";
+static const char SQL_NOTED[] = "SELECT CAST(content AS BIGINT) FROM meta WHERE name = ?1";
+
+int store_note(struct store *store, const char *name, int64_t number, bool rises, struct error *err)
+{
+    struct stmt *stmt = store_statement(store, rises ? SQL_NOTE_RISING : SQL_NOTE, err);
+
+    if (!stmt)
+        return -EIO;
+    stmt_bind_text(stmt, 1, name);
+    stmt_bind_int(stmt, 2, number);
+    return store_run(store, stmt, err);
+}
+
+/* The number in the first row; the statement has its parameters. */
+static int read_number(struct store *store, struct stmt *stmt, int64_t *ret, struct error *err)
+{
+    int rc = store_step(store, stmt, err);
+
+    if (rc <= 0)
+        return rc;
+    *ret = stmt_int(stmt, 0);
+    stmt_reset(stmt);
+    return 1;
+}
+
+int store_noted(struct store *store, const char *name, int64_t *ret, struct error *err)
+{
+    struct stmt *stmt = store_statement(store, SQL_NOTED, err);
+
+    if (!stmt)
+        return -EIO;
+    stmt_bind_text(stmt, 1, name);
+    return read_number(store, stmt, ret, err);
+}
+
+static const char SQL_NEXT_NODE[] =
+    "SELECT node_key FROM node WHERE node_key >= ?1 ORDER BY node_key LIMIT 1";
+
+int store_next_node(struct store *store, int64_t from_key, int64_t *ret_key, struct error *err)
+{
+    struct stmt *stmt = store_statement(store, SQL_NEXT_NODE, err);
+
+    if (!stmt)
+        return -EIO;
+    stmt_bind_int(stmt, 1, from_key);
+    return read_number(store, stmt, ret_key, err);
+}
+
 int store_claim_jobs(struct store *store, const char *const *names, size_t count,
                      struct error *err)
 {
