@@ -529,8 +529,8 @@ static void take_integrity(const struct audit *audit, struct stmt *row, void *st
 static void take_foreign_key(const struct audit *audit, struct stmt *row, void *state)
 {
     (void)state;
-    audit_report(audit, "DB", true, 0, "row %lld of table %s names a row of %s that is not there",
-                 (long long)stmt_int(row, 1), audit_text(row, 0), audit_text(row, 2));
+    audit_report(audit, "DB", true, 0, "%lld of the rows of table %s name a row of %s that is not "
+                 "there", (long long)stmt_int(row, 1), audit_text(row, 0), audit_text(row, 2));
 }
 
 static int check_database(const struct audit *audit)

@@ -54,7 +54,8 @@ struct backend {
     void (*close)(struct store *store);
     int (*lock_service)(const char *database, const char *who, struct error *err);
     const char *begin_reading, *begin_writing;
-    const char *integrity, *foreign_keys; /* queries of the audit's rule DB; NULL: it has none */
+    const char *integrity; /* a query of the audit's rule DB; NULL: it has none */
+    const char *foreign_keys; /* another: table, count of rows, and the table where theirs is not */
     int (*exec)(struct store *store, const char *sql, struct error *err);
     int (*prepare)(struct store *store, const char *sql, struct stmt **ret, struct error *err);
     int (*step)(struct store *store, struct stmt *stmt, struct error *err);

@@ -539,7 +539,8 @@ const struct backend sqlite_backend = {
     .begin_reading = "BEGIN",
     .begin_writing = "BEGIN IMMEDIATE",
     .integrity = "PRAGMA integrity_check",
-    .foreign_keys = "PRAGMA foreign_key_check",
+    .foreign_keys = "SELECT \"table\", COUNT(*), parent FROM pragma_foreign_key_check"
+                    " GROUP BY \"table\", parent",
     .exec = exec,
     .prepare = prepare,
     .step = step,

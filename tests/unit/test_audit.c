@@ -115,11 +115,23 @@ static const struct {
     { "A8", "DELETE FROM grid_series WHERE series_key = 2" },
     { "A8", "DELETE FROM factor_set WHERE factor_set = 2" },
     { "DB", "DELETE FROM allocation" },
+    { "DB", "UPDATE batch SET node_key = 9999 WHERE seq = 3" },
+    { "DB", "UPDATE batch_component SET seq = 9999 WHERE seq = 3" },
+    { "DB", "UPDATE allocation SET job_key = 9999 WHERE allocation_key = 1" },
+    { "DB", "UPDATE allocation SET node_key = 9999 WHERE allocation_key = 1" },
+    { "DB", "UPDATE allocation_month SET allocation_key = 9999 WHERE allocation_key = 1" },
+    { "DB", "UPDATE step SET job_key = 9999 WHERE job_key = 1" },
+    { "DB", "UPDATE step SET allocation_key = 9999 WHERE allocation_key = 1" },
+    { "DB", "UPDATE energy SET node_key = 9999 WHERE node_key = 1" },
+    { "DB", "UPDATE node_total SET node_key = 9999 WHERE node_key = 1" },
+    { "DB", "UPDATE node_hour SET node_key = 9999 WHERE node_key = 1" },
+    { "DB", "UPDATE power SET job_key = 9999 WHERE job_key = 2" },
+    { "DB", "UPDATE power SET node_key = 9999 WHERE node_key = 1" },
 };
 
-static bool is_of_sqlite(const char *rule, const char *sql)
+static bool is_of_sqlite(const char *sql)
 {
-    return strstr(sql, "rowid") || strstr(sql, " OR IGNORE ") || strcmp(rule, "DB") == 0;
+    return strstr(sql, "rowid") || strstr(sql, " OR IGNORE ");
 }
 
 static void every_altered_row_is_found(void **state)
@@ -129,7 +141,7 @@ static void every_altered_row_is_found(void **state)
         struct books books;
 
         fill(&books);
-        if (!books_are_a_file(&books) && is_of_sqlite(rows[i].rule, rows[i].sql)) {
+        if (!books_are_a_file(&books) && is_of_sqlite(rows[i].sql)) {
             books_close(&books);
             continue;
         }
