@@ -21,6 +21,16 @@ struct stmt {
     const struct backend *backend;
 };
 
+/* Tables whose new rows are given a key before they are inserted. */
+enum keyed { KEYED_NODE, KEYED_JOB, KEYED_ALLOCATION, KEYED };
+
+#define NEW_KEYS 64 /* at most, at a time */
+
+struct new_keys {
+    int64_t keys[NEW_KEYS], last; /* that was used */
+    size_t used, count;
+};
+
 struct sqlite3;
 struct pg_conn;
 
@@ -34,6 +44,7 @@ struct store {
     bool writes, shared;    /* shared: so do others */
     int changed;            /* of postgres.c: rows, by the last statement that changed any */
     struct pending *pending; /* of the open transaction; or NULL */
+    struct new_keys new_keys[KEYED];
     int lock_fd; /* of a writer, from lock_take(); else -1 */
     struct {
         const void *key; /* the constant's address */
@@ -66,6 +77,8 @@ struct backend {
                       struct error *err);
     int (*insert)(struct store *store, const struct insert *insert, const struct cell *cells,
                   size_t count, struct error *err);
+    /* as many keys for new rows of a table as is well: above those of all rows, and above last */
+    int (*new_keys)(struct store *store, enum keyed keyed, struct new_keys *ret, struct error *err);
     int64_t (*inserted)(struct store *store);
     int (*changed)(struct store *store);
     bool (*in_transaction)(struct store *store);

@@ -106,11 +106,10 @@ static int check_times(struct store *store, const struct identity *id,
     return 0;
 }
 
-/* What the row of a candidate says by itself: SLUID and restart count. */
-static enum verdict check_names(struct stmt *row, const struct batch_job *job, bool *ret_sure)
+/* What the row of a candidate says by itself. */
+static enum verdict check_names(const char *sluid, int64_t restart_count,
+                                const struct batch_job *job, bool *ret_sure)
 {
-    const char *sluid = stmt_text(row, 2);
-
     *ret_sure = false;
     if (sluid && (job->has & JOB_HAS_SLUID)) {
         *ret_sure = strcmp(sluid, job->sluid) == 0;
@@ -118,7 +117,7 @@ static enum verdict check_names(struct stmt *row, const struct batch_job *job, b
     }
     if (!(job->has & JOB_HAS_RESTARTS))
         return SAME_RUN; /* not known (yet): times decide */
-    return stmt_int(row, 1) == (int64_t)job->restart_count ? SAME_RUN : OTHER_RUN;
+    return restart_count == (int64_t)job->restart_count ? SAME_RUN : OTHER_RUN;
 }
 
 static int check_candidate(struct store *store, const struct identity *id,
@@ -131,6 +130,16 @@ static int check_candidate(struct store *store, const struct identity *id,
     if (rc < 0 || *ret_verdict == OTHER_RUN || known)
         return rc;
     return check_times(store, id, candidate, ret_verdict, err);
+}
+
+bool identity_joins(const struct identity *id, const struct identity_run *run)
+{
+    const int64_t begin_s = S(id->job->begin_wall_ns), last_s = S(id->seen_ns);
+    bool sure;
+
+    return !(id->job->has & JOB_HAS_END) && last_s + JOB_SILENT_S >= run->begin_s &&
+           begin_s <= run->begin_s + JOB_SILENT_S &&
+           check_names(run->sluid, run->restart_count, id->job, &sure) == SAME_RUN;
 }
 
 int identity_find(struct store *store, const struct identity *id, int64_t *ret_job_key,
@@ -152,7 +161,7 @@ int identity_find(struct store *store, const struct identity *id, int64_t *ret_j
             .open = stmt_is_null(row, 4),
         };
         bool sure;
-        enum verdict verdict = check_names(row, id->job, &sure);
+        enum verdict verdict = check_names(stmt_text(row, 2), stmt_int(row, 1), id->job, &sure);
 
         if (verdict == SAME_RUN && !sure)
             rc = check_candidate(store, id, &candidate, &verdict, err);

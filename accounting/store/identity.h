@@ -31,6 +31,15 @@ struct identity {
     int64_t seen_ns; /* booked up to here, wall clock */
 };
 
+/* A run, the only one of its job id: it has not ended, and is not on this node. */
+struct identity_run {
+    int64_t begin_s, restart_count;
+    const char *sluid; /* or NULL */
+};
+
+/* identity_find() would surely take it; false: it may or may not. */
+bool identity_joins(const struct identity *identity, const struct identity_run *run);
+
 /* *ret_job_key is 0 for a new run. */
 MUST_CHECK int identity_find(struct store *store, const struct identity *identity,
                              int64_t *ret_job_key, struct error *err);

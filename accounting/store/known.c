@@ -12,7 +12,7 @@
 #include "core/buf.h"
 #include "store/db.h"
 
-#define NAMES_MAX 500 /* bound texts in one statement: SQLite 3.26 takes 999 */
+#define NAMES_MAX 400 /* two texts are bound for each in one statement: SQLite 3.26 takes 999 */
 #define STREAM_SIZE 17
 
 struct known_id {
@@ -63,15 +63,11 @@ static void *find(void *const *tree, const void *key, int (*compare)(const void 
 /* --- nodes ----------------------------------------------------------------------------------- */
 
 #define NODE_SELECT \
-    "SELECT cluster, name, node_key, packages, cores, gpus, memory_mb, newest, newest_end_ns," \
-    " EXISTS (SELECT 1 FROM allocation WHERE allocation.node_key = found.node_key" \
-    "  AND end_ns IS NULL AND stream <> newest) FROM (SELECT node.*," \
-    " (SELECT stream FROM batch WHERE batch.node_key = node.node_key" \
-    "  ORDER BY end_wall_ns DESC, stream DESC LIMIT 1) AS newest," \
-    " (SELECT MAX(end_wall_ns) FROM batch WHERE batch.node_key = node.node_key) AS newest_end_ns" \
-    " FROM node WHERE "
+    "SELECT cluster, name, node_key, packages, cores, gpus, memory_mb," \
+    " (SELECT end_wall_ns || ' ' || stream FROM batch WHERE batch.node_key = node.node_key" \
+    "  ORDER BY end_wall_ns DESC, stream DESC LIMIT 1) FROM node WHERE "
 
-static const char SQL_NODE[] = NODE_SELECT "cluster = ?1 AND name = ?2) AS found";
+static const char SQL_NODE[] = NODE_SELECT "cluster = ?1 AND name = ?2";
 
 static int compare_nodes(const void *a, const void *b)
 {
@@ -79,6 +75,16 @@ static int compare_nodes(const void *a, const void *b)
     int rc = strcmp(x->name, y->name);
 
     return rc ? rc : strcmp(x->cluster, y->cluster);
+}
+
+/* What its batch that ended last says: "END_NS STREAM". */
+static int take_newest(struct pending *pending, struct known_node *node, const char *newest)
+{
+    char *stream;
+
+    node->newest_end_ns = strtoll(newest, &stream, 10);
+    node->newest_stream = pending_text(pending, stream + (*stream == ' '));
+    return node->newest_stream ? 0 : -ENOMEM;
 }
 
 /* A node of this name; without a row (NULL), one that is not in the books. */
@@ -94,11 +100,8 @@ static struct known_node *take_node(struct pending *pending, const char *cluster
         node.cores = (uint32_t)stmt_int(row, 4);
         node.gpus = (uint32_t)stmt_int(row, 5);
         node.memory_mb = stmt_int(row, 6);
-        node.newest_end_ns = stmt_int(row, 8);
-        node.left_open = stmt_int(row, 9);
     }
-    if (row && stmt_text(row, 7) && !(node.newest_stream = pending_text(pending,
-                                                                        stmt_text(row, 7))))
+    if (row && !stmt_is_null(row, 7) && take_newest(pending, &node, stmt_text(row, 7)) < 0)
         return NULL;
     if (!node.cluster || !node.name)
         return NULL;
@@ -128,17 +131,24 @@ int known_node(struct store *store, const char *cluster, const char *name, struc
         return rc;
     *ret = take_node(pending, cluster, name, rc > 0 ? stmt : NULL);
     stmt_reset(stmt);
-    return *ret ? 0 : no_memory(err);
+    if (!*ret)
+        return no_memory(err);
+    (*ret)->left_open = (*ret)->newest_stream;
+    return 0;
 }
 
 /* The one of a batch, where it was expected; NULL where the books do not have it. */
-static const struct known_node *node_of(const struct pending *pending,
-                                        const struct batch_head *head)
+static struct known_node *node_of(const struct pending *pending, const struct batch_head *head)
 {
     const struct known_node key = { .cluster = head->cluster, .name = head->node };
-    const struct known_node *node = find(&pending->nodes, &key, compare_nodes);
+    struct known_node *node = find(&pending->nodes, &key, compare_nodes);
 
     return node && node->node_key ? node : NULL;
+}
+
+static bool is_next_cluster(const struct batch *const *batches, size_t i)
+{
+    return i == 0 || strcmp(batches[i]->head.cluster, batches[i - 1]->head.cluster) != 0;
 }
 
 static int expect_nodes(struct store *store, const struct batch *const *batches, size_t count,
@@ -146,18 +156,28 @@ static int expect_nodes(struct store *store, const struct batch *const *batches,
 {
     struct stmt *stmt = NULL;
     struct buf sql;
-    int rc;
+    int rc, n = 0;
 
     buf_init(&sql);
     buf_printf(&sql, "%sname IN (", NODE_SELECT);
     for (size_t i = 0; i < count; i++)
         buf_printf(&sql, "%s?", i ? "," : "");
-    buf_printf(&sql, ")) AS found");
+    buf_printf(&sql, ") AND cluster IN (");
+    for (size_t i = 0; i < count; i++)
+        if (is_next_cluster(batches, i))
+            buf_printf(&sql, "%s?", i ? "," : "");
+    buf_printf(&sql, ")");
     rc = buf_failed(&sql) ? no_memory(err) : store_prepare(store, sql.data, &stmt, err);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        stmt_bind_text(stmt, (int)i + 1, batches[i]->head.node);
+        stmt_bind_text(stmt, ++n, batches[i]->head.node);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        if (is_next_cluster(batches, i))
+            stmt_bind_text(stmt, ++n, batches[i]->head.cluster);
     while (rc == 0 && (rc = store_step(store, stmt, err)) > 0)
         rc = take_node(store->pending, stmt_text(stmt, 0), stmt_text(stmt, 1), stmt)
+                 ? 0 : no_memory(err);
+    for (size_t i = 0; rc == 0 && i < count; i++) /* those that are not there */
+        rc = take_node(store->pending, batches[i]->head.cluster, batches[i]->head.node, NULL)
                  ? 0 : no_memory(err);
     stmt_free(stmt);
     buf_free(&sql);
@@ -338,22 +358,21 @@ static struct known_allocation *take_allocation(struct pending *pending, struct 
     return failed ? NULL : have(&pending->allocations, &known, sizeof(known), compare_allocations);
 }
 
-int known_allocation(struct store *store, int64_t node_key, const char *stream, int64_t ref,
-                     struct known_allocation **ret, struct error *err)
+int known_allocation(struct store *store, const struct known_allocation *key,
+                     const struct known_run *run, struct known_allocation **ret, struct error *err)
 {
-    const struct known_allocation key = { .node_key = node_key, .stream = stream, .ref = ref };
     struct stmt *stmt;
     int rc;
 
-    *ret = find(&store->pending->allocations, &key, compare_allocations);
-    if (*ret)
+    *ret = find(&store->pending->allocations, key, compare_allocations);
+    if (*ret || known_is_clear(run))
         return 0;
     stmt = store_statement(store, SQL_ALLOCATION, err);
     if (!stmt)
         return -EIO;
-    stmt_bind_int(stmt, 1, node_key);
-    stmt_bind_text(stmt, 2, stream);
-    stmt_bind_int(stmt, 3, ref);
+    stmt_bind_int(stmt, 1, key->node_key);
+    stmt_bind_text(stmt, 2, key->stream);
+    stmt_bind_int(stmt, 3, key->ref);
     rc = store_step(store, stmt, err);
     if (rc <= 0)
         return rc;
@@ -373,10 +392,32 @@ bool known_is_open(struct store *store, const struct batch_head *head, uint64_t 
     return node && find(&store->pending->allocations, &key, compare_allocations);
 }
 
+static int compare_node_keys(const void *a, const void *b)
+{
+    const struct known_node *const *x = a, *const *y = b;
+
+    return order((*x)->node_key, (*y)->node_key);
+}
+
+/* One that is open, and of another stream than its node's last, may have been left so. */
+static int take_open(struct pending *pending, struct known_node *const *nodes, size_t count,
+                     struct stmt *row)
+{
+    const struct known_allocation *known = take_allocation(pending, row);
+    const struct known_node key = { .node_key = known ? known->node_key : 0 }, *sought = &key;
+    struct known_node *const *found = bsearch(&sought, nodes, count, sizeof(*nodes),
+                                              compare_node_keys);
+
+    if (found && (*found)->newest_stream && strcmp((*found)->newest_stream, known->stream) != 0)
+        (*found)->left_open = true;
+    return known ? 0 : -ENOMEM;
+}
+
 /* Those that are open on these nodes. */
 static int expect_allocations(struct store *store, const struct batch *const *batches,
                               size_t count, struct error *err)
 {
+    struct known_node *nodes[NAMES_MAX];
     struct stmt *stmt = NULL;
     struct buf sql;
     size_t n = 0;
@@ -385,16 +426,19 @@ static int expect_allocations(struct store *store, const struct batch *const *ba
     buf_init(&sql);
     buf_printf(&sql, "%sa.end_ns IS NULL AND a.node_key IN (", ALLOCATION_SELECT);
     for (size_t i = 0; i < count; i++) {
-        const struct known_node *node = node_of(store->pending, &batches[i]->head);
+        struct known_node *node = node_of(store->pending, &batches[i]->head);
 
-        if (node && batches[i]->n_jobs)
-            buf_printf(&sql, "%s%" PRId64, n++ ? "," : "", node->node_key);
+        if (!node)
+            continue;
+        buf_printf(&sql, "%s%" PRId64, n ? "," : "", node->node_key);
+        nodes[n++] = node;
     }
     buf_printf(&sql, ")");
+    qsort(nodes, n, sizeof(nodes[0]), compare_node_keys);
     if (n > 0)
         rc = buf_failed(&sql) ? no_memory(err) : store_prepare(store, sql.data, &stmt, err);
     while (n > 0 && rc == 0 && (rc = store_step(store, stmt, err)) > 0)
-        rc = take_allocation(store->pending, stmt) ? 0 : no_memory(err);
+        rc = take_open(store->pending, nodes, n, stmt) < 0 ? no_memory(err) : 0;
     stmt_free(stmt);
     buf_free(&sql);
     return rc;
@@ -418,6 +462,126 @@ void known_wait(struct store *store, struct known_allocation *known)
 void known_forget(struct store *store)
 {
     drop(&store->pending->allocations);
+    drop(&store->pending->runs);
+    drop(&store->pending->places);
+}
+
+/* --- runs ------------------------------------------------------------------------------------ */
+
+const struct insert into_jobs = {
+    "job", "job_key, cluster, job_id, begin_s, restart_count, sluid, uid, gid, user_name, account,"
+    " partition_name, qos, job_name, array_job_id, array_task_id, het_job_id, het_offset,"
+    " node_count, exit_status, flags", "itiiitiitttttiiiiiii", 1, "",
+};
+
+/* A node where a run of this transaction is. */
+struct place {
+    int64_t job_key, node_key;
+};
+
+static int compare_runs(const void *a, const void *b)
+{
+    const struct known_run *x = a, *y = b;
+    int rc = order(x->job_id, y->job_id);
+
+    return rc ? rc : strcmp(x->cluster, y->cluster);
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    int rc = order(x->job_key, y->job_key);
+
+    return rc ? rc : order(x->node_key, y->node_key);
+}
+
+struct known_run *known_run(struct store *store, const char *cluster, uint32_t job_id)
+{
+    const struct known_run key = { .cluster = cluster, .job_id = job_id };
+
+    return find(&store->pending->runs, &key, compare_runs);
+}
+
+bool known_is_on(struct store *store, const struct known_run *run, int64_t node_key)
+{
+    const struct place key = { run->job_key, node_key };
+
+    return find(&store->pending->places, &key, compare_places);
+}
+
+int known_add_allocation(struct store *store, const struct known_allocation *known)
+{
+    const struct place place = { known->job_key, known->node_key };
+    struct known_allocation *kept = have(&store->pending->allocations, known, sizeof(*known),
+                                         compare_allocations);
+
+    if (!kept || !have(&store->pending->places, &place, sizeof(place), compare_places))
+        return -ENOMEM;
+    known_wait(store, kept);
+    return 0;
+}
+
+/* Those of a batch that were not asked for yet, into the list of an IN. */
+static int add_runs(struct store *store, const struct batch *batch, struct buf *sql, size_t *n)
+{
+    struct pending *pending = store->pending;
+
+    for (size_t i = 0; i < batch->n_jobs; i++) {
+        const struct batch_job *job = &batch->jobs[i];
+        struct known_run run = { .job_id = job->job_id };
+
+        if (known_is_open(store, &batch->head, job->ref) ||
+            known_run(store, batch->head.cluster, job->job_id))
+            continue;
+        run.cluster = pending_text(pending, batch->head.cluster);
+        if (!run.cluster || !have(&pending->runs, &run, sizeof(run), compare_runs))
+            return -ENOMEM;
+        buf_printf(sql, "%s%" PRIu32, (*n)++ ? "," : "", job->job_id);
+    }
+    return 0;
+}
+
+int known_expect_runs(struct store *store, const struct batch *const *batches, size_t count,
+                      const bool *mine, struct error *err)
+{
+    struct stmt *stmt = NULL;
+    struct buf sql;
+    size_t n = 0;
+    int rc = 0;
+
+    buf_init(&sql);
+    buf_printf(&sql, "SELECT DISTINCT cluster, job_id FROM job WHERE job_id IN (");
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = mine[i] ? add_runs(store, batches[i], &sql, &n) : 0;
+    buf_printf(&sql, ")");
+    if (rc < 0 || buf_failed(&sql))
+        rc = no_memory(err);
+    else if (n > 0)
+        rc = store_prepare(store, sql.data, &stmt, err);
+    while (stmt && rc == 0 && (rc = store_step(store, stmt, err)) > 0) {
+        struct known_run *run = known_run(store, stmt_text(stmt, 0), (uint32_t)stmt_int(stmt, 1));
+
+        if (run && run->job_key == 0)
+            run->unclear = true;
+        rc = 0;
+    }
+    stmt_free(stmt);
+    buf_free(&sql);
+    return rc;
+}
+
+int known_new_key(struct store *store, enum keyed keyed, int64_t *ret_key, struct error *err)
+{
+    struct new_keys *keys = &store->new_keys[keyed];
+    int rc = 0;
+
+    if (keys->used == keys->count) {
+        keys->used = keys->count = 0;
+        rc = store->backend->new_keys(store, keyed, keys, err);
+    }
+    if (rc == 0)
+        *ret_key = keys->last = keys->keys[keys->used++];
+    return rc;
 }
 
 /* --- steps ----------------------------------------------------------------------------------- */
@@ -518,5 +682,7 @@ void known_drop(struct pending *pending)
     drop(&pending->nodes);
     drop(&pending->ids);
     drop(&pending->allocations);
+    drop(&pending->runs);
+    drop(&pending->places);
     drop(&pending->steps);
 }

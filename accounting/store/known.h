@@ -9,6 +9,7 @@
 #ifndef CARBON_STORE_KNOWN_H
 #define CARBON_STORE_KNOWN_H
 
+#include "store/db.h"
 #include "store/pending.h"
 #include "store/sums.h"
 
@@ -23,9 +24,9 @@ struct known_node {
 };
 
 /* What a job's row says that batches tell of, by parameters 2 to 18 of SQL_UPDATE_JOB in load.c. */
-enum { FACT_BEGIN, FACT_FIRST, FACT_LAST = 14, FACT_EXIT, FACT_FLAGS, FACTS };
+enum { FACT_BEGIN, FACT_FIRST, FACT_SLUID, FACT_LAST = 14, FACT_EXIT, FACT_FLAGS, FACTS };
 
-#define FACT_IS_TEXT(fact) ((fact) == 2 || ((fact) >= 5 && (fact) <= 9)) /* sluid; user to name */
+#define FACT_IS_TEXT(fact) ((fact) == FACT_SLUID || ((fact) >= 5 && (fact) <= 9)) /* sluid; user to name */
 
 #define ALLOCATION_COLUMNS 15
 
@@ -39,12 +40,23 @@ struct known_allocation {
     struct sums_life life;
     bool job_has_state;
     struct cell facts[FACTS];
+    struct known_run *run;               /* that this transaction began; or NULL */
     bool waits;                          /* row is to be booked: known_wait() */
     struct known_allocation *next;       /* that waits */
     struct cell row[ALLOCATION_COLUMNS]; /* of into_allocations */
 };
 
-extern const struct insert into_allocations, into_batches, into_steps;
+/* The runs of a job id. */
+struct known_run {
+    const char *cluster;
+    int64_t job_id;
+    bool unclear;    /* the books have one, or may: identity_find() knows */
+    bool ended;      /* an allocation of it has */
+    int64_t job_key; /* of the only one, which this transaction began; 0: there is none */
+    struct cell facts[FACTS];
+};
+
+extern const struct insert into_allocations, into_batches, into_jobs, into_steps;
 #define STEP_COLUMNS 12
 #define STEP_SEEN_SEQ 5 /* places in a row of into_steps */
 #define STEP_EXIT 7
@@ -65,9 +77,17 @@ MUST_CHECK int known_batch(struct store *store, int64_t node_key, const char *st
 MUST_CHECK int known_add_batch(struct store *store, struct known_node *node, const char *stream,
                                int64_t seq, const char *crc32, int64_t end_wall_ns);
 
-/* *ret is NULL when there is none; else good until known_forget(). */
-MUST_CHECK int known_allocation(struct store *store, int64_t node_key, const char *stream,
-                                int64_t ref, struct known_allocation **ret, struct error *err);
+/* Are all its allocations known? Takes NULL: no. */
+static inline bool known_is_clear(const struct known_run *run)
+{
+    return run && !run->unclear;
+}
+
+/* The one of this node, stream and ref, of a job of this run. *ret is NULL when there is none; else
+   good until known_forget(). */
+MUST_CHECK int known_allocation(struct store *store, const struct known_allocation *key,
+                                const struct known_run *run, struct known_allocation **ret,
+                                struct error *err);
 
 /* Was it expected, and found to be open? */
 bool known_is_open(struct store *store, const struct batch_head *head, uint64_t ref);
@@ -75,10 +95,25 @@ bool known_is_open(struct store *store, const struct batch_head *head, uint64_t 
 /* Have its row booked. */
 void known_wait(struct store *store, struct known_allocation *known);
 
+/* Ask for the runs of these batches' jobs that are not open on their nodes, but for those that are
+   not mine. After store_claim_jobs(), so that nobody else begins one. */
+MUST_CHECK int known_expect_runs(struct store *store, const struct batch *const *batches,
+                                 size_t count, const bool *mine, struct error *err);
+/* NULL where it was not expected; good until known_forget(). */
+struct known_run *known_run(struct store *store, const char *cluster, uint32_t job_id);
+/* Has this run, which the transaction began, an allocation on that node? */
+bool known_is_on(struct store *store, const struct known_run *run, int64_t node_key);
+/* An allocation of such a run, which the books do not have: it is known, and waits. -ENOMEM. */
+MUST_CHECK int known_add_allocation(struct store *store, const struct known_allocation *known);
+
+/* A key for a new row. Whoever loads takes all from here. */
+MUST_CHECK int known_new_key(struct store *store, enum keyed keyed, int64_t *ret_key,
+                             struct error *err);
+
 /* Have a row of into_steps booked: that of the highest seen_seq stays. -ENOMEM. */
 MUST_CHECK int known_add_step(struct store *store, const struct cell row[STEP_COLUMNS]);
 
-/* Someone changed allocations or their jobs in the tables. Nothing waits. */
+/* Someone changed allocations or their jobs in the tables. None of them waits. */
 void known_forget(struct store *store);
 
 /* For pending.c: book what waits; all of it goes. */

@@ -163,8 +163,8 @@ static int check_jobs(const struct load *load)
 /* --- its id and its node --------------------------------------------------------------------- */
 
 static const char SQL_ADD_NODE[] =
-    "INSERT INTO node (cluster, name, packages, cores, gpus, memory_mb)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    "INSERT INTO node (cluster, name, packages, cores, gpus, memory_mb, node_key)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 static const char SQL_UPDATE_NODE[] =
     "UPDATE node SET packages = ?3, cores = ?4, gpus = ?5, memory_mb = ?6"
@@ -197,20 +197,23 @@ static int book_node(struct load *load)
 {
     const struct batch_head *head = &load->batch->head;
     struct known_node *node = load->node;
+    const bool is_new = node->node_key == 0;
     struct stmt *stmt;
-    int rc;
+    int rc = 0;
 
     if (!is_news_of_node(load))
         return 0;
-    stmt = prepare(load, node->node_key ? SQL_UPDATE_NODE : SQL_ADD_NODE);
+    if (is_new)
+        rc = known_new_key(load->store, KEYED_NODE, &node->node_key, load->err);
+    stmt = rc < 0 ? NULL : prepare(load, is_new ? SQL_ADD_NODE : SQL_UPDATE_NODE);
     if (!stmt)
-        return -EIO;
+        return rc < 0 ? rc : -EIO;
     bind_node(stmt, head);
+    if (is_new)
+        stmt_bind_int(stmt, 7, node->node_key);
     rc = run(load, stmt);
     if (rc < 0)
         return rc;
-    if (node->node_key == 0)
-        node->node_key = store_inserted(load->store);
     node->packages = head->packages;
     node->cores = head->cores;
     node->gpus = head->gpus;
@@ -297,37 +300,13 @@ static int book_components(const struct load *load)
 static const char SQL_UPDATE_JOB[] = "UPDATE job SET " JOB_COLUMNS(NEW_WINS) JOB_REST;
 static const char SQL_COMPLETE_JOB[] = "UPDATE job SET " JOB_COLUMNS(OLD_WINS) JOB_REST;
 
-static const char SQL_ADD_JOB[] =
-    "INSERT INTO job (cluster, job_id, restart_count, begin_s) VALUES (?1, ?2, ?3, ?4)";
 
 static const char SQL_FLAGS_OF_JOB[] = "SELECT flags FROM allocation WHERE job_key = ?1";
 static const char SQL_SET_FLAGS[] = "UPDATE job SET flags = ?2 WHERE job_key = ?1";
 
-static const char SQL_ADD_ALLOCATION[] =
-    "INSERT INTO allocation (job_key, node_key, stream, ref, begin_ns, end_ns, seen_ns, seen_seq,"
-    " cores, core_list, gpus, gpu_list, memory_mb, flags)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-
 static int64_t begin_of_job_s(const struct batch_job *job)
 {
     return job->begin_wall_ns / (int64_t)NS_PER_S;
-}
-
-static int add_job(const struct load *load, const struct batch_job *job, int64_t *ret_job_key)
-{
-    struct stmt *stmt = prepare(load, SQL_ADD_JOB);
-    int rc;
-
-    if (!stmt)
-        return -EIO;
-    stmt_bind_text(stmt, 1, load->batch->head.cluster);
-    stmt_bind_int(stmt, 2, job->job_id);
-    stmt_bind_int(stmt, 3, job->has & JOB_HAS_RESTARTS ? job->restart_count : 0);
-    stmt_bind_int(stmt, 4, begin_of_job_s(job));
-    rc = run(load, stmt);
-    if (rc == 0)
-        *ret_job_key = store_inserted(load->store);
-    return rc;
 }
 
 /* What it says of its job's row; texts are its own. */
@@ -365,30 +344,28 @@ static bool same_cell(const struct cell *x, const struct cell *y)
 }
 
 /* Would the update that these facts are for leave the job's row as it is? */
-static bool says_nothing_new(const struct known_allocation *known, const struct cell *facts,
-                             bool fresh)
+static bool says_nothing_new(const struct cell *old, const struct cell *facts, bool old_wins)
 {
-    bool old_wins = !fresh || known->job_has_state;
-
     for (int i = FACT_FIRST; i <= FACT_LAST; i++)
-        if (facts[i].kind != CELL_NULL && !same_cell(&facts[i], &known->facts[i]) &&
-            !(old_wins && known->facts[i].kind != CELL_NULL))
+        if (facts[i].kind != CELL_NULL && !same_cell(&facts[i], &old[i]) &&
+            !(old_wins && old[i].kind != CELL_NULL))
             return false;
-    return known->facts[FACT_BEGIN].number <= facts[FACT_BEGIN].number &&
+    return old[FACT_BEGIN].number <= facts[FACT_BEGIN].number &&
            (facts[FACT_EXIT].kind == CELL_NULL ||
-            (known->facts[FACT_EXIT].kind == CELL_INT &&
-             known->facts[FACT_EXIT].number >= facts[FACT_EXIT].number)) &&
-           (facts[FACT_FLAGS].number & ~known->facts[FACT_FLAGS].number) == 0;
+            (old[FACT_EXIT].kind == CELL_INT &&
+             old[FACT_EXIT].number >= facts[FACT_EXIT].number)) &&
+           (facts[FACT_FLAGS].number & ~old[FACT_FLAGS].number) == 0;
 }
 
 /* L2: fresh news win over what is known, old news only fill what is not. */
 static int update_job(const struct load *load, const struct cell *facts, int64_t job_key,
                       bool fresh)
 {
-    struct stmt *stmt = prepare(load, fresh ? SQL_UPDATE_JOB : SQL_COMPLETE_JOB);
+    int rc = pending_book_runs(load->store, load->err);
+    struct stmt *stmt = rc < 0 ? NULL : prepare(load, fresh ? SQL_UPDATE_JOB : SQL_COMPLETE_JOB);
 
     if (!stmt)
-        return -EIO;
+        return rc < 0 ? rc : -EIO;
     stmt_bind_int(stmt, 1, job_key);
     for (int i = 0; i < FACTS; i++) {
         if (FACT_IS_TEXT(i))
@@ -401,17 +378,23 @@ static int update_job(const struct load *load, const struct cell *facts, int64_t
     return run(load, stmt);
 }
 
-/* The job's row, where that changes it. Other allocations of it may know it as it was: what they
-   take for news is then written once more, or not, and it stays the same. */
-static int tell_job(const struct load *load, struct known_allocation *known,
+/* The facts of a job's row as an allocation knows them. Other allocations of it may know them as
+   they were: what they take for news is then written once more, or not, and it stays the same. */
+static struct cell *facts_known(struct known_allocation *known)
+{
+    return known->run ? known->run->facts : known->facts;
+}
+
+/* The job's row, where that changes it. */
+static int tell_job(const struct load *load, struct cell *known, bool has_state, int64_t job_key,
                     const struct cell *facts, bool fresh)
 {
-    bool old_wins = !fresh || known->job_has_state;
+    const bool old_wins = !fresh || has_state;
 
-    if (says_nothing_new(known, facts, fresh))
+    if (says_nothing_new(known, facts, old_wins))
         return 0;
     for (int i = 0; i < FACTS; i++) {
-        struct cell *old = &known->facts[i], fact = facts[i];
+        struct cell *old = &known[i], fact = facts[i];
 
         if (i == FACT_FLAGS)
             fact.number |= old->number;
@@ -423,7 +406,7 @@ static int tell_job(const struct load *load, struct known_allocation *known,
             return no_memory(load);
         *old = fact;
     }
-    return update_job(load, facts, known->job_key, fresh);
+    return update_job(load, facts, job_key, fresh);
 }
 
 /* job.end_s, after an allocation of it came, ended or opened again */
@@ -490,21 +473,14 @@ static int add_allocation(const struct load *load, const struct batch_job *job,
 {
     const struct sums_life life = life_of(load, job);
     struct cell row[ALLOCATION_COLUMNS];
-    struct stmt *stmt = prepare(load, SQL_ADD_ALLOCATION);
-    int rc = stmt ? row_of(load, job, booked, row) : -EIO;
+    int rc = known_new_key(load->store, KEYED_ALLOCATION, &booked->allocation_key, load->err);
 
-    for (int i = 1; rc == 0 && i < ALLOCATION_COLUMNS; i++) {
-        if (row[i].kind == CELL_TEXT)
-            stmt_bind_text(stmt, i, row[i].text);
-        else if (row[i].kind == CELL_INT)
-            stmt_bind_int(stmt, i, row[i].number);
-    }
     if (rc == 0)
-        rc = run(load, stmt);
-    if (rc < 0)
-        return rc;
-    booked->allocation_key = store_inserted(load->store);
-    return sums_book_months(load->store, booked->allocation_key, NULL, &life, load->err);
+        rc = row_of(load, job, booked, row);
+    if (rc == 0)
+        rc = store_insert(load->store, &into_allocations, row, 1, load->err);
+    return rc < 0 ? rc : sums_book_months(load->store, booked->allocation_key, NULL, &life,
+                                          load->err);
 }
 
 static const char SQL_UNBREAK[] =
@@ -530,30 +506,116 @@ static int unbreak(const struct load *load, int64_t job_key)
     return collect_flags(load, job_key);
 }
 
-/* An allocation that the books do not have: find or open its run. */
-static int book_new_allocation(const struct load *load, const struct batch_job *job,
-                               struct booked *booked)
-{
-    const struct identity identity = { load->batch->head.cluster, load->node->node_key, job,
-                                       load->batch->head.end_wall_ns };
-    struct cell facts[FACTS];
-    int rc = pending_book_jobs(load->store, load->err);
-    bool is_new = false;
+/* --- of a run that this transaction began ---------------------------------------------------- */
 
-    facts_of(job, true, facts);
+/* Have the row of a new run booked. */
+static int begin_run(const struct load *load, struct known_run *run, const struct cell *facts)
+{
+    struct cell row[3 + FACTS];
+    int rc = known_new_key(load->store, KEYED_JOB, &run->job_key, load->err);
+
+    if (rc < 0)
+        return rc;
+    memcpy(run->facts, facts, sizeof(run->facts));
+    if (run->facts[FACT_FIRST].kind == CELL_NULL)
+        run->facts[FACT_FIRST] = cell_int(0);
+    for (int i = 0; i < FACTS; i++)
+        if (run->facts[i].kind == CELL_TEXT &&
+            !(run->facts[i].text = pending_text(load->pending, facts[i].text)))
+            return no_memory(load);
+    row[0] = cell_int(run->job_key);
+    row[1] = cell_text(run->cluster);
+    row[2] = cell_int(run->job_id);
+    memcpy(&row[3], run->facts, sizeof(run->facts));
+    return add(load, &load->pending->jobs, row);
+}
+
+static bool joins_run(const struct load *load, const struct batch_job *job,
+                      const struct known_run *run)
+{
+    const struct identity identity = { run->cluster, load->node->node_key, job,
+                                       load->batch->head.end_wall_ns };
+    const struct identity_run of_run = { run->facts[FACT_BEGIN].number,
+                                         run->facts[FACT_FIRST].number,
+                                         run->facts[FACT_SLUID].text };
+
+    return !run->ended && identity_joins(&identity, &of_run) &&
+           !known_is_on(load->store, run, load->node->node_key);
+}
+
+static int begin_allocation(const struct load *load, const struct batch_job *job,
+                            struct known_run *run, struct booked *booked)
+{
+    const bool ended = job->has & JOB_HAS_END;
+    struct known_allocation known = {
+        .node_key = load->node->node_key,
+        .stream = pending_text(load->pending, load->stream),
+        .ref = (int64_t)job->ref,
+        .job_key = run->job_key,
+        .seen_seq = (int64_t)load->batch->head.seq,
+        .end_ns = ended ? job->end_wall_ns : 0,
+        .open = !ended,
+        .flags = job->flags,
+        .life = life_of(load, job),
+        .run = run,
+    };
+    int rc = known_new_key(load->store, KEYED_ALLOCATION, &known.allocation_key, load->err);
+
+    *booked = (struct booked){ known.job_key, known.allocation_key };
     if (rc == 0)
-        rc = identity_find(load->store, &identity, &booked->job_key, load->err);
-    if (rc == 0 && booked->job_key == 0) {
-        is_new = true;
-        rc = add_job(load, job, &booked->job_key);
-    }
+        rc = row_of(load, job, booked, known.row);
+    if (rc < 0)
+        return rc;
+    run->ended |= ended;
+    if (!known.stream || known_add_allocation(load->store, &known) < 0 ||
+        sums_add_months(load->store, known.allocation_key, &known.life) < 0)
+        return no_memory(load);
+    return ended ? end_job(load, run->job_key) : 0;
+}
+
+/* --- of any other ---------------------------------------------------------------------------- */
+
+/* Find or begin its run. */
+static int find_allocation(const struct load *load, const struct batch_job *job,
+                           const struct cell *facts, struct booked *booked)
+{
+    struct known_run run = { .cluster = load->batch->head.cluster, .job_id = job->job_id };
+    const struct identity identity = { run.cluster, load->node->node_key, job,
+                                       load->batch->head.end_wall_ns };
+    int rc = pending_book_jobs(load->store, load->err);
+    bool is_new;
+
     if (rc == 0)
-        rc = update_job(load, facts, booked->job_key, true);
+        rc = identity_find(load->store, &identity, &run.job_key, load->err);
+    is_new = run.job_key == 0;
+    if (rc == 0)
+        rc = is_new ? begin_run(load, &run, facts) : update_job(load, facts, run.job_key, true);
+    if (rc == 0)
+        rc = pending_book_runs(load->store, load->err);
+    booked->job_key = run.job_key;
     if (rc == 0)
         rc = add_allocation(load, job, booked);
     if (rc == 0 && !is_new)
-        rc = unbreak(load, booked->job_key);
-    return rc == 0 ? end_job(load, booked->job_key) : rc;
+        rc = unbreak(load, run.job_key);
+    return rc == 0 ? end_job(load, run.job_key) : rc;
+}
+
+/* An allocation that the books do not have. */
+static int book_new_allocation(const struct load *load, const struct batch_job *job,
+                               struct known_run *run, struct booked *booked)
+{
+    struct cell facts[FACTS];
+    int rc;
+
+    facts_of(job, true, facts);
+    if (known_is_clear(run) && (run->job_key == 0 || joins_run(load, job, run))) {
+        rc = run->job_key == 0 ? begin_run(load, run, facts)
+                               : tell_job(load, run->facts, false, run->job_key, facts, true);
+        return rc == 0 ? begin_allocation(load, job, run, booked) : rc;
+    }
+    if (run)
+        run->unclear = true;
+    return find_allocation(load, job, facts, booked);
 }
 
 /* The books know it as of an older batch of its stream. */
@@ -574,9 +636,11 @@ static int book_news(const struct load *load, const struct batch_job *job,
     known->end_ns = ended ? job->end_wall_ns : 0;
     known->flags = job->flags;
     known->life = life;
+    if (ended && known->run)
+        known->run->ended = true;
     rc = sums_book_months(load->store, booked.allocation_key, &before, &life, load->err);
     if (rc == 0)
-        rc = tell_job(load, known, facts, true);
+        rc = tell_job(load, facts_known(known), known->job_has_state, known->job_key, facts, true);
     if (rc == 0 && end_changed)
         rc = end_job(load, booked.job_key);
     if (rc == 0 && lost_flags) {
@@ -590,20 +654,24 @@ static int book_news(const struct load *load, const struct batch_job *job,
 
 static int book_job(const struct load *load, const struct batch_job *job, struct booked *booked)
 {
+    struct known_run *run = known_run(load->store, load->batch->head.cluster, job->job_id);
+    const struct known_allocation key = { .node_key = load->node->node_key,
+                                          .stream = load->stream, .ref = (int64_t)job->ref };
     struct known_allocation *known;
     struct cell facts[FACTS];
     bool fresh;
-    int rc = known_allocation(load->store, load->node->node_key, load->stream, (int64_t)job->ref,
-                              &known, load->err);
+    int rc = known_allocation(load->store, &key, run, &known, load->err);
 
     if (rc < 0)
         return rc;
     if (!known)
-        return book_new_allocation(load, job, booked);
+        return book_new_allocation(load, job, run, booked);
     *booked = (struct booked){ known->job_key, known->allocation_key };
     fresh = (int64_t)load->batch->head.seq > known->seen_seq;
     facts_of(job, fresh, facts);
-    return fresh ? book_news(load, job, known, facts) : tell_job(load, known, facts, false);
+    return fresh ? book_news(load, job, known, facts)
+                 : tell_job(load, facts_known(known), known->job_has_state, known->job_key, facts,
+                            false);
 }
 
 static int book_jobs(const struct load *load)
@@ -1005,7 +1073,9 @@ int store_expect(struct store *store, const struct batch *const *batches, size_t
         rc = store->backend->claim_nodes(store, batches, count, ret_mine, err);
     if (rc == 0)
         rc = known_expect(store, batches, count, err);
-    return rc == 0 && store->shared ? claim_new_jobs(store, batches, count, ret_mine, err) : rc;
+    if (rc == 0 && store->shared)
+        rc = claim_new_jobs(store, batches, count, ret_mine, err);
+    return rc == 0 ? known_expect_runs(store, batches, count, ret_mine, err) : rc;
 }
 
 static const char SQL_NOTE_QUARANTINE[] =

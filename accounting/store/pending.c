@@ -36,6 +36,8 @@ struct pending *pending_of(struct store *store)
     store->pending = calloc(1, sizeof(*store->pending));
     if (!store->pending)
         return NULL;
+    store->pending->jobs.insert = &into_jobs;
+    store->pending->months.insert = &into_months;
     store->pending->batches.insert = &into_batches;
     store->pending->components.insert = &into_components;
     store->pending->energy.insert = &into_energy;
@@ -111,6 +113,11 @@ static int end_jobs(struct store *store, struct ended *ended, struct error *err)
     return rc;
 }
 
+int pending_book_runs(struct store *store, struct error *err)
+{
+    return adds_book(&store->pending->jobs, store, err);
+}
+
 int pending_book_jobs(struct store *store, struct error *err)
 {
     struct pending *pending = store->pending;
@@ -118,9 +125,13 @@ int pending_book_jobs(struct store *store, struct error *err)
 
     if (!pending)
         return 0;
-    rc = adds_book(&pending->batches, store, err);
+    rc = pending_book_runs(store, err);
+    if (rc == 0)
+        rc = adds_book(&pending->batches, store, err);
     if (rc == 0)
         rc = known_book_allocations(store, err);
+    if (rc == 0)
+        rc = adds_book(&pending->months, store, err);
     return rc == 0 ? end_jobs(store, &pending->ended, err) : rc;
 }
 
@@ -148,6 +159,8 @@ void pending_drop(struct store *store)
 
     if (!pending)
         return;
+    adds_clear(&pending->jobs);
+    adds_clear(&pending->months);
     adds_clear(&pending->batches);
     adds_clear(&pending->components);
     adds_clear(&pending->energy);

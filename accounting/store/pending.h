@@ -16,6 +16,7 @@ struct known_allocation;
 struct known_step;
 
 struct pending {
+    struct adds jobs, months; /* of runs and allocations that the transaction began */
     struct adds batches, components, energy, totals, power;
     struct adds job_hours, node_hours, cluster_hours;
     struct ended { /* jobs whose end_s is to be made anew */
@@ -23,7 +24,7 @@ struct pending {
         size_t count;
     } ended;
     void *texts; /* a tree of those that rows point to */
-    void *nodes, *ids, *allocations, *steps; /* trees of known.c */
+    void *nodes, *ids, *allocations, *runs, *places, *steps; /* trees of known.c */
     struct known_allocation *waiting;
     struct known_step *step_list;
     bool looked, has_losses, has_backfill; /* was looked whether the tables have any rows */
@@ -39,7 +40,8 @@ const char *pending_text(struct pending *pending, const char *text);
 /* The job's end_s follows its allocations, once they are booked; -ENOMEM. */
 MUST_CHECK int pending_end_job(struct pending *pending, int64_t job_key);
 
-/* Book what there is of batches, allocations and ends of jobs. */
+/* Book the new runs; then what there is of batches, allocations and ends of jobs. */
+MUST_CHECK int pending_book_runs(struct store *store, struct error *err);
 MUST_CHECK int pending_book_jobs(struct store *store, struct error *err);
 
 /* Book all of it. Whoever reads any of it within a transaction that loads calls this first. */

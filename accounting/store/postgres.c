@@ -614,6 +614,29 @@ static int exec(struct store *store, const char *sql, struct error *err)
     return rc;
 }
 
+/* Those that are not used, as a transaction was rolled back or the process ended, are gone. */
+static int new_keys(struct store *store, enum keyed keyed, struct new_keys *ret, struct error *err)
+{
+    static const char sql[] =
+        "SELECT nextval(pg_get_serial_sequence(?1, ?2)) FROM generate_series(1, ?3)";
+    static const char *const columns[][2] = {
+        [KEYED_NODE] = { "node", "node_key" },
+        [KEYED_JOB] = { "job", "job_key" },
+        [KEYED_ALLOCATION] = { "allocation", "allocation_key" },
+    };
+    struct stmt *stmt = store_statement(store, sql, err);
+    int rc;
+
+    if (!stmt)
+        return -EIO;
+    stmt_bind_text(stmt, 1, columns[keyed][0]);
+    stmt_bind_text(stmt, 2, columns[keyed][1]);
+    stmt_bind_int(stmt, 3, NEW_KEYS);
+    while ((rc = store_step(store, stmt, err)) > 0 && ret->count < NEW_KEYS)
+        ret->keys[ret->count++] = get_int(stmt, 0);
+    return rc;
+}
+
 static int64_t inserted(struct store *store)
 {
     static const char sql[] = "SELECT lastval()";
@@ -1076,6 +1099,7 @@ const struct backend postgres_backend = {
     .claim_nodes = claim_nodes,
     .claim_jobs = claim_jobs,
     .insert = insert,
+    .new_keys = new_keys,
     .inserted = inserted,
     .changed = changed,
     .in_transaction = in_transaction,

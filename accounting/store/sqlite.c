@@ -228,6 +228,30 @@ static bool is_null(struct stmt *stmt, int column)
     return sqlite3_column_type(of(stmt), column) == SQLITE_NULL;
 }
 
+/* The next one, as SQLite itself would choose it. */
+static int new_keys(struct store *store, enum keyed keyed, struct new_keys *ret, struct error *err)
+{
+    static const char *const sql[] = {
+        [KEYED_NODE] = "SELECT MAX(node_key) FROM node",
+        [KEYED_JOB] = "SELECT MAX(job_key) FROM job",
+        [KEYED_ALLOCATION] = "SELECT MAX(allocation_key) FROM allocation",
+    };
+    struct stmt *stmt = store_statement(store, sql[keyed], err);
+    int64_t most;
+    int rc;
+
+    if (!stmt)
+        return -EIO;
+    rc = store_step(store, stmt, err);
+    if (rc < 0)
+        return rc;
+    most = stmt_int(stmt, 0);
+    stmt_reset(stmt);
+    ret->keys[0] = (most > ret->last ? most : ret->last) + 1;
+    ret->count = 1;
+    return 0;
+}
+
 static int64_t inserted(struct store *store)
 {
     return sqlite3_last_insert_rowid(store->db);
@@ -545,6 +569,7 @@ const struct backend sqlite_backend = {
     .prepare = prepare,
     .step = step,
     .insert = insert,
+    .new_keys = new_keys,
     .inserted = inserted,
     .changed = changed,
     .in_transaction = in_transaction,

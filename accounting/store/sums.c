@@ -198,6 +198,10 @@ int sums_book_total(struct sums *sums, struct store *store, int64_t node_key, in
 
 /* --- months ---------------------------------------------------------------------------------- */
 
+const struct insert into_months = {
+    "allocation_month", "month_s, allocation_key", "ii", 2, "",
+};
+
 static const char SQL_ADD_MONTH[] =
     "INSERT INTO allocation_month (month_s, allocation_key) VALUES (?1, ?2)";
 static const char SQL_DROP_MONTH[] =
@@ -238,6 +242,20 @@ static int for_months(struct store *store, const char *sql, int64_t allocation_k
     return rc;
 }
 
+int sums_add_months(struct store *store, int64_t allocation_key, const struct sums_life *life)
+{
+    const struct months months = months_of(life);
+    int rc = 0;
+
+    for (int64_t month_s = months.first_s; month_s <= months.last_s && rc == 0;
+         month_s = clock_month_next_s(month_s)) {
+        const struct cell row[] = { cell_int(month_s), cell_int(allocation_key) };
+
+        rc = adds_row(&store->pending->months, row);
+    }
+    return rc;
+}
+
 int sums_book_months(struct store *store, int64_t allocation_key, const struct sums_life *before,
                      const struct sums_life *now, struct error *err)
 {
@@ -247,6 +265,10 @@ int sums_book_months(struct store *store, int64_t allocation_key, const struct s
     if (!before)
         return for_months(store, SQL_ADD_MONTH, allocation_key, &fresh, NULL, err);
     stale = months_of(before);
-    rc = for_months(store, SQL_DROP_MONTH, allocation_key, &stale, &fresh, err);
+    if (stale.first_s == fresh.first_s && stale.last_s == fresh.last_s)
+        return 0;
+    rc = pending_book_jobs(store, err);
+    if (rc == 0)
+        rc = for_months(store, SQL_DROP_MONTH, allocation_key, &stale, &fresh, err);
     return rc == 0 ? for_months(store, SQL_ADD_MONTH, allocation_key, &fresh, &stale, err) : rc;
 }

@@ -22,7 +22,7 @@ struct sums_row {
 };
 
 #define ADDED(table, column) column " = " table "." column " + excluded." column
-extern const struct insert into_totals, into_job_hours, into_node_hours, into_cluster_hours;
+extern const struct insert into_months, into_totals, into_job_hours, into_node_hours, into_cluster_hours;
 
 /* SQL, of job_hour and of node_hour: a row that may go with the last of its rows. It has to be
    looked at because of old days the rows are by the day (roll.h). */
@@ -54,6 +54,10 @@ MUST_CHECK int sums_book(struct sums *sums, struct store *store, int64_t node_ke
 struct sums_life {
     int64_t begin_ns, last_ns;
 };
+
+/* Have those of a new allocation booked with it; -ENOMEM. */
+MUST_CHECK int sums_add_months(struct store *store, int64_t allocation_key,
+                               const struct sums_life *life);
 
 /* Make allocation_month that of `now`; `before` is what it was made of, NULL for a new row. */
 MUST_CHECK int sums_book_months(struct store *store, int64_t allocation_key,
