@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/buf.h"
+#include "core/parse.h"
 #include "store/db.h"
 
 #define NAMES_MAX 400 /* two texts are bound for each in one statement: SQLite 3.26 takes 999 */
@@ -64,7 +65,7 @@ static void *find(void *const *tree, const void *key, int (*compare)(const void 
 
 #define NODE_SELECT \
     "SELECT cluster, name, node_key, packages, cores, gpus, memory_mb," \
-    " (SELECT end_wall_ns || ' ' || stream FROM batch WHERE batch.node_key = node.node_key" \
+    " (SELECT stream || end_wall_ns FROM batch WHERE batch.node_key = node.node_key" \
     "  ORDER BY end_wall_ns DESC, stream DESC LIMIT 1) FROM node WHERE "
 
 static const char SQL_NODE[] = NODE_SELECT "cluster = ?1 AND name = ?2";
@@ -77,13 +78,15 @@ static int compare_nodes(const void *a, const void *b)
     return rc ? rc : strcmp(x->cluster, y->cluster);
 }
 
-/* What its batch that ended last says: "END_NS STREAM". */
+/* What its batch that ended last says: its stream, then the nanosecond. */
 static int take_newest(struct pending *pending, struct known_node *node, const char *newest)
 {
-    char *stream;
+    char stream[STREAM_SIZE];
 
-    node->newest_end_ns = strtoll(newest, &stream, 10);
-    node->newest_stream = pending_text(pending, stream + (*stream == ' '));
+    snprintf(stream, sizeof(stream), "%s", newest);
+    node->newest_stream = pending_text(pending, stream);
+    if (parse_i64(newest + strlen(stream), 0, INT64_MAX, &node->newest_end_ns) < 0)
+        node->newest_end_ns = 0;
     return node->newest_stream ? 0 : -ENOMEM;
 }
 

@@ -26,7 +26,8 @@ struct known_node {
 /* What a job's row says that batches tell of, by parameters 2 to 18 of SQL_UPDATE_JOB in load.c. */
 enum { FACT_BEGIN, FACT_FIRST, FACT_SLUID, FACT_LAST = 14, FACT_EXIT, FACT_FLAGS, FACTS };
 
-#define FACT_IS_TEXT(fact) ((fact) == FACT_SLUID || ((fact) >= 5 && (fact) <= 9)) /* sluid; user to name */
+/* sluid; user to name */
+#define FACT_IS_TEXT(fact) ((fact) == FACT_SLUID || ((fact) >= 5 && (fact) <= 9))
 
 #define ALLOCATION_COLUMNS 15
 

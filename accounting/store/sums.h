@@ -22,7 +22,8 @@ struct sums_row {
 };
 
 #define ADDED(table, column) column " = " table "." column " + excluded." column
-extern const struct insert into_months, into_totals, into_job_hours, into_node_hours, into_cluster_hours;
+extern const struct insert into_months, into_totals;
+extern const struct insert into_job_hours, into_node_hours, into_cluster_hours;
 
 /* SQL, of job_hour and of node_hour: a row that may go with the last of its rows. It has to be
    looked at because of old days the rows are by the day (roll.h). */

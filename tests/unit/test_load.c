@@ -203,15 +203,16 @@ static void shuffle(const struct batch **order, size_t count, uint64_t *random)
 static int64_t digest(struct books *books)
 {
     static const char *const queries[] = {
-        "SELECT j.job_id || ':' || j.begin_s || ':' || COALESCE(j.end_s, '-') || ':' || j.flags ||"
-        " ':' || COALESCE(j.exit_status, '-') FROM job j ORDER BY 1",
+        "SELECT j.job_id || ':' || j.begin_s || ':' || COALESCE(CAST(j.end_s AS TEXT), '-') ||"
+        " ':' || j.flags || ':' || COALESCE(CAST(j.exit_status AS TEXT), '-') || ':' ||"
+        " j.restart_count || COALESCE(j.sluid, '-') FROM job j ORDER BY 1",
         "SELECT n.name || a.ref || ':' || j.job_id || ':' || a.begin_ns || ':' ||"
-        " COALESCE(a.end_ns, '-') || ':' || a.seen_seq"
+        " COALESCE(CAST(a.end_ns AS TEXT), '-') || ':' || a.seen_seq"
         " FROM allocation a JOIN node n ON n.node_key = a.node_key"
         " JOIN job j ON j.job_key = a.job_key ORDER BY 1",
-        "SELECT n.name || j.job_id || s.step_id || ':' || s.cpu_ns || COALESCE(s.end_ns, '-')"
-        " FROM step s JOIN allocation a ON a.allocation_key = s.allocation_key JOIN node n"
-        " ON n.node_key = a.node_key JOIN job j ON j.job_key = s.job_key ORDER BY 1",
+        "SELECT n.name || j.job_id || s.step_id || ':' || s.cpu_ns ||"
+        " COALESCE(CAST(s.end_ns AS TEXT), '-') FROM step s"
+        " JOIN allocation a ON a.allocation_key = s.allocation_key JOIN node n ON n.node_key = a.node_key JOIN job j ON j.job_key = s.job_key ORDER BY 1",
         "SELECT n.name || ':' || e.hour_s || ':' || COALESCE(j.job_id, 0) || ':' || e.step_id ||"
         " component || quality || ':' || active_mj || ':' || idle_mj || ':' || metered_ms || ':' ||"
         " elapsed_ms FROM energy e JOIN node n ON n.node_key = e.node_key"
@@ -228,15 +229,37 @@ static int64_t digest(struct books *books)
     uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
 
     for (size_t i = 0; i < LENGTH(queries); i++) {
+        struct error err;
         struct stmt *stmt;
+        int rc;
 
         assert_int_equal(store_prepare(books->store, queries[i], &stmt, NULL), 0);
-        while (store_step(books->store, stmt, NULL) > 0)
+        while ((rc = store_step(books->store, stmt, &err)) > 0)
             for (const char *p = stmt_text(stmt, 0); *p; p++)
                 hash = (hash ^ (unsigned char)*p) * UINT64_C(1099511628211);
+        if (rc < 0)
+            fail_msg("%s", err.text);
         stmt_free(stmt);
     }
     return (int64_t)hash;
+}
+
+/* In one transaction, a few at a time, as ingest does. */
+static void load_together(struct books *books, const struct batch *const *batches, size_t count)
+{
+    enum store_outcome outcome;
+    bool mine[7];
+
+    assert_int_equal(store_begin(books->store, NULL), 0);
+    for (size_t i = 0; i < count; i++) {
+        if (i % LENGTH(mine) == 0)
+            assert_int_equal(store_expect(books->store, batches + i,
+                                          count - i < LENGTH(mine) ? count - i : LENGTH(mine), mine,
+                                          NULL), 0);
+        assert_int_equal(store_load(books->store, batches[i], "00000000", &outcome, NULL), 0);
+        assert_int_equal(outcome, STORE_LOADED);
+    }
+    assert_int_equal(store_commit(books->store, NULL), 0);
 }
 
 static void any_order_of_arrival_gives_the_same_books(void **state)
@@ -250,12 +273,14 @@ static void any_order_of_arrival_gives_the_same_books(void **state)
     make_batches(batches);
     for (size_t i = 0; i < LENGTH(order); i++)
         order[i] = &batches[i];
-    for (int round = 0; round < 6; round++) {
+    for (int round = 0; round < 12; round++) {
         struct books books;
 
         books_open(&books);
-        for (size_t i = 0; i < LENGTH(order); i++)
+        for (size_t i = 0; round % 2 == 0 && i < LENGTH(order); i++)
             load(&books, order[i]);
+        if (round % 2)
+            load_together(&books, order, LENGTH(order));
         assert_int_equal(books_audit(&books, NULL, false), 0);
         if (round == 0)
             first = digest(&books);
@@ -336,16 +361,15 @@ struct part {
     const char *sluid;
 };
 
-static void load_part(struct books *books, const struct part *part, uint64_t seq)
+static void make_part(const struct part *part, uint64_t seq, struct batch *ret_batch)
 {
     struct fake_meter meter;
-    struct batch batch;
     struct batch_job *job;
 
     fake_meter_init(&meter, part->node, part->stream, T + part->begin_s);
     meter.seq = seq;
-    fake_meter_begin(&meter, part->end_s ? part->end_s - part->begin_s : 60, &batch);
-    job = fake_meter_job(&batch, part->ref, 7, T + part->begin_s);
+    fake_meter_begin(&meter, part->end_s ? part->end_s - part->begin_s : 60, ret_batch);
+    job = fake_meter_job(ret_batch, part->ref, 7, T + part->begin_s);
     job->restart_count = part->restarts;
     job->flags = part->flags;
     if (part->end_s)
@@ -354,8 +378,15 @@ static void load_part(struct books *books, const struct part *part, uint64_t seq
         job->has |= JOB_HAS_SLUID;
         strcpy(job->sluid, part->sluid);
     }
-    fake_meter_energy(&batch, OWNER_REMAINDER, part->ref, 0, COMPONENT_CPU, 1000, 0);
-    fake_meter_seal(&meter, &batch);
+    fake_meter_energy(ret_batch, OWNER_REMAINDER, part->ref, 0, COMPONENT_CPU, 1000, 0);
+    fake_meter_seal(&meter, ret_batch);
+}
+
+static void load_part(struct books *books, const struct part *part, uint64_t seq)
+{
+    struct batch batch;
+
+    make_part(part, seq, &batch);
     load(books, &batch);
     batch_clear(&batch);
 }
@@ -364,7 +395,7 @@ static void load_part(struct books *books, const struct part *part, uint64_t seq
 
 static void allocations_join_the_run_they_belong_to(void **state)
 {
-    static const struct {
+    static const struct row {
         const char *what;
         struct part first, second;
         int runs;
@@ -403,14 +434,25 @@ static void allocations_join_the_run_they_belong_to(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < LENGTH(rows); i++) {
+    for (size_t i = 0; i < 2 * LENGTH(rows); i++) {
+        const bool together = i >= LENGTH(rows);
+        const struct row *row = &rows[i % LENGTH(rows)];
+        struct batch batches[2];
         struct books books;
 
         books_open(&books);
-        load_part(&books, &rows[i].first, 1);
-        load_part(&books, &rows[i].second, rows[i].first.stream == rows[i].second.stream ? 2 : 1);
-        if (books_number(&books, "SELECT COUNT(*) FROM job") != rows[i].runs)
-            fail_msg("%s: %d runs expected, %lld found", rows[i].what, rows[i].runs,
+        make_part(&row->first, 1, &batches[0]);
+        make_part(&row->second, row->first.stream == row->second.stream ? 2 : 1, &batches[1]);
+        if (together)
+            load_together(&books, (const struct batch *[]){ &batches[0], &batches[1] }, 2);
+        for (int j = 0; j < 2; j++) {
+            if (!together)
+                load(&books, &batches[j]);
+            batch_clear(&batches[j]);
+        }
+        if (books_number(&books, "SELECT COUNT(*) FROM job") != row->runs)
+            fail_msg("%s%s: %d runs expected, %lld found", row->what,
+                     together ? " (together)" : "", row->runs,
                      (long long)books_number(&books, "SELECT COUNT(*) FROM job"));
         assert_int_equal(books_number(&books, "SELECT COUNT(*) FROM allocation"), 2);
         assert_int_equal(books_audit(&books, "A1", false), 0);
@@ -429,6 +471,58 @@ static void a_job_ends_when_its_last_node_does(void **state)
     assert_int_equal(books_number(books, "SELECT end_s FROM job"), T + 100);
     assert_int_equal(books_number(books, "SELECT begin_s FROM job"), T);
     assert_int_equal(books_number(books, "SELECT flags FROM job"), FLAG_BEGIN_LATE | FLAG_END_LATE);
+}
+
+static void compare_together(const struct part *parts, size_t count)
+{
+    struct batch batches[10];
+    const struct batch *order[10];
+    uint64_t random = 11;
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t seq = 1;
+
+        for (size_t j = 0; j < i; j++)
+            seq += parts[j].stream == parts[i].stream;
+        make_part(&parts[i], seq, &batches[i]);
+        order[i] = &batches[i];
+    }
+    for (int round = 0; round < 50; round++) {
+        struct books one_by_one, together;
+
+        books_open(&one_by_one);
+        books_open(&together);
+        for (size_t i = 0; i < count; i++)
+            load(&one_by_one, order[i]);
+        load_together(&together, order, count);
+        ROW_HOLDS(round, digest(&one_by_one) == digest(&together));
+        books_close(&one_by_one);
+        books_close(&together);
+        shuffle(order, count, &random);
+    }
+    for (size_t i = 0; i < count; i++)
+        batch_clear(&batches[i]);
+}
+
+static void what_is_said_of_a_run_in_one_transaction_is_kept(void **state)
+{
+    /* one begins it, others join and say more, one ends it, and some come when it has ended */
+    static const struct part parts[] = {
+        { "a", 1, 1, 10, 0, 0, 0, NULL }, { "b", 2, 1, 7, 0, 0, FLAG_BEGIN_LATE, NULL },
+        { "c", 3, 1, 12, 0, 0, 0, "sAAA" }, { "d", 4, 1, 12, 0, 0, 0, "sBBB" },
+        { "c", 3, 1, 12, 100, 0, 0, "sAAA" }, { "e", 5, 1, 11, 0, 0, FLAG_END_LATE, NULL },
+        { "a", 1, 1, 10, 101, 1, 0, NULL }, { "f", 6, 1, 12, 90, 0, 0, "sAAA" },
+        { "f", 6, 2, 95, 0, 1, 0, NULL }, { "g", 7, 1, 80000000, 0, 0, 0, NULL },
+    };
+    /* its last node ends it, and its id is used again at once */
+    static const struct part again[] = {
+        { "a", 1, 1, 0, 0, 0, 0, NULL }, { "a", 1, 1, 0, 100, 0, 0, NULL },
+        { "b", 2, 1, 401, 0, 0, 0, NULL },
+    };
+
+    (void)state;
+    compare_together(parts, LENGTH(parts));
+    compare_together(again, LENGTH(again));
 }
 
 /* --- what a newer stream left behind --------------------------------------------------------- */
@@ -665,6 +759,7 @@ int main(void)
         TEST(nothing_known_is_lost_and_the_latest_batch_wins),
         TEST(the_newest_batch_says_what_a_node_is),
         cmocka_unit_test(allocations_join_the_run_they_belong_to),
+        cmocka_unit_test(what_is_said_of_a_run_in_one_transaction_is_kept),
         TEST(a_job_ends_when_its_last_node_does),
         TEST(a_reboot_closes_what_was_open_on_the_node),
         TEST(a_job_that_goes_on_in_the_next_stream_has_lost_no_end),
