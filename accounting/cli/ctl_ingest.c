@@ -218,7 +218,8 @@ static int ingest_once(struct loader *loader)
  */
 static bool is_hopeless(const struct loader *loader, int rc)
 {
-    return rc == -EPROTO || rc == -ESTALE || (rc < 0 && !loader->was_open && rc != -EBUSY && rc != -EINTR);
+    return rc == -EPROTO || rc == -ESTALE ||
+           (rc < 0 && !loader->was_open && rc != -EBUSY && rc != -EINTR);
 }
 
 /*

@@ -52,8 +52,8 @@ static void print_done(const struct migration *done, const struct conf_origin *o
         plainf("nothing was written; first stop what loads into %s\n", done->from);
     else
         plainf("now write Database=%s into %s, start again what was stopped, and keep %s, which "
-               "is as it was, and takes nothing any more\n", done->to, origin->file[0] ? origin->file : "carbon.conf",
-               done->from);
+               "is as it was, and takes nothing any more\n", done->to,
+               origin->file[0] ? origin->file : "carbon.conf", done->from);
 }
 
 static int migrate(const char *to, bool dry_run)

@@ -134,8 +134,8 @@ static int for_each_table(struct run *run, int (*each)(struct run *, const struc
     return rc;
 }
 
-/* What of a table moves: not that these were moved, nor PostgreSQL's mark of its schema, which SQLite
-   has elsewhere. */
+/* What of a table moves: not that it was moved, nor PostgreSQL's mark of its schema, which SQLite has
+   elsewhere. */
 static const char *rows_of(const struct table *table)
 {
     return strcmp(table->name, "meta") == 0 ? " WHERE name NOT IN ('schema', '" MOVED_TO "')" : "";
@@ -590,7 +590,7 @@ static int unmark(const struct run *run, int rc, struct error *err)
                         run->from->path);
 }
 
-/* V1: who goes on loading takes turns, and would load into `from` when this is done. */
+/* V1: who goes on loading takes turns, and would be refused when this is done: better now. */
 static int lock_service(const struct migration *migration, int *ret_lock, struct error *err)
 {
     *ret_lock = -1;

@@ -25,9 +25,9 @@ struct migration {
  * of the schema, read all again from there and compare, audit it, commit. `from` is only read, but
  * marked at the end: nobody opens it for writing any more, but to move it again (store_moved_to()).
  * On failure `to` has no books; its file is gone if nothing was in it. `from` has no mark then,
- * unless nobody can tell whether `to` was committed: the same again finds out. -EEXIST: `to` has books;
- * -ENOTRECOVERABLE: the books of one of them do not balance; -EUCLEAN: what was read again differs;
- * else as of store_open(). -EBUSY also: a service loads into `from`, and would go on with it.
+ * unless nobody can tell whether `to` was committed: the same again finds out. -EEXIST: `to` has
+ * books; -ENOTRECOVERABLE: the books of one of them do not balance; -EUCLEAN: what was read again
+ * differs; else as of store_open(). -EBUSY also: a service loads into `from`, and would go on.
  */
 MUST_CHECK int store_migrate(struct migration *migration, struct error *err);
 

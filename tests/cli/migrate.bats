@@ -483,7 +483,7 @@ nobody_there() { # the server has noticed that the client is gone
         [[ $file != *-00000000003?.batch ]] || mv "late/${file#*/}" later
     done
     for loader in 1 2; do
-        carbonctl ingest --watch --wait 60 >"log$loader" 2>&1 3>&- &
+        timeout 60 carbonctl ingest --watch --wait 60 >"log$loader" 2>&1 3>&- &
         loaders+=($!)
     done
     for file in late/*; do
