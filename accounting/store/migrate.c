@@ -134,8 +134,8 @@ static int for_each_table(struct run *run, int (*each)(struct run *, const struc
     return rc;
 }
 
-/* What of a table moves: not that it was moved, nor PostgreSQL's mark of its schema, which SQLite has
-   elsewhere. */
+/* What of a table moves: not that it was moved, nor PostgreSQL's mark of its schema, which SQLite
+   has elsewhere. */
 static const char *rows_of(const struct table *table)
 {
     return strcmp(table->name, "meta") == 0 ? " WHERE name NOT IN ('schema', '" MOVED_TO "')" : "";
