@@ -305,7 +305,7 @@ static void whatever_fails_when_the_next_ingest_comes_to_the_same_books(void **s
 {
     (void)state;
     if (on_server)
-        faults_loop(faults_of_files, stride_or(9), 20, 3, try_once);
+        faults_loop(faults_of_files, stride_or(9), 20, 1, try_once);
     else
         faults_loop(faults_of_files, 1, 30, 30, try_once);
 }
