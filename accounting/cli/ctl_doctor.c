@@ -458,8 +458,7 @@ static void look_at_database(struct visit *visit)
 
     if (store_moved_to(visit->store, to, NULL) > 0)
         find(visit, PROBLEM, "database", "write that into carbon.conf as Database, and restart "
-             "carbon-ingest; or, if the books are here again, move them by `carbonctl "
-             "migrate-store`", "the books of %s were moved to %s", visit->conf.database, to);
+             "carbon-ingest", "the books of %s were moved to %s", visit->conf.database, to);
     else
         find(visit, WELL, "database", "", "%s", visit->conf.database);
 }

@@ -91,7 +91,7 @@ promise() { # PROGRAM [ARGUMENT], by its path from "$units"
     promise test_ingest
 }
 
-# Some places, in about 20 s; with FAULTS_STRIDE=1 all, in about 15 min.
+# Some places, in about 20 s; with FAULTS_STRIDE=1 all, in about 10 min.
 @test "the contract: ingest that fails, is killed or loses its server somewhere comes to the same books" {
     RESTART_SERVER="$postgresql -l $place/log -w -m immediate restart >/dev/null" \
         promise ../property/ingest_faults ${FAULTS_STRIDE:+"$FAULTS_STRIDE"}
