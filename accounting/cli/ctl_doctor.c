@@ -452,6 +452,17 @@ static void look_at_plugstack(struct visit *visit)
 
 /* --- the books -------------------------------------------------------------------------------- */
 
+static void look_at_database(struct visit *visit)
+{
+    char to[PATH_MAX];
+
+    if (store_moved_to(visit->store, to, NULL) > 0)
+        find(visit, PROBLEM, "database", "write that into carbon.conf as Database, and restart "
+             "carbon-ingest", "the books of %s were moved to %s", visit->conf.database, to);
+    else
+        find(visit, WELL, "database", "", "%s", visit->conf.database);
+}
+
 /* Is there one that holds the lock of the service? It is there for its database's life. */
 static void look_at_ingest(struct visit *visit)
 {
@@ -739,7 +750,7 @@ static int look_at_books(struct visit *visit)
         find(visit, PROBLEM, "database", "", "%s", visit->err->text);
         return 0;
     }
-    find(visit, WELL, "database", "", "%s", visit->conf.database);
+    look_at_database(visit);
     look_at_ingest(visit);
     look_at_deliver_dir(visit);
     rc = find_nodes(&kinds);

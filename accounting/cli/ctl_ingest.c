@@ -212,12 +212,14 @@ static int ingest_once(struct loader *loader)
 }
 
 /*
- * What waiting does not mend: a database that was never there, and a schema that a newer program
- * made, which is to be started in the place of this one.
+ * What waiting does not mend: a database that was never there, a schema that a newer program made,
+ * which is to be started in the place of this one, and books that were moved, of which carbon.conf
+ * knows by the next start.
  */
 static bool is_hopeless(const struct loader *loader, int rc)
 {
-    return rc == -EPROTO || (rc < 0 && !loader->was_open && rc != -EBUSY && rc != -EINTR);
+    return rc == -EPROTO || rc == -ESTALE ||
+           (rc < 0 && !loader->was_open && rc != -EBUSY && rc != -EINTR);
 }
 
 /*

@@ -41,6 +41,9 @@ static void print_done(const struct migration *done, const struct conf_origin *o
            done->to, done->rows, done->tables, done->bytes,
            done->dry_run ? "would be moved there; the books balance"
                          : "read again and found alike; the books there balance");
+    if (done->moved_before[0])
+        plainf("%s was moved to %s before: what was loaded there since is not in it\n", done->from,
+               done->moved_before);
     if (done->mended > 0)
         plainf("%" PRId64 " text%s no UTF-8: \"?\" %s in place of such bytes there\n",
                done->mended, done->mended == 1 ? " is" : "s are",
@@ -49,8 +52,8 @@ static void print_done(const struct migration *done, const struct conf_origin *o
         plainf("nothing was written; first stop what loads into %s\n", done->from);
     else
         plainf("now write Database=%s into %s, start again what was stopped, and keep %s, which "
-               "is as it was\n", done->to, origin->file[0] ? origin->file : "carbon.conf",
-               done->from);
+               "is as it was, and takes nothing any more\n", done->to,
+               origin->file[0] ? origin->file : "carbon.conf", done->from);
 }
 
 static int migrate(const char *to, bool dry_run)
@@ -111,8 +114,8 @@ const struct command command_migrate_store = {
     .summary = "move all books into another database, audited on both sides",
     .help = "DATABASE is named as in carbon.conf, and has no books yet: sqlite:/absolute/path or\n"
             "postgresql://HOST/DATABASE. It has all of them at the end, or none; the database in\n"
-            "use is only read, and nobody writes it meanwhile. See \"The books in PostgreSQL\" in\n"
-            "docs/admin.md.\n\n"
+            "use is read, and marked as moved: nobody writes it meanwhile, nor afterwards. See\n"
+            "\"The books in PostgreSQL\" in docs/admin.md.\n\n"
             "  --dry-run          audit, read everything, and write nothing\n"
             WAIT_HELP,
     .exec = migrate_exec,

@@ -178,6 +178,8 @@ MUST_CHECK int store_note(struct store *store, const char *name, int64_t number,
 /* 1 and what was noted, or 0 when nothing was. */
 MUST_CHECK int store_noted(struct store *store, const char *name, int64_t *ret, struct error *err);
 
+#define MOVED_TO "moved_to" /* in meta: see store_moved_to() */
+
 /* The first node from this key on: 1, or 0 when there is none. */
 MUST_CHECK int store_next_node(struct store *store, int64_t from_key, int64_t *ret_key,
                                struct error *err);

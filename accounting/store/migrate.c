@@ -7,6 +7,8 @@
  *       its service's
  *   V2  `to` has all or nothing: schema, rows and mark are of one transaction
  *   V3  what is committed was read again, and is what was read from `from`
+ *   V4  where `to` has books, `from` takes no batches: it is marked as moved before `to` is
+ *       committed, by the transaction that read it, and so under the lock of V1
  */
 #include "store/migrate.h"
 
@@ -35,6 +37,7 @@ struct run {
     struct store *schema; /* in memory, without rows */
     int64_t rows, of_rows; /* for progress */
     struct bulk *bulks;    /* of tables that were written; where `to` is a file, none */
+    bool marked;           /* `from` is, or may be */
 };
 
 struct table {
@@ -131,10 +134,11 @@ static int for_each_table(struct run *run, int (*each)(struct run *, const struc
     return rc;
 }
 
-/* What of a table moves: not PostgreSQL's mark of its schema, which SQLite has elsewhere. */
+/* What of a table moves: not that it was moved, nor PostgreSQL's mark of its schema, which SQLite
+   has elsewhere. */
 static const char *rows_of(const struct table *table)
 {
-    return strcmp(table->name, "meta") == 0 ? " WHERE name <> 'schema'" : "";
+    return strcmp(table->name, "meta") == 0 ? " WHERE name NOT IN ('schema', '" MOVED_TO "')" : "";
 }
 
 /* "a, b, c", or as many "?" */
@@ -482,6 +486,34 @@ static int audit(const struct run *run, struct store *store, const char *remedy,
                      verdict.first, remedy);
 }
 
+/* --- the mark -------------------------------------------------------------------------------- */
+
+static int write_mark(struct store *from, const char *to, struct error *err)
+{
+    static const char set[] =
+        "INSERT INTO meta (name, content) VALUES ('" MOVED_TO "', ?1)"
+        " ON CONFLICT (name) DO UPDATE SET content = excluded.content";
+    static const char clear[] = "DELETE FROM meta WHERE name = '" MOVED_TO "'";
+    struct stmt *stmt = store_statement(from, to[0] ? set : clear, err);
+
+    if (!stmt)
+        return -EIO;
+    if (to[0])
+        stmt_bind_text(stmt, 1, to);
+    return store_run(from, stmt, err);
+}
+
+/* V4 */
+static int commit(struct run *run, struct error *err)
+{
+    int rc = write_mark(run->from, run->migration->to, err);
+
+    if (rc == 0)
+        rc = store_commit(run->from, err);
+    run->marked = rc == 0 || rc == -EIO; /* else it was told that nothing was committed */
+    return rc == 0 ? store_commit(run->to, err) : rc;
+}
+
 /* --- moving ---------------------------------------------------------------------------------- */
 
 static int move(struct run *run, struct error *err)
@@ -502,7 +534,7 @@ static int move(struct run *run, struct error *err)
     if (rc == 0 && !run->migration->dry_run)
         rc = audit(run, run->to, "that is a mistake in slurm-carbon, so report it", err);
     if (rc == 0 && !run->migration->dry_run)
-        rc = store_commit(run->to, err);
+        rc = commit(run, err);
     return rc;
 }
 
@@ -520,13 +552,45 @@ static void abandon(struct store *to)
     unlink(to->path);
 }
 
-static int open_from(const struct migration *migration, struct store **ret, struct error *err)
+static int open_from(struct migration *migration, struct store **ret, struct error *err)
 {
-    return migration->dry_run ? store_open(migration->from, STORE_READ, NULL, ret, err)
-                              : store_open_in_turn(migration->from, migration->turn, ret, err);
+    struct store_turn turn = *migration->turn;
+    int rc;
+
+    turn.moved = true;
+    rc = migration->dry_run ? store_open(migration->from, STORE_READ, NULL, ret, err)
+                            : store_open_in_turn(migration->from, &turn, ret, err);
+    if (rc == 0)
+        rc = store_moved_to(*ret, migration->moved_before, err);
+    return rc < 0 ? rc : 0;
 }
 
-/* V1: who goes on loading takes turns, and would load into `from` when this is done. */
+/* `to` could not be committed: when it has no books indeed, those of `from` are in use again. */
+static int unmark(const struct run *run, int rc, struct error *err)
+{
+    const struct migration *migration = run->migration;
+    const struct store_turn at_once = { .who = migration->turn->who };
+    struct store *to;
+    int found = store_begin_new(migration->to, &at_once, &to, NULL);
+
+    if (found == 0) {
+        abandon(to);
+        store_close(to);
+        store_rollback(run->from);
+        found = store_begin(run->from, NULL);
+    }
+    if (found == 0)
+        found = write_mark(run->from, migration->moved_before, NULL);
+    if (found == 0)
+        found = store_commit(run->from, NULL);
+    if (found == 0)
+        return rc;
+    return error_prefix(err, rc, "run this command again: nobody can tell now whether the new "
+                        "database has the books, and until then %s may take no batches",
+                        run->from->path);
+}
+
+/* V1: who goes on loading takes turns, and would be refused when this is done: better now. */
 static int lock_service(const struct migration *migration, int *ret_lock, struct error *err)
 {
     *ret_lock = -1;
@@ -556,6 +620,8 @@ int store_migrate(struct migration *migration, struct error *err)
     if (run.to && (rc < 0 || migration->dry_run))
         abandon(run.to);
     store_close(run.to);
+    if (rc < 0 && run.marked)
+        rc = unmark(&run, rc, err);
     free_bulks(&run);
     store_close(run.schema);
     store_close(run.from);

@@ -1071,7 +1071,7 @@ static int create_store(struct store *store, const char *database, const struct 
     return rc == 0 ? check_version(store, err) : rc;
 }
 
-/* Several services may load at once: there is nothing to lock. */
+/* Several services may load at once: there is nothing to lock; moved books refuse them all. */
 static int lock_service(const char *database, const char *who, struct error *err)
 {
     struct store *store;

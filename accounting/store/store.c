@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,33 @@ static int new_of(const char *database, const struct store_turn *turn, struct st
     return 0;
 }
 
+int store_moved_to(struct store *store, char ret_database[PATH_MAX], struct error *err)
+{
+    static const char sql[] = "SELECT content FROM meta WHERE name = '" MOVED_TO "'";
+    struct stmt *stmt = store_statement(store, sql, err);
+    int rc = stmt ? store_step(store, stmt, err) : -EIO;
+
+    ret_database[0] = '\0';
+    if (rc <= 0)
+        return rc;
+    snprintf(ret_database, PATH_MAX, "%s", stmt_text(stmt, 0) ? stmt_text(stmt, 0) : "");
+    stmt_reset(stmt);
+    return 1;
+}
+
+/* Looked for once the lock is held, which who moves them has to himself until they are marked. */
+static int refuse_moved(struct store *store, struct error *err)
+{
+    char to[PATH_MAX];
+    int rc = store_moved_to(store, to, err);
+
+    if (rc <= 0)
+        return rc;
+    return error_set(err, -ESTALE, "the books of %s were moved, and nobody reads what is written "
+                     "here: write Database=%s into carbon.conf and start this again; if there are "
+                     "none, run carbonctl migrate-store again", store->path, to);
+}
+
 static int open_new(const char *database, const struct store_turn *turn, struct store **ret_store,
                     struct error *err)
 {
@@ -73,6 +101,8 @@ static int open_new(const char *database, const struct store_turn *turn, struct 
     if (rc < 0)
         return rc;
     rc = store->backend->open(store, database, turn, err);
+    if (rc == 0 && turn && !turn->moved)
+        rc = refuse_moved(store, err);
     if (rc < 0) {
         store_close(store);
         return rc;

@@ -14,6 +14,7 @@
 #ifndef CARBON_STORE_STORE_H
 #define CARBON_STORE_STORE_H
 
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,6 +34,7 @@ struct store_turn {
     const char *who; /* the command as the lock should name it: "carbonctl ingest" */
     int patience_ms; /* how long to wait; 0: not at all */
     bool shared; /* only batches are loaded, and others may do so too, where the database can */
+    bool moved;  /* also books that were moved to another database */
     void (*waits)(const char *holder, int patience_ms); /* told once, before it waits; or NULL */
     const volatile sig_atomic_t *stop; /* not 0: wait no longer (-EINTR); may be NULL */
 };
@@ -62,7 +64,8 @@ enum store_mode {
  * -ENOENT: no such database. -EBUSY: another process writes; the text names it. -EACCES.
  * -EXDEV: on a network file system. -EBADMSG: a file, but not one of ours. -EPROTO: written by a
  * newer slurm-carbon, or, for a reader, by an older one. -EINVAL: the name is no database's.
- * -ECONNREFUSED: PostgreSQL does not let us in. -ENOTSUP: built without it.
+ * -ECONNREFUSED: PostgreSQL does not let us in. -ENOTSUP: built without it. -ESTALE: to a writer,
+ * whose turn is not of such: the books were moved (migrate.h); the text says where to.
  */
 MUST_CHECK int store_open(const char *database, enum store_mode mode, const char *who,
                           struct store **ret_store, struct error *err);
@@ -95,6 +98,9 @@ const struct viewer *store_viewer(const struct store *store); /* NULL: who sees 
 /* Of the database's file; where it is none, its name, without a password. */
 const char *store_path(const struct store *store);
 bool store_is_file(const struct store *store);
+
+/* Where the books were moved, as carbon.conf names it: 1; or 0 when they were not. */
+MUST_CHECK int store_moved_to(struct store *store, char ret_database[PATH_MAX], struct error *err);
 
 /* The copy of the old database, when this opening upgraded it; else NULL. Say so to the user. */
 const char *store_backup(const struct store *store);

@@ -236,7 +236,7 @@ says() { # VERDICT WHAT TEXT [REMEDY]
 
 @test "the books: what audit, quarantine and reconcile would say; a database that cannot be opened" {
     books
-    sqlite3 carbon.db "UPDATE node_total SET counted_mj = counted_mj + 1;
+    sqlite3 -cmd '.timeout 20000' carbon.db "UPDATE node_total SET counted_mj = counted_mj + 1;
         DELETE FROM batch_component WHERE seq = 2; DELETE FROM batch WHERE seq = 2;
         INSERT INTO quarantine SELECT 'x.batch', 'torn', 1;
         UPDATE job SET reconciled_s = NULL, begin_s = strftime('%s', 'now') - 400000, end_s = strftime('%s', 'now') - 300000

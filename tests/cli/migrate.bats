@@ -45,6 +45,14 @@ teardown() {
     ! mountpoint -q "$BATS_TEST_TMPDIR/small" || umount "$BATS_TEST_TMPDIR/small"
 }
 
+rows() { # FILE: all that moves
+    sqlite3 "$1" .dump | grep -v "^INSERT INTO meta VALUES('moved_to',"
+}
+
+moved() { # FILE: where to
+    sqlite3 "$1" "SELECT content FROM meta WHERE name = 'moved_to'"
+}
+
 of() { # SQL
     psql -qAtX -c "$1"
 }
@@ -73,7 +81,7 @@ no_books() { # in PostgreSQL
 all_books() { # the same as in carbon.db, where that is
     rm -f all.db*
     carbonctl -c "$(conf_of "${1:-$to}")" migrate-store "sqlite:$PWD/all.db" >said
-    cmp <(sqlite3 carbon.db .dump) <(sqlite3 all.db .dump)
+    cmp <(rows carbon.db) <(rows all.db)
 }
 
 # Something in every table: batches of two clusters, factor sets with an inventory and a grid, words
@@ -128,16 +136,16 @@ show() { # CONF
         [ "$(sqlite3 carbon.db "SELECT COUNT(*) > 0 FROM $table")" = 1 ] || { echo "nothing in $table"; false; }
     done
     sqlite3 carbon.db .dump >before
-    run -0 carbonctl migrate-store "$to"
-    says "now write Database=$to into $PWD/carbon.conf, start again what was stopped, and keep sqlite:$PWD/carbon.db"
-    [[ $output != *UTF-8* ]]
-    cmp before <(sqlite3 carbon.db .dump)
-    rows=$(sed -n '1s/.*: \([0-9]*\) rows of .*/\1/p' <<<"$output")
     total=0
     for table in $(sqlite3 carbon.db "SELECT name FROM sqlite_master WHERE type = 'table'"); do
         total=$((total + $(sqlite3 carbon.db "SELECT COUNT(*) FROM $table")))
     done
-    same rows "$rows" "$total"
+    run -0 carbonctl migrate-store "$to"
+    says "now write Database=$to into $PWD/carbon.conf, start again what was stopped, and keep sqlite:$PWD/carbon.db"
+    [[ $output != *UTF-8* && $output != *' before: '* ]]
+    cmp before <(rows carbon.db)
+    same 'moved to' "$(moved carbon.db)" "$to"
+    same rows "$(sed -n '1s/.*: \([0-9]*\) rows of .*/\1/p' <<<"$output")" "$total"
     cp "$(conf_of "$to")" postgresql.conf
     mkdir back
     [ "$(id -u)" -ne 0 ] || chown nobody back
@@ -180,13 +188,14 @@ show() { # CONF
 @test "between two of a kind; another schema; what is beside the tables stays" {
     fill
     run -0 carbonctl migrate-store "sqlite:$PWD/second.db"
-    cmp <(sqlite3 carbon.db .dump) <(sqlite3 second.db .dump)
+    cmp <(rows carbon.db) <(rows second.db)
     createdb "other$BATS_TEST_NUMBER"
     for database in "$PGDATABASE" "other$BATS_TEST_NUMBER"; do
         psql -qX -d "$database" -c 'CREATE SCHEMA carbon' -c 'CREATE TABLE public.node (x INTEGER)' \
             -c "ALTER DATABASE \"$database\" SET search_path = carbon"
     done
-    carbonctl migrate-store "$to"
+    run -0 carbonctl migrate-store "$to"
+    says "sqlite:$PWD/carbon.db was moved to sqlite:$PWD/second.db before: what was loaded there since is not in it"
     carbonctl -c "$(conf_of "$to")" migrate-store "postgresql:///other$BATS_TEST_NUMBER"
     all_books "postgresql:///other$BATS_TEST_NUMBER"
     same 'public' "$(of "SELECT string_agg(tablename, ' ') FROM pg_tables WHERE schemaname = 'public'")" node
@@ -203,7 +212,7 @@ show() { # CONF
     says '3 texts are no UTF-8: "?" would be in place'
     run -0 carbonctl migrate-store "sqlite:$PWD/second.db"
     [[ $output != *UTF-8* ]]
-    cmp <(sqlite3 carbon.db .dump) <(sqlite3 second.db .dump)
+    cmp <(rows carbon.db) <(rows second.db)
     run -0 carbonctl migrate-store "$to"
     says '3 texts are no UTF-8: "?" is in place'
     same 'name' "$(of 'SELECT job_name, account FROM job WHERE job_key = 1')" 'caf?|a'
@@ -357,13 +366,14 @@ nobody_there() { # the server has noticed that the client is gone
     cmp before <(sqlite3 carbon.db .dump)
     let_energy_go
     run -0 carbonctl migrate-store "$to"
+    carbonctl -c "$(conf_of "$to")" repair sums
     all_books
-    carbonctl repair sums
 }
 
-@test "killed at random moments, PostgreSQL has all books or none" {
+@test "killed at random moments, PostgreSQL has all books and carbon.db is marked, or none" {
     fill
     for moment in 0.02 0.07 0.13 0.2 0.3 0.4 0.5 0.6 0.8 1; do
+        sqlite3 carbon.db "DELETE FROM meta WHERE name = 'moved_to'"
         run timeout -s KILL "$moment" carbonctl migrate-store "$to"
         nobody_there
         if [ "$status" -ne 0 ]; then
@@ -372,6 +382,7 @@ nobody_there() { # the server has noticed that the client is gone
                 continue
             fi
         fi
+        same 'moved to' "$(moved carbon.db)" "$to"
         all_books
         of "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
     done
@@ -379,33 +390,40 @@ nobody_there() { # the server has noticed that the client is gone
     all_books
 }
 
-@test "killed at any change to a file, a new file has all books or none" {
+@test "killed at any change to a file, a new file has all books and the old one is marked, or none" {
     if grep -q '__asan_init' "$(command -v carbonctl)"; then skip "a preload does not go with sanitizers"; fi
     "$mkbatches" deliver 2 10 >/dev/null
     carbonctl ingest
     sqlite3 carbon.db .dump >before
-    mkdir new
-    n=0 status=137
+    mkdir new made
+    mv carbon.db made
+    n=-2 status=137 none=0 all=0
     while [ "$status" -eq 137 ]; do
-        n=$((n + 1 + n / 10)) # the last ones are alike
-        rm -f new/*
-        FAULT=kill FAULT_AT=$n FAULT_BELOW=$PWD/new LD_PRELOAD=$faults \
+        n=$((n + 3))
+        rm -f new/* carbon.db*
+        cp made/carbon.db .
+        FAULT=kill FAULT_AT=$n FAULT_BELOW=$PWD LD_PRELOAD=$faults \
             run carbonctl migrate-store "sqlite:$PWD/new/carbon.db"
         [ "$status" -ne 137 ] || {
             run carbonctl audit -c "$(conf_of "sqlite:$PWD/new/carbon.db")"
             if [ "$status" -eq 0 ]; then
+                all=$((all + 1))
+                same 'moved to' "$(moved carbon.db)" "sqlite:$PWD/new/carbon.db"
+                run -1 carbonctl ingest
                 cmp before <(sqlite3 new/carbon.db .dump)
             else # the same command again
+                none=$((none + 1))
                 says 'new/carbon.db'
                 carbonctl migrate-store "sqlite:$PWD/new/carbon.db"
                 cmp before <(sqlite3 new/carbon.db .dump)
             fi
             status=137
         }
-        cmp before <(sqlite3 carbon.db .dump)
+        cmp before <(rows carbon.db)
     done
     [ "$status" -eq 0 ]
-    [ "$n" -gt 5 ] # the preload was at work
+    echo "# killed at $((none + all)) of $n places, $all of them behind the commit" >&3
+    [ "$none" -gt 5 ] && [ "$all" -gt 0 ]
 }
 
 @test "a disk that is full gets none of the books, and all once there is room" {
@@ -418,7 +436,7 @@ nobody_there() { # the server has noticed that the client is gone
     [ ! -e small/carbon.db ] && [ ! -e small/carbon.db-journal ]
     mount -o remount,size=20m small
     carbonctl migrate-store "sqlite:$PWD/small/carbon.db"
-    cmp <(sqlite3 carbon.db .dump) <(sqlite3 small/carbon.db .dump)
+    cmp <(rows carbon.db) <(rows small/carbon.db)
     umount small
 }
 
@@ -449,6 +467,142 @@ nobody_there() { # the server has noticed that the client is gone
     [[ $said == *'No space left on device'* ]]
     same 'left' "$left" ''
     same 'again' "$again" 0
+}
+
+# --- books that were moved ------------------------------------------------------------------------
+
+# What is delivered while they move, and afterwards, to services that go on with the old database.
+@test "services that run on load nothing into books that were moved, and nothing is lost" {
+    local loader file loaders=()
+    cp "$(conf_of "$to")" carbon.conf
+    carbonctl init >/dev/null
+    "$mkbatches" deliver 6 60 >truth
+    mkdir late later
+    for file in deliver/*; do
+        [[ $file != *-0000000000[23]?.batch ]] || mv "$file" late
+        [[ $file != *-00000000003?.batch ]] || mv "late/${file#*/}" later
+    done
+    for loader in 1 2; do
+        timeout 60 carbonctl ingest --watch --wait 60 >"log$loader" 2>&1 3>&- &
+        loaders+=($!)
+    done
+    for file in late/*; do
+        mv "$file" deliver
+        sleep 0.02
+    done &
+    for _ in $(seq 200); do
+        [ "$(of 'SELECT COUNT(*) FROM batch')" -le 186 ] || break # some of those that come one by one
+        sleep 0.1
+    done
+    carbonctl migrate-store --wait 60 "sqlite:$PWD/new.db"
+    mv later/* deliver
+    wait %% || true
+    for loader in 0 1; do
+        status=0
+        wait "${loaders[$loader]}" || status=$?
+        same 'status' "$status" 1
+        grep -F "were moved, and nobody reads what is written here: write Database=sqlite:$PWD/new.db into carbon.conf and start this again" "log$((loader + 1))"
+    done
+    # what they loaded is what was moved
+    carbonctl audit >old
+    cp "$(conf_of "sqlite:$PWD/new.db")" new.conf
+    carbonctl -c new.conf audit | diff old -
+    left=$(find deliver -name '*.batch' | wc -l)
+    [ "$left" -ge 78 ] && [ "$left" -lt 174 ] || { echo "$left are left"; false; }
+    # whoever else would write, and the service started again
+    for loader in 'ingest --watch' ingest init prune 'repair sums' 'factors update'; do
+        # shellcheck disable=SC2086 # words of a command
+        run -1 timeout 20 carbonctl $loader
+        says "Database=sqlite:$PWD/new.db"
+    done
+    carbonctl -c new.conf ingest
+    same waiting "$(find deliver -name '*.batch' | wc -l)" 0
+    carbonctl -c new.conf audit
+    cp new.conf carbon.conf
+    same counted "$(counted)" "$(awk '{ sum += $2 } END { print sum }' truth)"
+}
+
+@test "a file that was moved takes nothing, is read, and can be moved again" {
+    fill
+    carbonctl migrate-store "$to"
+    "$mkbatches" deliver 1 5 9 e 9500 >truth
+    for writes in 'ingest --watch' ingest init prune 'repair sums' 'factors update' 'quarantine retry --all'; do
+        # shellcheck disable=SC2086 # words of a command
+        run -1 timeout 20 carbonctl $writes
+        says "the books of $PWD/carbon.db were moved, and nobody reads what is written here: write Database=$to into"
+    done
+    carbonctl audit >/dev/null
+    sacct-carbon -a -S 2026-09-01 >/dev/null
+    run carbonctl doctor
+    [[ $output == *"PROBLEM  database"*"the books of sqlite:$PWD/carbon.db were moved to $to"* ]]
+    run -1 carbonctl -c "$(conf_of "$to")" migrate-store "sqlite:$PWD/carbon.db"
+    says 'has books already'
+    run -0 carbonctl migrate-store --dry-run "sqlite:$PWD/back.db"
+    says "was moved to $to before: what was loaded there since is not in it"
+    carbonctl -c other.conf migrate-store "sqlite:$PWD/back.db"
+    cp "$(conf_of "sqlite:$PWD/back.db")" carbon.conf
+    carbonctl ingest
+    run carbonctl doctor
+    [[ $output != *'were moved'* ]]
+    carbonctl audit
+}
+
+# At the commit of the new books PostgreSQL runs this.
+at_commit() { # STATEMENT of plpgsql
+    psql -qX <<SQL
+CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS
+    \$\$ BEGIN $1; RETURN NULL; END \$\$;
+CREATE FUNCTION on_table() RETURNS event_trigger LANGUAGE plpgsql AS \$\$
+BEGIN
+    IF to_regclass('node') IS NOT NULL AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'late') THEN
+        CREATE CONSTRAINT TRIGGER late AFTER INSERT ON node DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION at_commit();
+    END IF;
+END \$\$;
+CREATE EVENT TRIGGER at_commit ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION on_table();
+SQL
+}
+
+commit_freely() {
+    of 'DROP EVENT TRIGGER at_commit; DROP FUNCTION on_table; DROP FUNCTION at_commit'
+}
+
+@test "between the mark and the commit: refused, it is taken back; killed, or with the server gone, it stays" {
+    fill
+    sqlite3 carbon.db .dump >before
+    at_commit "RAISE EXCEPTION 'no books today'"
+    run -1 carbonctl migrate-store "$to"
+    says 'no books today'
+    [[ $output != *'run this command again'* ]]
+    no_books
+    cmp before <(sqlite3 carbon.db .dump)
+    carbonctl repair sums >/dev/null
+    commit_freely
+    at_commit 'PERFORM pg_sleep(600)'
+    for struck in killed server; do
+        sqlite3 carbon.db "DELETE FROM meta WHERE name = 'moved_to'"
+        begin_held
+        if [ $struck = killed ]; then
+            kill -KILL "$holder"
+            wait "$holder" || true
+            nobody_there
+        else
+            kill_postgresql
+            status=0
+            wait "$holder" || status=$?
+            run_postgresql
+            same 'status' "$status" 1
+            grep -F "run this command again: nobody can tell now whether the new database has the books, and until then $PWD/carbon.db may take no batches: database " log
+        fi
+        holder=
+        no_books
+        run -1 carbonctl ingest
+        says "if there are none, run carbonctl migrate-store again"
+    done
+    commit_freely
+    carbonctl migrate-store "$to"
+    cmp before <(rows carbon.db)
+    all_books
 }
 
 # --- the page -------------------------------------------------------------------------------------

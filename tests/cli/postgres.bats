@@ -53,8 +53,9 @@ counted() { # millijoules in the books
 
 # --- the contract: what tests/unit asks of a store, whichever it is -------------------------------
 
-promise() { # PROGRAM
-    BOOKS="postgresql:///postgres?application_name=unit" "$units/$1" >log 2>&1 || { tail -n 40 log; false; }
+promise() { # PROGRAM [ARGUMENT], by its path from "$units"
+    BOOKS="postgresql:///postgres?application_name=unit" "$units/$1" "${@:2}" >log 2>&1 3>&- ||
+        { tail -n 40 log; false; }
     ! grep -F '0 test(s) run' log
     grep 'SKIPPED' log || true
 }
@@ -88,6 +89,13 @@ promise() { # PROGRAM
 
 @test "the contract: ingest" {
     promise test_ingest
+}
+
+# Some places, in about 20 s; with FAULTS_STRIDE=1 all, in about 10 min.
+@test "the contract: ingest that fails, is killed or loses its server somewhere comes to the same books" {
+    RESTART_SERVER="$postgresql -l $place/log -w -m immediate restart >/dev/null" \
+        promise ../property/ingest_faults ${FAULTS_STRIDE:+"$FAULTS_STRIDE"}
+    sed 's/^/#/' <(grep ' calls$' log) >&3
 }
 
 @test "power lies by month: partitions come before their month, and go when they are old and empty" {

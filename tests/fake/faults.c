@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -61,7 +62,9 @@ static bool strikes(void)
     note_hit();
     if (armed.fault == FAULT_KILL)
         kill(getpid(), SIGKILL);
-    return true;
+    if (armed.fault == FAULT_STOP)
+        kill(getpid(), SIGSTOP);
+    return armed.fault != FAULT_STOP;
 }
 
 /* The path that a call is about; false when it has none (a pipe, a socket). */
@@ -369,6 +372,11 @@ bool faults_hit(void)
     return atomic_load(&counts->hits) > 0;
 }
 
+uint64_t faults_calls(void)
+{
+    return atomic_load(&counts->calls);
+}
+
 const struct faults_row faults_of_files[] = {
     { "kill -9", { .fault = FAULT_KILL, .times = 1 } },
     { "EIO", { .fault = EIO, .times = 1 } },
@@ -572,6 +580,25 @@ int mkdirat(int dirfd, const char *name, mode_t mode)
 int mkdir(const char *name, mode_t mode)
 {
     return mkdirat(AT_FDCWD, name, mode);
+}
+
+static bool socket_fails(int fd)
+{
+    if (inside || !armed.sockets || !strikes())
+        return false;
+    shutdown(fd, SHUT_RDWR); /* else it is waited for an answer to what was never sent */
+    errno = armed.fault;
+    return true;
+}
+
+ssize_t send(int fd, const void *data, size_t len, int flags)
+{
+    return socket_fails(fd) ? -1 : syscall(SYS_sendto, fd, data, len, flags, NULL, 0);
+}
+
+ssize_t recv(int fd, void *data, size_t size, int flags)
+{
+    return socket_fails(fd) ? -1 : syscall(SYS_recvfrom, fd, data, size, flags, NULL, NULL);
 }
 
 #if HAVE_MEMORY

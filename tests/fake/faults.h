@@ -1,5 +1,6 @@
 /*
- * faults.h - the Nth call to the kernel or for memory fails, kills, or takes the power away
+ * faults.h - the Nth call to the kernel or for memory fails, kills, or takes the power away; or the
+ * Nth to a server
  *
  * faults.c stands in the place of libc's calls that change or open files, and of malloc() where no
  * sanitizer has it. A unit test links it and arms it in a child; libfaults.so is preloaded into a
@@ -9,7 +10,8 @@
  *   FAULT_FOR=TIMES (1; 0: for ever)   FAULT_BELOW=DIR   FAULT_HIT=FILE (made when it strikes)
  *
  * Counted are calls on files below DIR: openat, write, fsync, ftruncate, rename, unlink, mkdir;
- * with ENOMEM all calls for memory instead.
+ * with ENOMEM all calls for memory instead, and with `sockets` send and recv, of which one that
+ * fails breaks the connection for both its ends.
  *
  * Power loss: with a mirror (FAULT_MIRROR=DIR, an empty directory on another path of the same file
  * system) the mirror's tree/ holds what the disk would have if the power went now: a file as of its
@@ -25,14 +27,16 @@
 
 #define FAULT_KILL (-1)  /* SIGKILL before the call */
 #define FAULT_SHORT (-2) /* a write takes half of what it is given; other calls are not counted */
+#define FAULT_STOP (-3)  /* SIGSTOP before the call, which does what it is to do after SIGCONT */
 
 struct faults {
-    int fault;          /* an errno, FAULT_KILL or FAULT_SHORT; 0: none, calls are counted */
+    int fault;          /* an errno, or one of those above; 0: none, calls are counted */
     uint64_t at;        /* from this call on … */
     uint64_t times;     /* … so many; 0: for ever */
     const char *below;  /* a directory's real path, "" for all; must live on */
     const char *mirror; /* or NULL */
     bool names;         /* in the mirror names are there at once */
+    bool sockets;       /* calls on sockets instead; `below` is NULL */
 };
 
 /* Calls are counted from here on, those of children that are forked with them. */
@@ -40,6 +44,7 @@ void faults_arm(const struct faults *faults);
 void faults_disarm(void);
 void faults_pause(bool pause);   /* what the test itself does is neither counted nor failed */
 bool faults_hit(void);           /* since it was armed */
+uint64_t faults_calls(void);     /* that were counted since then */
 bool faults_have_memory(void);   /* whether ENOMEM can be had in this build */
 
 /* A fault, of the first call, with a name; of tables that end with a name of NULL. */
