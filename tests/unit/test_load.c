@@ -212,7 +212,8 @@ static int64_t digest(struct books *books)
         " JOIN job j ON j.job_key = a.job_key ORDER BY 1",
         "SELECT n.name || j.job_id || s.step_id || ':' || s.cpu_ns ||"
         " COALESCE(CAST(s.end_ns AS TEXT), '-') FROM step s"
-        " JOIN allocation a ON a.allocation_key = s.allocation_key JOIN node n ON n.node_key = a.node_key JOIN job j ON j.job_key = s.job_key ORDER BY 1",
+        " JOIN allocation a ON a.allocation_key = s.allocation_key JOIN node n"
+        " ON n.node_key = a.node_key JOIN job j ON j.job_key = s.job_key ORDER BY 1",
         "SELECT n.name || ':' || e.hour_s || ':' || COALESCE(j.job_id, 0) || ':' || e.step_id ||"
         " component || quality || ':' || active_mj || ':' || idle_mj || ':' || metered_ms || ':' ||"
         " elapsed_ms FROM energy e JOIN node n ON n.node_key = e.node_key"
