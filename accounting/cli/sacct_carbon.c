@@ -387,6 +387,8 @@ static void say_method(const struct run *run)
     const struct basis *basis = &run->basis;
     char differences[512];
 
+    if (run->options.verbose == 0)
+        return;
     say(run, "factor set %lld, made by %s", (long long)basis->set.number, basis->set.made_by);
     if (run->options.factor_set == 0 &&
         basis_differs(basis, &run->conf, differences, sizeof(differences)))
