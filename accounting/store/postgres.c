@@ -46,8 +46,8 @@
 #define FUNCTIONS(x) \
     x(PQclear) x(PQcmdStatus) x(PQcmdTuples) x(PQconnectdbParams) x(PQdb) \
     x(PQerrorMessage) x(PQexec) x(PQexecParams) x(PQexecPrepared) x(PQfinish) \
-    x(PQgetisnull) x(PQgetlength) x(PQgetvalue) x(PQhost) x(PQntuples) x(PQprepare) \
-    x(PQresultErrorField) x(PQresultStatus) x(PQstatus) x(PQtransactionStatus)
+    x(PQgetResult) x(PQgetisnull) x(PQgetlength) x(PQgetvalue) x(PQhost) x(PQntuples) x(PQprepare) \
+    x(PQresultErrorField) x(PQresultStatus) x(PQsendQuery) x(PQstatus) x(PQtransactionStatus)
 #define POINTER(name) __typeof__(name) *name;
 #define SYMBOL(name) { #name, (void **)&pq.name },
 
@@ -65,6 +65,7 @@ static struct {
 #define PQexecParams(...) pq.PQexecParams(__VA_ARGS__)
 #define PQexecPrepared(...) pq.PQexecPrepared(__VA_ARGS__)
 #define PQfinish(...) pq.PQfinish(__VA_ARGS__)
+#define PQgetResult(...) pq.PQgetResult(__VA_ARGS__)
 #define PQgetisnull(...) pq.PQgetisnull(__VA_ARGS__)
 #define PQgetlength(...) pq.PQgetlength(__VA_ARGS__)
 #define PQgetvalue(...) pq.PQgetvalue(__VA_ARGS__)
@@ -73,6 +74,7 @@ static struct {
 #define PQprepare(...) pq.PQprepare(__VA_ARGS__)
 #define PQresultErrorField(...) pq.PQresultErrorField(__VA_ARGS__)
 #define PQresultStatus(...) pq.PQresultStatus(__VA_ARGS__)
+#define PQsendQuery(...) pq.PQsendQuery(__VA_ARGS__)
 #define PQstatus(...) pq.PQstatus(__VA_ARGS__)
 #define PQtransactionStatus(...) pq.PQtransactionStatus(__VA_ARGS__)
 
@@ -87,7 +89,8 @@ static int load_libpq(struct error *err)
 
     if (loaded)
         return 0;
-    library = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
+    setenv("GNUTLS_NO_IMPLICIT_INIT", "1", 0); /* libldap begins with it by itself, if ever */
+    library = dlopen("libpq.so.5", RTLD_LAZY | RTLD_LOCAL);
     if (!library)
         return error_set(err, -ENOTSUP, "PostgreSQL's library cannot be loaded: %s; install "
                          "libpq5 (Debian) or libpq (RPM)", dlerror());
@@ -155,6 +158,7 @@ struct pg_stmt {
     char *sql;
     char name[24];      /* "" until it is prepared */
     unsigned runs;
+    unsigned turn;      /* its number among store->asked; 0: it is asked by itself */
     int count;          /* of parameters */
     struct parameter *parameters;
     PGresult *result;   /* NULL: it has not run since it was reset */
@@ -360,12 +364,46 @@ static PGresult *open_cursor(struct pg_stmt *own, const Oid *types, const char *
     return fetch(own);
 }
 
-static PGresult *run(struct pg_stmt *own)
+static void ask(struct store *store, struct stmt *const *stmts, size_t count)
+{
+    struct buf sql;
+    bool sent;
+
+    buf_init(&sql);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&sql, "%s;", of(stmts[i])->sql);
+    sent = !buf_failed(&sql) && PQsendQuery(store->pg, sql.data);
+    store->answered = store->asked;
+    buf_free(&sql);
+    for (size_t i = 0; sent && i < count; i++)
+        of(stmts[i])->turn = ++store->asked;
+}
+
+/* Of one that was asked with others. NULL: it has to be asked by itself, for it is out of turn, or
+   libpq dropped what was still to come for another statement. */
+static PGresult *answer(struct store *store, struct pg_stmt *own)
+{
+    PGresult *result = NULL;
+
+    if (own->turn == store->answered + 1) {
+        result = PQgetResult(store->pg);
+        store->answered++;
+        if (PQresultStatus(result) != PGRES_TUPLES_OK || store->answered == store->asked)
+            PQclear(PQgetResult(store->pg)); /* the end of all, or of none */
+    }
+    own->turn = 0;
+    return result;
+}
+
+static PGresult *run(struct store *store, struct pg_stmt *own)
 {
     Oid types[PARAMETERS_MAX];
     const char *values[PARAMETERS_MAX];
-    PGresult *result;
+    PGresult *result = own->turn ? answer(store, own) : NULL;
 
+    if (result)
+        return result;
+    store->answered = store->asked;
     for (int i = 0; i < own->count; i++) {
         types[i] = own->parameters[i].type;
         values[i] = own->parameters[i].value;
@@ -396,7 +434,7 @@ static int step(struct store *store, struct stmt *stmt, struct error *err)
         own->result = NULL;
     }
     if (!own->result) {
-        own->result = own->cursor ? fetch(own) : run(own);
+        own->result = own->cursor ? fetch(own) : run(store, own);
         own->row = -1;
         status = PQresultStatus(own->result);
         if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
@@ -636,7 +674,7 @@ static bool in_transaction(struct store *store)
 {
     PGTransactionStatusType status = PQtransactionStatus(store->pg);
 
-    return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+    return status == PQTRANS_INTRANS || status == PQTRANS_INERROR || status == PQTRANS_ACTIVE;
 }
 
 /* --- opening --------------------------------------------------------------------------------- */
@@ -658,6 +696,10 @@ static void name_it(struct store *store)
              PQhost(store->pg) ? PQhost(store->pg) : "", PQdb(store->pg) ? PQdb(store->pg) : "");
 }
 
+#define SETTINGS \
+    "SET client_min_messages = warning; SET synchronous_commit = on; SET cursor_tuple_fraction = 1;" \
+    "SET timezone = 'UTC'; SET idle_in_transaction_session_timeout = 0;"
+
 static int connect_to(struct store *store, const char *database, const char *who,
                       struct error *err)
 {
@@ -676,9 +718,8 @@ static int connect_to(struct store *store, const char *database, const char *who
         return error_set(err, -ECONNREFUSED, "database %s: %.*s; is PostgreSQL up, and may this "
                          "user connect?", store->path, (int)strcspn(text, "\n"), text);
     }
-    return exec(store, "SET client_min_messages = warning; SET synchronous_commit = on;"
-                       "SET cursor_tuple_fraction = 1;"
-                       "SET timezone = 'UTC'; SET idle_in_transaction_session_timeout = 0", err);
+    return exec(store, store->writes ? SETTINGS : SETTINGS "SET default_transaction_read_only = on",
+                err);
 }
 
 /* Who writes now, as that connection called itself. */
@@ -793,8 +834,6 @@ static int open_store(struct store *store, const char *database, const struct st
 {
     int rc = connect_to(store, database, turn ? turn->who : NULL, err);
 
-    if (rc == 0 && !turn)
-        rc = exec(store, "SET default_transaction_read_only = on", err);
     if (rc == 0 && turn)
         rc = take_lock(store, turn, err);
     return rc == 0 ? check_version(store, err) : rc;
@@ -1035,8 +1074,11 @@ const struct backend postgres_backend = {
     .lock_service = lock_service,
     .begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ",
     .begin_writing = "BEGIN",
+    .list_begin = " = ANY ('{", /* one word, whatever its length */
+    .list_end = "}')",
     .exec = exec,
     .prepare = prepare,
+    .ask = ask,
     .step = step,
     .claim_nodes = claim_nodes,
     .claim_jobs = claim_jobs,
