@@ -566,8 +566,7 @@ static int read_at_once(struct run *run, struct query_filter *filter, struct err
     rc = store_begin(store, err);
     if (rc == 0)
         rc = read_store(run, store, filter, err);
-    store_rollback(store);
-    store_close(store);
+    store_close(store); /* ends the transaction too */
     return rc;
 }
 

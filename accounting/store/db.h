@@ -149,7 +149,7 @@ MUST_CHECK int store_step(struct store *store, struct stmt *stmt, struct error *
 
 /*
  * These come next, each stepped to its end, in this order: a server may answer them at one go. They
- * have no parameters.
+ * only read, and have no parameters.
  */
 void store_ask(struct store *store, struct stmt *const *stmts, size_t count);
 

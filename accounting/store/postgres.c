@@ -699,6 +699,7 @@ static void name_it(struct store *store)
 #define SETTINGS \
     "SET client_min_messages = warning; SET synchronous_commit = on; SET cursor_tuple_fraction = 1;" \
     "SET timezone = 'UTC'; SET idle_in_transaction_session_timeout = 0;"
+#define READ_ONLY "SET default_transaction_read_only = on;"
 
 static int connect_to(struct store *store, const char *database, const char *who,
                       struct error *err)
@@ -718,8 +719,7 @@ static int connect_to(struct store *store, const char *database, const char *who
         return error_set(err, -ECONNREFUSED, "database %s: %.*s; is PostgreSQL up, and may this "
                          "user connect?", store->path, (int)strcspn(text, "\n"), text);
     }
-    return exec(store, store->writes ? SETTINGS : SETTINGS "SET default_transaction_read_only = on",
-                err);
+    return store->writes ? exec(store, SETTINGS, err) : 0; /* a reader's: read_version() */
 }
 
 /* Who writes now, as that connection called itself. */
@@ -794,18 +794,29 @@ static int take_lock(struct store *store, const struct store_turn *turn, struct 
     return rc < 0 ? rc : 0;
 }
 
-/* 0: there is none of ours. */
+#define SQL_VERSION \
+    "SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'schema'" \
+    " AND to_regclass('batch_component') IS NOT NULL"
+
+/* 0: there is none of ours. A reader's settings go with the question. */
 static int read_version(struct store *store, int64_t *ret_version, struct error *err)
 {
-    int64_t there;
-    int rc = store_integer(store, "SELECT to_regclass('meta') IS NOT NULL AND"
-                           " to_regclass('batch_component') IS NOT NULL", &there, err);
+    PGresult *result = PQexec(store->pg, store->writes ? SQL_VERSION
+                                                      : SETTINGS READ_ONLY SQL_VERSION);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    int rc = 0;
 
     *ret_version = 0;
-    if (rc < 0 || !there)
-        return rc;
-    return store_integer(store, "SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'schema'",
-                         ret_version, err);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+        /* another's database: no such table, or no such column */
+        if (!state || (strcmp(state, "42P01") != 0 && strcmp(state, "42703") != 0))
+            rc = failed(store, result, "cannot run a statement", err);
+    } else if (PQntuples(result) > 0 &&
+               parse_i64(PQgetvalue(result, 0, 0), INT64_MIN, INT64_MAX, ret_version) < 0) {
+        *ret_version = 0;
+    }
+    PQclear(result);
+    return rc;
 }
 
 /* Q1 */
