@@ -697,8 +697,9 @@ static void name_it(struct store *store)
 }
 
 #define SETTINGS \
-    "SET client_min_messages = warning; SET synchronous_commit = on; SET cursor_tuple_fraction = 1;" \
-    "SET timezone = 'UTC'; SET idle_in_transaction_session_timeout = 0;"
+    "SET client_min_messages = warning; SET synchronous_commit = on;" \
+    "SET cursor_tuple_fraction = 1; SET timezone = 'UTC';" \
+    "SET idle_in_transaction_session_timeout = 0;"
 #define READ_ONLY "SET default_transaction_read_only = on;"
 
 static int connect_to(struct store *store, const char *database, const char *who,
