@@ -24,14 +24,14 @@ static void cut(struct buf *cell, const struct column_choice *choice)
     buf_printf(cell, "+");
 }
 
-/* The row's value, safe to print. The caller frees cell. */
+/* The row's value, safe to print, instead of what is in the cell. */
 static void write_cell(const struct row *row, const struct column *column, const char *escaped,
                        struct buf *cell)
 {
     struct buf raw;
 
-    buf_init(cell);
-    buf_printf(cell, "%s", "");
+    cell->len = 0;
+    buf_add(cell, "", 0);
     if (!column->foreign) {
         column->write(row, cell);
         return;
@@ -60,18 +60,16 @@ static int add_column(struct libscols_table *table, const struct column_choice *
 }
 
 static int add_row(struct libscols_table *table, const struct row *row,
-                   const struct column_choices *choices)
+                   const struct column_choices *choices, struct buf *cell)
 {
     struct libscols_line *line = scols_table_new_line(table, NULL);
-    struct buf cell;
     int rc = line ? 0 : -ENOMEM;
 
     for (size_t i = 0; rc == 0 && i < choices->count; i++) {
-        write_cell(row, choices->choices[i].column, NULL, &cell);
-        if (!buf_failed(&cell))
-            cut(&cell, &choices->choices[i]);
-        rc = buf_failed(&cell) ? -ENOMEM : scols_line_set_data(line, i, cell.data);
-        buf_free(&cell);
+        write_cell(row, choices->choices[i].column, NULL, cell);
+        if (!buf_failed(cell))
+            cut(cell, &choices->choices[i]);
+        rc = buf_failed(cell) ? -ENOMEM : scols_line_set_data(line, i, cell->data);
     }
     return rc;
 }
@@ -82,12 +80,14 @@ int table_write(const struct row *rows, size_t count, const struct column_choice
     bool colour = count > 0 && rows[0].style->colour;
     struct libscols_table *table = scols_new_table();
     char *text = NULL;
+    struct buf cell;
     int rc = table ? 0 : -ENOMEM;
 
+    buf_init(&cell);
     for (size_t i = 0; rc == 0 && i < choices->count; i++)
         rc = add_column(table, &choices->choices[i], colour);
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = add_row(table, &rows[i], choices);
+        rc = add_row(table, &rows[i], choices, &cell);
     if (rc == 0) {
         scols_table_enable_noheadings(table, !header);
         scols_table_enable_noencoding(table, 1); /* format_text() made it safe */
@@ -98,6 +98,7 @@ int table_write(const struct row *rows, size_t count, const struct column_choice
     if (rc == 0 && text && *text != '\0')
         buf_printf(buf, "%s\n", text);
     free(text);
+    buf_free(&cell);
     scols_unref_table(table);
     return rc < 0 || buf_failed(buf) ? no_memory(err) : 0;
 }
@@ -113,22 +114,24 @@ int table_write_parsable(const struct row *rows, size_t count, const struct colu
                          bool header, const char *delimiter, bool trailing, struct buf *buf,
                          struct error *err)
 {
+    struct buf cell;
+
+    buf_init(&cell);
     for (size_t i = 0; header && i < choices->count; i++) {
         buf_printf(buf, "%s", choices->choices[i].column->name);
         end_field(i, choices->count, delimiter, trailing, buf);
     }
     for (size_t i = 0; i < count * choices->count; i++) {
         const struct column_choice *choice = &choices->choices[i % choices->count];
-        struct buf cell;
 
         write_cell(&rows[i / choices->count], choice->column, delimiter, &cell);
         if (!buf_failed(&cell) && choice->fixed)
             cut(&cell, choice);
         buf_printf(buf, "%s", cell.data ? cell.data : "");
         buf->failed |= buf_failed(&cell);
-        buf_free(&cell);
         end_field(i % choices->count, choices->count, delimiter, trailing, buf);
     }
+    buf_free(&cell);
     return buf_failed(buf) ? no_memory(err) : 0;
 }
 
