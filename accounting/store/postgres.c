@@ -1,8 +1,8 @@
 /*
  * PostgreSQL, by libpq: opening, the writer's turn, statements.
  *
- * A statement is sent with its parameters and answered whole. From its second run on the server has
- * it prepared. Texts sort by their bytes, as with SQLite: each column of text has collation "C".
+ * A statement is sent with its parameters and answered whole; some that only read go together. From
+ * its second run on the server has it prepared. Texts sort by their bytes, as with SQLite: each column of text has collation "C".
  *
  * Invariants of an open store:
  *   Q1  the schema's number was read from `meta` before anything else
@@ -42,7 +42,9 @@
 
 /* --- libpq ----------------------------------------------------------------------------------- */
 
-/* It brings twenty libraries along: only who asks a server loads it. */
+/* It brings twenty libraries along: only who asks a server loads it. GnuTLS is libldap's, which
+   begins with it by itself should it ever be used. */
+#define NO_GNUTLS "GNUTLS_NO_IMPLICIT_INIT"
 #define FUNCTIONS(x) \
     x(PQclear) x(PQcmdStatus) x(PQcmdTuples) x(PQconnectdbParams) x(PQdb) \
     x(PQerrorMessage) x(PQexec) x(PQexecParams) x(PQexecPrepared) x(PQfinish) \
@@ -85,12 +87,16 @@ static int load_libpq(struct error *err)
         void **at;
     } symbols[] = { FUNCTIONS(SYMBOL) };
     static bool loaded;
+    const bool begins = !getenv(NO_GNUTLS);
     void *library;
 
     if (loaded)
         return 0;
-    setenv("GNUTLS_NO_IMPLICIT_INIT", "1", 0); /* libldap begins with it by itself, if ever */
+    if (begins)
+        setenv(NO_GNUTLS, "1", 1);
     library = dlopen("libpq.so.5", RTLD_LAZY | RTLD_LOCAL);
+    if (begins)
+        unsetenv(NO_GNUTLS);
     if (!library)
         return error_set(err, -ENOTSUP, "PostgreSQL's library cannot be loaded: %s; install "
                          "libpq5 (Debian) or libpq (RPM)", dlerror());
