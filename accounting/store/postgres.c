@@ -2,7 +2,8 @@
  * PostgreSQL, by libpq: opening, the writer's turn, statements.
  *
  * A statement is sent with its parameters and answered whole; some that only read go together. From
- * its second run on the server has it prepared. Texts sort by their bytes, as with SQLite: each column of text has collation "C".
+ * its second run on the server has it prepared. Texts sort by their bytes, as with SQLite: each
+ * column of text has collation "C".
  *
  * Invariants of an open store:
  *   Q1  the schema's number was read from `meta` before anything else

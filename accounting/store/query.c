@@ -13,7 +13,8 @@
 #include "store/db.h"
 #include "store/viewer.h"
 
-#define CHUNK 500       /* ids or keys in one statement: far below the limit on its length */
+#define CHUNK 500       /* ids in one statement, or jobs: far below the limit on its length */
+#define CHUNK_KEYS 2000
 #define NAMES_MAX 900   /* bound texts in one statement: SQLite 3.26 takes 999 */
 #define NARROW_MAX 100  /* accounts of a viewer that are looked up one by one */
 
@@ -1025,8 +1026,8 @@ int query_details(struct store *store, struct query_result *result, unsigned wan
     for (size_t i = 0; i < result->n_jobs; i++)
         keys[i] = (struct key_index){ .job_key = result->jobs[i].job_key, .job = &result->jobs[i] };
     qsort(keys, result->n_jobs, sizeof(*keys), compare_keys);
-    for (size_t i = 0; rc == 0 && i < result->n_jobs; i += CHUNK) {
-        size_t count = result->n_jobs - i < CHUNK ? result->n_jobs - i : CHUNK;
+    for (size_t i = 0; rc == 0 && i < result->n_jobs; i += CHUNK_KEYS) {
+        size_t count = result->n_jobs - i < CHUNK_KEYS ? result->n_jobs - i : CHUNK_KEYS;
 
         rc = read_chunk(store, keys + i, count, want, from_s, to_s, err);
     }
