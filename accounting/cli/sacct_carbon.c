@@ -387,6 +387,8 @@ static void say_method(const struct run *run)
     const struct basis *basis = &run->basis;
     char differences[512];
 
+    if (run->options.verbose == 0)
+        return;
     say(run, "factor set %lld, made by %s", (long long)basis->set.number, basis->set.made_by);
     if (run->options.factor_set == 0 &&
         basis_differs(basis, &run->conf, differences, sizeof(differences)))
@@ -564,8 +566,7 @@ static int read_at_once(struct run *run, struct query_filter *filter, struct err
     rc = store_begin(store, err);
     if (rc == 0)
         rc = read_store(run, store, filter, err);
-    store_rollback(store);
-    store_close(store);
+    store_close(store); /* ends the transaction too */
     return rc;
 }
 

@@ -47,14 +47,24 @@ void buf_add(struct buf *buf, const char *bytes, size_t len)
     buf->data[buf->len] = '\0';
 }
 
+/* Printed where it goes, and once more where there was no room. */
 void buf_printf(struct buf *buf, const char *fmt, ...)
 {
+    size_t room = buf->size - buf->len;
     va_list ap;
     int len;
 
+    if (buf->failed)
+        return;
     va_start(ap, fmt);
-    len = vsnprintf(NULL, 0, fmt, ap);
+    len = vsnprintf(room > 0 ? buf->data + buf->len : NULL, room, fmt, ap);
     va_end(ap);
+    if (len >= 0 && (size_t)len < room) {
+        buf->len += (size_t)len;
+        return;
+    }
+    if (room > 0)
+        buf->data[buf->len] = '\0';
     if (len < 0 || !reserve(buf, (size_t)len))
         return;
     va_start(ap, fmt);

@@ -16,11 +16,19 @@
 const char *const basis_setting_keys[] = { "Zone", "PUE", "GridBasis", "IdlePolicy",
                                            "EmbodiedMode", "ExpectedUtilisation", NULL };
 
+/* A document of the set, until it is read. */
+struct kept {
+    char name[32];
+    char *text;
+};
+
 /* Where documents come from: a set of the store, or a set in the making. */
 struct source {
     struct store *store;
-    int64_t set;                            /* of its series, and of its documents unless given */
-    const struct basis_document *documents; /* NULL: the set's */
+    int64_t set;                            /* of its series, and of what is kept */
+    struct kept *kept;
+    size_t n_kept;
+    const struct basis_document *documents; /* given instead */
     size_t count;
 };
 
@@ -29,13 +37,39 @@ struct document {
     char label[PATH_MAX];
 };
 
+static int keep_document(void *arg, const char *name, const char *text)
+{
+    struct source *source = arg;
+    struct kept *kept = realloc(source->kept, (source->n_kept + 1) * sizeof(*kept));
+
+    if (!kept)
+        return -ENOMEM;
+    source->kept = kept;
+    kept += source->n_kept++;
+    snprintf(kept->name, sizeof(kept->name), "%s", name);
+    kept->text = strdup(text);
+    return kept->text ? 0 : -ENOMEM;
+}
+
+static void drop_kept(struct source *source)
+{
+    for (size_t i = 0; i < source->n_kept; i++)
+        free(source->kept[i].text);
+    free(source->kept);
+}
+
 static int read_document(const struct source *source, const char *name, struct document *ret,
                          struct error *err)
 {
     *ret = (struct document){ .text = NULL };
     snprintf(ret->label, sizeof(ret->label), "factor set %lld's %s", (long long)source->set, name);
-    if (!source->documents)
-        return factors_document(source->store, source->set, name, &ret->text, err);
+    for (size_t i = 0; i < source->n_kept; i++) {
+        if (strcmp(source->kept[i].name, name) != 0)
+            continue;
+        ret->text = source->kept[i].text;
+        source->kept[i].text = NULL;
+        return 0;
+    }
     for (size_t i = 0; i < source->count; i++) {
         const struct basis_document *given = &source->documents[i];
 
@@ -342,7 +376,12 @@ int basis_load(struct store *store, int64_t number, const char *zone, int64_t fr
     rc = number == 0 ? factors_newest(store, &ret->set, err)
                      : factors_get(store, number, &ret->set, err);
     source.set = ret->set.number;
-    return rc == 0 ? read_source(&source, zone, from_s, to_s, ret, err) : rc;
+    if (rc == 0)
+        rc = factors_each_document(store, source.set, keep_document, &source, err);
+    if (rc == 0)
+        rc = read_source(&source, zone, from_s, to_s, ret, err);
+    drop_kept(&source);
+    return rc;
 }
 
 int basis_check(struct store *store, const struct basis_document *documents, size_t count,

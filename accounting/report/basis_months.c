@@ -101,7 +101,7 @@ void basis_months_name(struct basis_months *months, const char *who)
 /* Nodes of the cluster, and up to when there is anything of it. */
 static int make_ready(struct basis_months *months, struct error *err)
 {
-    int64_t first_s, last_s;
+    int64_t last_s = 0;
     bool has = false;
     int rc;
 
@@ -109,7 +109,7 @@ static int make_ready(struct basis_months *months, struct error *err)
         return 0;
     rc = work_read_nodes(&months->work, err);
     if (rc == 0)
-        rc = period_bounds(months->store, months->cluster, &has, &first_s, &last_s, err);
+        rc = period_last(months->store, months->cluster, &has, &last_s, err);
     months->end_s = has ? last_s + WORK_HOUR_S : INT64_MAX;
     months->is_ready = rc == 0;
     return rc;

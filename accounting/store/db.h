@@ -43,6 +43,7 @@ struct store {
     const struct viewer *viewer; /* NULL: sees all */
     bool writes, shared;    /* shared: so do others */
     int changed;            /* of postgres.c: rows, by the last statement that changed any */
+    unsigned asked, answered; /* of postgres.c: statements, by store_ask() */
     struct pending *pending; /* of the open transaction; or NULL */
     struct new_keys new_keys[KEYED];
     int lock_fd; /* of a writer, from lock_take(); else -1 */
@@ -65,10 +66,12 @@ struct backend {
     void (*close)(struct store *store);
     int (*lock_service)(const char *database, const char *who, struct error *err);
     const char *begin_reading, *begin_writing;
+    const char *list_begin, *list_end; /* around "1,2,…", the integers that a column may be */
     const char *integrity; /* a query of the audit's rule DB; NULL: it has none */
     const char *foreign_keys; /* another: table, count of rows, and the table where theirs is not */
     int (*exec)(struct store *store, const char *sql, struct error *err);
     int (*prepare)(struct store *store, const char *sql, struct stmt **ret, struct error *err);
+    void (*ask)(struct store *store, struct stmt *const *stmts, size_t count); /* NULL: nothing */
     int (*step)(struct store *store, struct stmt *stmt, struct error *err);
     /* What ends with the transaction. Each may be NULL: there is nobody else. */
     int (*claim_nodes)(struct store *store, const struct batch *const *batches, size_t count,
@@ -157,6 +160,12 @@ bool store_in_transaction(struct store *store);
  * negative errno with err set and the statement reset.
  */
 MUST_CHECK int store_step(struct store *store, struct stmt *stmt, struct error *err);
+
+/*
+ * These come next, each stepped to its end, in this order: a server may answer them at one go. They
+ * only read, and have no parameters.
+ */
+void store_ask(struct store *store, struct stmt *const *stmts, size_t count);
 
 /* Step a statement that gives no rows to its end. */
 MUST_CHECK int store_run(struct store *store, struct stmt *stmt, struct error *err);

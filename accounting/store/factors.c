@@ -156,6 +156,30 @@ int factors_document(struct store *store, int64_t set, const char *name, char **
     return *ret_text ? 0 : error_set(err, -ENOMEM, "no memory for %s", name);
 }
 
+int factors_each_document(struct store *store, int64_t set,
+                          int (*take)(void *arg, const char *name, const char *text), void *arg,
+                          struct error *err)
+{
+    static const char sql[] = "SELECT name, content FROM factor_document WHERE since_set <= ?1"
+                              " AND (until_set IS NULL OR ?1 < until_set)";
+    struct stmt *stmt = store_statement(store, sql, err);
+    int rc;
+
+    if (!stmt)
+        return -EIO;
+    stmt_bind_int(stmt, 1, set);
+    while ((rc = store_step(store, stmt, err)) > 0) {
+        const char *name = stmt_text(stmt, 0), *text = stmt_text(stmt, 1);
+
+        rc = name && text ? take(arg, name, text) : -ENOMEM;
+        if (rc < 0) {
+            stmt_reset(stmt);
+            return error_set(err, rc, "no memory for factor set %lld's documents", (long long)set);
+        }
+    }
+    return rc;
+}
+
 /* --- a set in the making ---------------------------------------------------------------------- */
 
 struct factor_change *factors_change_new(struct store *store, const char *made_by)
@@ -714,6 +738,12 @@ int factors_intervals(struct store *store, int64_t set, const char *zone, const 
     rc = choose_scope(store, set, upper, basis, scope, sizeof(scope), err);
     if (rc < 0)
         return rc;
+    if (scope[0] == '\0') {
+        *ret_series = series;
+        *ret = NULL;
+        *ret_count = 0;
+        return 0;
+    }
     stmt = store_statement(store, sql, err);
     if (!stmt)
         return -EIO;

@@ -427,7 +427,8 @@ static int expect_allocations(struct store *store, const struct batch *const *ba
     int rc = 0;
 
     buf_init(&sql);
-    buf_printf(&sql, "%sa.end_ns IS NULL AND a.node_key IN (", ALLOCATION_SELECT);
+    buf_printf(&sql, "%sa.end_ns IS NULL AND a.node_key%s", ALLOCATION_SELECT,
+               store->backend->list_begin);
     for (size_t i = 0; i < count; i++) {
         struct known_node *node = node_of(store->pending, &batches[i]->head);
 
@@ -436,7 +437,7 @@ static int expect_allocations(struct store *store, const struct batch *const *ba
         buf_printf(&sql, "%s%" PRId64, n ? "," : "", node->node_key);
         nodes[n++] = node;
     }
-    buf_printf(&sql, ")");
+    buf_printf(&sql, "%s", store->backend->list_end);
     qsort(nodes, n, sizeof(nodes[0]), compare_node_keys);
     if (n > 0)
         rc = buf_failed(&sql) ? no_memory(err) : store_prepare(store, sql.data, &stmt, err);
@@ -553,10 +554,11 @@ int known_expect_runs(struct store *store, const struct batch *const *batches, s
     int rc = 0;
 
     buf_init(&sql);
-    buf_printf(&sql, "SELECT DISTINCT cluster, job_id FROM job WHERE job_id IN (");
+    buf_printf(&sql, "SELECT DISTINCT cluster, job_id FROM job WHERE job_id%s",
+               store->backend->list_begin);
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = mine[i] ? add_runs(store, batches[i], &sql, &n) : 0;
-    buf_printf(&sql, ")");
+    buf_printf(&sql, "%s", store->backend->list_end);
     if (rc < 0 || buf_failed(&sql))
         rc = no_memory(err);
     else if (n > 0)

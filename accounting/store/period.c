@@ -524,6 +524,24 @@ int period_has_account(struct store *store, const char *cluster, const char *acc
     return rc;
 }
 
+int period_last(struct store *store, const char *cluster, bool *ret_has, int64_t *ret_s,
+                struct error *err)
+{
+    static const char sql[] =
+        "SELECT hour_s FROM cluster_hour WHERE cluster = ?1 ORDER BY hour_s DESC LIMIT 1";
+    struct stmt *row = store_statement(store, sql, err);
+    int rc;
+
+    if (!row)
+        return -EIO;
+    stmt_bind_text(row, 1, cluster);
+    rc = store_step(store, row, err);
+    *ret_has = rc > 0;
+    *ret_s = rc > 0 ? stmt_int(row, 0) : 0;
+    stmt_reset(row);
+    return rc < 0 ? rc : 0;
+}
+
 /* Each of the two by itself is one look into the index; both in one SELECT read the cluster. */
 static const char SQL_BOUNDS[] =
     "SELECT (SELECT MIN(hour_s) FROM cluster_hour WHERE cluster = ?1),"

@@ -119,6 +119,9 @@ MUST_CHECK int period_has_account(struct store *store, const char *cluster, cons
 /* First and last hour with energy of the cluster; *ret_has false when there is none. */
 MUST_CHECK int period_bounds(struct store *store, const char *cluster, bool *ret_has,
                              int64_t *ret_first_s, int64_t *ret_last_s, struct error *err);
+/* The last of them alone: half of what a server has to plan. */
+MUST_CHECK int period_last(struct store *store, const char *cluster, bool *ret_has, int64_t *ret_s,
+                           struct error *err);
 
 /* One job's allocations by begin, not clipped. */
 MUST_CHECK int period_uses_of_job(struct store *store, int64_t job_key,

@@ -1,8 +1,9 @@
 /*
  * PostgreSQL, by libpq: opening, the writer's turn, statements.
  *
- * A statement is sent with its parameters and answered whole. From its second run on the server has
- * it prepared. Texts sort by their bytes, as with SQLite: each column of text has collation "C".
+ * A statement is sent with its parameters and answered whole; some that only read go together. From
+ * its second run on the server has it prepared. Texts sort by their bytes, as with SQLite: each
+ * column of text has collation "C".
  *
  * Invariants of an open store:
  *   Q1  the schema's number was read from `meta` before anything else
@@ -42,12 +43,14 @@
 
 /* --- libpq ----------------------------------------------------------------------------------- */
 
-/* It brings twenty libraries along: only who asks a server loads it. */
+/* It brings twenty libraries along: only who asks a server loads it. GnuTLS is libldap's, which
+   begins with it by itself should it ever be used. */
+#define NO_GNUTLS "GNUTLS_NO_IMPLICIT_INIT"
 #define FUNCTIONS(x) \
     x(PQclear) x(PQcmdStatus) x(PQcmdTuples) x(PQconnectdbParams) x(PQdb) \
     x(PQerrorMessage) x(PQexec) x(PQexecParams) x(PQexecPrepared) x(PQfinish) \
-    x(PQgetisnull) x(PQgetlength) x(PQgetvalue) x(PQhost) x(PQntuples) x(PQprepare) \
-    x(PQresultErrorField) x(PQresultStatus) x(PQstatus) x(PQtransactionStatus)
+    x(PQgetResult) x(PQgetisnull) x(PQgetlength) x(PQgetvalue) x(PQhost) x(PQntuples) x(PQprepare) \
+    x(PQresultErrorField) x(PQresultStatus) x(PQsendQuery) x(PQstatus) x(PQtransactionStatus)
 #define POINTER(name) __typeof__(name) *name;
 #define SYMBOL(name) { #name, (void **)&pq.name },
 
@@ -65,6 +68,7 @@ static struct {
 #define PQexecParams(...) pq.PQexecParams(__VA_ARGS__)
 #define PQexecPrepared(...) pq.PQexecPrepared(__VA_ARGS__)
 #define PQfinish(...) pq.PQfinish(__VA_ARGS__)
+#define PQgetResult(...) pq.PQgetResult(__VA_ARGS__)
 #define PQgetisnull(...) pq.PQgetisnull(__VA_ARGS__)
 #define PQgetlength(...) pq.PQgetlength(__VA_ARGS__)
 #define PQgetvalue(...) pq.PQgetvalue(__VA_ARGS__)
@@ -73,6 +77,7 @@ static struct {
 #define PQprepare(...) pq.PQprepare(__VA_ARGS__)
 #define PQresultErrorField(...) pq.PQresultErrorField(__VA_ARGS__)
 #define PQresultStatus(...) pq.PQresultStatus(__VA_ARGS__)
+#define PQsendQuery(...) pq.PQsendQuery(__VA_ARGS__)
 #define PQstatus(...) pq.PQstatus(__VA_ARGS__)
 #define PQtransactionStatus(...) pq.PQtransactionStatus(__VA_ARGS__)
 
@@ -83,11 +88,16 @@ static int load_libpq(struct error *err)
         void **at;
     } symbols[] = { FUNCTIONS(SYMBOL) };
     static bool loaded;
+    const bool begins = !getenv(NO_GNUTLS);
     void *library;
 
     if (loaded)
         return 0;
-    library = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
+    if (begins)
+        setenv(NO_GNUTLS, "1", 1);
+    library = dlopen("libpq.so.5", RTLD_LAZY | RTLD_LOCAL);
+    if (begins)
+        unsetenv(NO_GNUTLS);
     if (!library)
         return error_set(err, -ENOTSUP, "PostgreSQL's library cannot be loaded: %s; install "
                          "libpq5 (Debian) or libpq (RPM)", dlerror());
@@ -155,6 +165,7 @@ struct pg_stmt {
     char *sql;
     char name[24];      /* "" until it is prepared */
     unsigned runs;
+    unsigned turn;      /* its number among store->asked; 0: it is asked by itself */
     int count;          /* of parameters */
     struct parameter *parameters;
     PGresult *result;   /* NULL: it has not run since it was reset */
@@ -360,12 +371,46 @@ static PGresult *open_cursor(struct pg_stmt *own, const Oid *types, const char *
     return fetch(own);
 }
 
-static PGresult *run(struct pg_stmt *own)
+static void ask(struct store *store, struct stmt *const *stmts, size_t count)
+{
+    struct buf sql;
+    bool sent;
+
+    buf_init(&sql);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&sql, "%s;", of(stmts[i])->sql);
+    sent = !buf_failed(&sql) && PQsendQuery(store->pg, sql.data);
+    store->answered = store->asked;
+    buf_free(&sql);
+    for (size_t i = 0; sent && i < count; i++)
+        of(stmts[i])->turn = ++store->asked;
+}
+
+/* Of one that was asked with others. NULL: it has to be asked by itself, for it is out of turn, or
+   libpq dropped what was still to come for another statement. */
+static PGresult *answer(struct store *store, struct pg_stmt *own)
+{
+    PGresult *result = NULL;
+
+    if (own->turn == store->answered + 1) {
+        result = PQgetResult(store->pg);
+        store->answered++;
+        if (PQresultStatus(result) != PGRES_TUPLES_OK || store->answered == store->asked)
+            PQclear(PQgetResult(store->pg)); /* the end of all, or of none */
+    }
+    own->turn = 0;
+    return result;
+}
+
+static PGresult *run(struct store *store, struct pg_stmt *own)
 {
     Oid types[PARAMETERS_MAX];
     const char *values[PARAMETERS_MAX];
-    PGresult *result;
+    PGresult *result = own->turn ? answer(store, own) : NULL;
 
+    if (result)
+        return result;
+    store->answered = store->asked;
     for (int i = 0; i < own->count; i++) {
         types[i] = own->parameters[i].type;
         values[i] = own->parameters[i].value;
@@ -396,7 +441,7 @@ static int step(struct store *store, struct stmt *stmt, struct error *err)
         own->result = NULL;
     }
     if (!own->result) {
-        own->result = own->cursor ? fetch(own) : run(own);
+        own->result = own->cursor ? fetch(own) : run(store, own);
         own->row = -1;
         status = PQresultStatus(own->result);
         if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
@@ -659,7 +704,7 @@ static bool in_transaction(struct store *store)
 {
     PGTransactionStatusType status = PQtransactionStatus(store->pg);
 
-    return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+    return status == PQTRANS_INTRANS || status == PQTRANS_INERROR || status == PQTRANS_ACTIVE;
 }
 
 /* --- opening --------------------------------------------------------------------------------- */
@@ -681,6 +726,12 @@ static void name_it(struct store *store)
              PQhost(store->pg) ? PQhost(store->pg) : "", PQdb(store->pg) ? PQdb(store->pg) : "");
 }
 
+#define SETTINGS \
+    "SET client_min_messages = warning; SET synchronous_commit = on;" \
+    "SET cursor_tuple_fraction = 1; SET timezone = 'UTC';" \
+    "SET idle_in_transaction_session_timeout = 0;"
+#define READ_ONLY "SET default_transaction_read_only = on;"
+
 static int connect_to(struct store *store, const char *database, const char *who,
                       struct error *err)
 {
@@ -699,9 +750,7 @@ static int connect_to(struct store *store, const char *database, const char *who
         return error_set(err, -ECONNREFUSED, "database %s: %.*s; is PostgreSQL up, and may this "
                          "user connect?", store->path, (int)strcspn(text, "\n"), text);
     }
-    return exec(store, "SET client_min_messages = warning; SET synchronous_commit = on;"
-                       "SET cursor_tuple_fraction = 1;"
-                       "SET timezone = 'UTC'; SET idle_in_transaction_session_timeout = 0", err);
+    return store->writes ? exec(store, SETTINGS, err) : 0; /* a reader's: read_version() */
 }
 
 /* Who writes now, as that connection called itself. */
@@ -776,18 +825,29 @@ static int take_lock(struct store *store, const struct store_turn *turn, struct 
     return rc < 0 ? rc : 0;
 }
 
-/* 0: there is none of ours. */
+#define SQL_VERSION \
+    "SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'schema'" \
+    " AND to_regclass('batch_component') IS NOT NULL"
+
+/* 0: there is none of ours. A reader's settings go with the question. */
 static int read_version(struct store *store, int64_t *ret_version, struct error *err)
 {
-    int64_t there;
-    int rc = store_integer(store, "SELECT to_regclass('meta') IS NOT NULL AND"
-                           " to_regclass('batch_component') IS NOT NULL", &there, err);
+    PGresult *result = PQexec(store->pg, store->writes ? SQL_VERSION
+                                                      : SETTINGS READ_ONLY SQL_VERSION);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    int rc = 0;
 
     *ret_version = 0;
-    if (rc < 0 || !there)
-        return rc;
-    return store_integer(store, "SELECT CAST(content AS BIGINT) FROM meta WHERE name = 'schema'",
-                         ret_version, err);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+        /* another's database: no such table, or no such column */
+        if (!state || (strcmp(state, "42P01") != 0 && strcmp(state, "42703") != 0))
+            rc = failed(store, result, "cannot run a statement", err);
+    } else if (PQntuples(result) > 0 &&
+               parse_i64(PQgetvalue(result, 0, 0), INT64_MIN, INT64_MAX, ret_version) < 0) {
+        *ret_version = 0;
+    }
+    PQclear(result);
+    return rc;
 }
 
 /* Q1 */
@@ -816,8 +876,6 @@ static int open_store(struct store *store, const char *database, const struct st
 {
     int rc = connect_to(store, database, turn ? turn->who : NULL, err);
 
-    if (rc == 0 && !turn)
-        rc = exec(store, "SET default_transaction_read_only = on", err);
     if (rc == 0 && turn)
         rc = take_lock(store, turn, err);
     return rc == 0 ? check_version(store, err) : rc;
@@ -1093,8 +1151,11 @@ const struct backend postgres_backend = {
     .foreign_keys = SQL_NAMELESS,
     .begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ",
     .begin_writing = "BEGIN",
+    .list_begin = " = ANY ('{", /* one word, whatever its length */
+    .list_end = "}')",
     .exec = exec,
     .prepare = prepare,
+    .ask = ask,
     .step = step,
     .claim_nodes = claim_nodes,
     .claim_jobs = claim_jobs,

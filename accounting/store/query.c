@@ -13,7 +13,8 @@
 #include "store/db.h"
 #include "store/viewer.h"
 
-#define CHUNK 500       /* ids or keys in one statement: far below the limit on its length */
+#define CHUNK 500       /* ids in one statement, or jobs: far below the limit on its length */
+#define CHUNK_KEYS 2000
 #define NAMES_MAX 900   /* bound texts in one statement: SQLite 3.26 takes 999 */
 #define NARROW_MAX 100  /* accounts of a viewer that are looked up one by one */
 
@@ -115,6 +116,13 @@ static char *text_column(struct stmt *stmt, int column, bool *failed)
     return copy;
 }
 
+/* This one and the two behind it. */
+static struct peak peak_columns(struct stmt *stmt, int column)
+{
+    return (struct peak){ stmt_int(stmt, column), stmt_int(stmt, column + 1),
+                          stmt_int(stmt, column + 2) };
+}
+
 static int name_index(const char *name, const char *const *names, int count)
 {
     for (int i = 0; name && i < count; i++) {
@@ -146,8 +154,8 @@ static void *grow(void *array, size_t *count, size_t item_size)
 static const char select_jobs[] =
     "SELECT job_key, cluster, job_id, restart_count, sluid, uid, gid, user_name, account,"
     " partition_name, qos, job_name, array_job_id, array_task_id, het_job_id, het_offset,"
-    " node_count, begin_s, end_s, exit_status, flags, state, submit_s, alloc_tres FROM job"
-    " WHERE 1 = 1";
+    " node_count, begin_s, end_s, exit_status, flags, state, submit_s, alloc_tres, peak_mw,"
+    " peak_minute_s, peak_span_ms FROM job WHERE 1 = 1";
 
 static int read_job(struct stmt *stmt, struct query_job *job)
 {
@@ -178,6 +186,8 @@ static int read_job(struct stmt *stmt, struct query_job *job)
     job->state = text_column(stmt, i++, &failed);
     job->submit_s = maybe_column(stmt, i++);
     job->alloc_tres = text_column(stmt, i++, &failed);
+    job->has_pruned_peak = !stmt_is_null(stmt, i);
+    job->pruned_peak = peak_columns(stmt, i);
     return failed ? -ENOMEM : 0;
 }
 
@@ -679,12 +689,6 @@ static int read_energy_hourly(struct stmt *stmt, struct query_job *job)
     return read_energy_row(stmt, job, true);
 }
 
-static struct peak peak_columns(struct stmt *stmt)
-{
-    return (struct peak){ stmt_int(stmt, 1), stmt_int(stmt, 2),
-                          stmt_int(stmt, 3) };
-}
-
 static void raise_peak(struct query_job *job, const struct peak *peak)
 {
     struct peak highest = { job->peak_mw.value, job->peak_minute_s, job->peak_span_ms };
@@ -698,16 +702,9 @@ static void raise_peak(struct query_job *job, const struct peak *peak)
 
 static int read_minute(struct stmt *stmt, struct query_job *job)
 {
-    struct peak minute = peak_columns(stmt);
+    struct peak minute = peak_columns(stmt, 1);
 
     raise_peak(job, &minute);
-    return 0;
-}
-
-static int read_pruned_peak(struct stmt *stmt, struct query_job *job)
-{
-    job->has_pruned_peak = true;
-    job->pruned_peak = peak_columns(stmt);
     return 0;
 }
 
@@ -732,32 +729,28 @@ struct detail {
     int (*read)(struct stmt *stmt, struct query_job *job);
 };
 
+/* For few rows a server plans a JOIN or an ORDER BY longer than it runs: there is none here. */
 static const struct detail nodes_detail = {
-    "SELECT a.job_key, n.name, a.begin_ns, a.end_ns, a.seen_ns, a.cores, a.gpus, a.memory_mb,"
-    " a.node_key FROM allocation a JOIN node n ON n.node_key = a.node_key WHERE a.job_key IN (",
-    NULL, " ORDER BY a.job_key, n.name, a.begin_ns", read_node
+    "SELECT job_key, (SELECT name FROM node WHERE node.node_key = allocation.node_key), begin_ns,"
+    " end_ns, seen_ns, cores, gpus, memory_mb, node_key FROM allocation WHERE job_key",
+    NULL, "", read_node
 };
 static const struct detail steps_detail = {
     "SELECT job_key, step_id, begin_ns, end_ns, cpu_ns, exit_status, cores, gpus, flags"
-    " FROM step WHERE job_key IN (",
-    NULL, " ORDER BY job_key, step_id", read_step
+    " FROM step WHERE job_key",
+    NULL, "", read_step
 };
 /* Not summed by SQL: the rows need no sorting this way. */
 #define SELECT_ENERGY \
     "SELECT job_key, step_id, component, quality, sensor, active_mj, idle_mj, metered_ms," \
-    " elapsed_ms, hour_s FROM energy WHERE job_key IN ("
+    " elapsed_ms, hour_s FROM energy WHERE job_key"
 static const struct detail energy_detail = { SELECT_ENERGY, "hour_s", "", read_energy };
 static const struct detail energy_hourly_detail = {
     SELECT_ENERGY, "hour_s", "", read_energy_hourly
 };
 static const struct detail peak_detail = {
-    "SELECT job_key, " PEAK_COLUMNS " FROM power WHERE span_ms > 0 AND job_key IN (",
+    "SELECT job_key, " PEAK_COLUMNS " FROM power WHERE span_ms > 0 AND job_key",
     "minute_s", " GROUP BY job_key, minute_s", read_minute
-};
-static const struct detail pruned_peak_detail = {
-    "SELECT job_key, peak_mw, peak_minute_s, peak_span_ms FROM job"
-    " WHERE peak_mw IS NOT NULL AND job_key IN (",
-    NULL, "", read_pruned_peak
 };
 
 static int explain(int rc, const struct query_job *job, struct error *err)
@@ -770,33 +763,41 @@ static int explain(int rc, const struct query_job *job, struct error *err)
     return rc;
 }
 
-static void list_keys(struct sql *sql, const struct key_index *keys, size_t count)
+/* " IN (1,2,…)", as the kind of database reads it with the least effort */
+static void list_keys(struct sql *sql, const struct store *store, const struct key_index *keys,
+                      size_t count)
 {
+    buf_printf(&sql->text, "%s", count == 1 ? " = " : store->backend->list_begin);
     for (size_t i = 0; i < count; i++)
         buf_printf(&sql->text, "%s%lld", i > 0 ? "," : "", (long long)keys[i].job_key);
-    buf_printf(&sql->text, ")");
+    buf_printf(&sql->text, "%s", count == 1 ? "" : store->backend->list_end);
 }
 
-static int read_detail(struct store *store, const struct detail *detail, struct key_index *keys,
-                       size_t count, int64_t from_s, int64_t to_s, struct error *err)
+static int prepare_detail(struct store *store, const struct detail *detail,
+                          const struct key_index *keys, size_t count, int64_t from_s, int64_t to_s,
+                          struct stmt **ret, struct error *err)
 {
     struct sql sql;
-    struct stmt *stmt;
-    int rc, step = 0;
 
     sql_init(&sql, detail->select);
-    list_keys(&sql, keys, count);
+    list_keys(&sql, store, keys, count);
     if (detail->clock)
         buf_printf(&sql.text, " AND %s >= %lld AND %s < %lld", detail->clock, (long long)from_s,
                    detail->clock, (long long)to_s);
     buf_printf(&sql.text, "%s", detail->rest);
-    rc = sql_prepare(store, &sql, &stmt, err);
+    return sql_prepare(store, &sql, ret, err);
+}
+
+static int read_detail(struct store *store, const struct detail *detail, struct stmt *stmt,
+                       struct key_index *keys, size_t count, struct error *err)
+{
+    int rc = 0, step = 0;
+
     while (rc == 0 && (step = store_step(store, stmt, err)) > 0) {
         struct key_index *key = find_key(keys, count, stmt_int(stmt, 0));
 
         rc = key ? explain(detail->read(stmt, key->job), key->job, err) : 0;
     }
-    stmt_free(stmt);
     return rc == 0 ? step : rc;
 }
 
@@ -824,7 +825,7 @@ static int prepare_old(const struct old_days *days, const char *select, const ch
     struct sql sql;
 
     sql_init(&sql, select);
-    list_keys(&sql, days->keys, days->count);
+    list_keys(&sql, days->store, days->keys, days->count);
     buf_printf(&sql.text, " AND hour_s >= %lld AND hour_s < %lld%s",
                (long long)(days->from_s - days->from_s % ROLL_DAY_S), (long long)days->to_s, rest);
     return sql_prepare(days->store, &sql, ret, days->err);
@@ -837,7 +838,7 @@ static int read_old_hours(const struct old_days *days)
     int step = 0, rc = prepare_old(days,
         "SELECT days.job_key, h.hour_s, h.active_mj, h.idle_mj, h.elapsed_ms"
         " FROM (SELECT DISTINCT job_key, " DAY_OF("hour_s") " AS day_s FROM energy"
-        "  WHERE job_key IN (", ") AS days JOIN job_hour AS h ON " ROLL_HOURS_OF_DAYS
+        "  WHERE job_key", ") AS days JOIN job_hour AS h ON " ROLL_HOURS_OF_DAYS
         " ORDER BY days.job_key, h.hour_s", &stmt);
 
     while (rc == 0 && (step = store_step(days->store, stmt, days->err)) > 0) {
@@ -949,35 +950,44 @@ static int read_old_days(const struct old_days *days)
     return rc;
 }
 
-static int read_energies(struct store *store, struct key_index *keys, size_t count, bool detailed,
-                         int64_t from_s, int64_t to_s, struct error *err)
+/* Energy of days before the bound of roll.h, and from where on the rest is as it was booked. */
+static int read_old(struct store *store, struct key_index *keys, size_t count, bool detailed,
+                    int64_t from_s, int64_t to_s, int64_t *ret_from_s, struct error *err)
 {
-    const struct detail *detail = detailed ? &energy_hourly_detail : &energy_detail;
     struct old_days old = { store, keys, count, detailed, from_s, to_s, err };
     int64_t before_s;
     int rc = roll_before(store, &before_s, err);
 
+    *ret_from_s = from_s;
     if (rc < 0 || from_s >= before_s)
-        return rc < 0 ? rc : read_detail(store, detail, keys, count, from_s, to_s, err);
+        return rc;
+    *ret_from_s = before_s;
     if (to_s > before_s)
         old.to_s = before_s;
-    rc = read_old_days(&old);
-    return rc == 0 ? read_detail(store, detail, keys, count, before_s, to_s, err) : rc;
+    return read_old_days(&old);
 }
 
 static int read_chunk(struct store *store, struct key_index *keys, size_t count, unsigned want,
                       int64_t from_s, int64_t to_s, struct error *err)
 {
-    int rc = read_detail(store, &nodes_detail, keys, count, from_s, to_s, err);
+    const bool hourly = want & QUERY_HOURLY;
+    const struct detail *const details[] = {
+        &nodes_detail, &steps_detail, hourly ? &energy_hourly_detail : &energy_detail, &peak_detail
+    };
+    const size_t n_details = sizeof(details) / sizeof(*details) - !(want & QUERY_PEAK);
+    struct stmt *stmts[sizeof(details) / sizeof(*details)] = { NULL };
+    int64_t energy_s;
+    int rc = read_old(store, keys, count, hourly, from_s, to_s, &energy_s, err);
 
+    for (size_t i = 0; rc == 0 && i < n_details; i++)
+        rc = prepare_detail(store, details[i], keys, count,
+                            details[i] == &peak_detail ? from_s : energy_s, to_s, &stmts[i], err);
     if (rc == 0)
-        rc = read_detail(store, &steps_detail, keys, count, from_s, to_s, err);
-    if (rc == 0)
-        rc = read_energies(store, keys, count, want & QUERY_HOURLY, from_s, to_s, err);
-    if (rc == 0 && (want & QUERY_PEAK))
-        rc = read_detail(store, &peak_detail, keys, count, from_s, to_s, err);
-    if (rc == 0 && (want & QUERY_PEAK))
-        rc = read_detail(store, &pruned_peak_detail, keys, count, from_s, to_s, err);
+        store_ask(store, stmts, n_details);
+    for (size_t i = 0; rc == 0 && i < n_details; i++)
+        rc = read_detail(store, details[i], stmts[i], keys, count, err);
+    for (size_t i = 0; i < n_details; i++)
+        stmt_free(stmts[i]);
     return rc;
 }
 
@@ -985,11 +995,24 @@ static int settle_peaks(struct store *store, struct query_result *result, int64_
                         int64_t to_s, struct error *err)
 {
     int64_t kept_since_s;
-    int rc = prune_kept_since(store, &kept_since_s, err);
+    size_t first = 0;
+    int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < result->n_jobs; i++)
+    while (first < result->n_jobs && !result->jobs[first].has_pruned_peak)
+        first++;
+    if (first < result->n_jobs)
+        rc = prune_kept_since(store, &kept_since_s, err);
+    for (size_t i = first; rc == 0 && i < result->n_jobs; i++)
         settle_peak(&result->jobs[i], kept_since_s, from_s, to_s);
     return rc;
+}
+
+static int compare_nodes(const void *a, const void *b)
+{
+    const struct query_node *x = a, *y = b;
+    int order = strcmp(x->name ? x->name : "", y->name ? y->name : "");
+
+    return order ? order : compare(x->begin_ns, y->begin_ns);
 }
 
 int query_details(struct store *store, struct query_result *result, unsigned want, int64_t from_s,
@@ -1003,12 +1026,16 @@ int query_details(struct store *store, struct query_result *result, unsigned wan
     for (size_t i = 0; i < result->n_jobs; i++)
         keys[i] = (struct key_index){ .job_key = result->jobs[i].job_key, .job = &result->jobs[i] };
     qsort(keys, result->n_jobs, sizeof(*keys), compare_keys);
-    for (size_t i = 0; rc == 0 && i < result->n_jobs; i += CHUNK) {
-        size_t count = result->n_jobs - i < CHUNK ? result->n_jobs - i : CHUNK;
+    for (size_t i = 0; rc == 0 && i < result->n_jobs; i += CHUNK_KEYS) {
+        size_t count = result->n_jobs - i < CHUNK_KEYS ? result->n_jobs - i : CHUNK_KEYS;
 
         rc = read_chunk(store, keys + i, count, want, from_s, to_s, err);
     }
     free(keys);
+    for (size_t i = 0; rc == 0 && i < result->n_jobs; i++)
+        if (result->jobs[i].n_nodes > 1)
+            qsort(result->jobs[i].nodes, result->jobs[i].n_nodes, sizeof(*result->jobs[i].nodes),
+                  compare_nodes);
     if (rc == 0 && (want & QUERY_PEAK))
         rc = settle_peaks(store, result, from_s, to_s, err);
     return rc;

@@ -562,6 +562,8 @@ const struct backend sqlite_backend = {
     .lock_service = lock_service,
     .begin_reading = "BEGIN",
     .begin_writing = "BEGIN IMMEDIATE",
+    .list_begin = " IN (",
+    .list_end = ")",
     .integrity = "PRAGMA integrity_check",
     .foreign_keys = "SELECT \"table\", COUNT(*), parent FROM pragma_foreign_key_check"
                     " GROUP BY \"table\", parent",

@@ -309,6 +309,12 @@ struct stmt *store_statement_of(struct store *store, const void *key,
     return stmt;
 }
 
+void store_ask(struct store *store, struct stmt *const *stmts, size_t count)
+{
+    if (store->backend->ask)
+        store->backend->ask(store, stmts, count);
+}
+
 int store_step(struct store *store, struct stmt *stmt, struct error *err)
 {
     return stmt->backend->step(store, stmt, err);

@@ -324,8 +324,7 @@ EOF
     cd "$top_srcdir/accounting/store"
     same 'in query.c, period.c and profile.c' "$(sed -n 's/.*\b\(FROM\|JOIN\) job\b.*/&/p' query.c period.c profile.c |
         sed 's/^ *//' | sort)" "$(sort <<'EOF'
-" node_count, begin_s, end_s, exit_status, flags, state, submit_s, alloc_tres FROM job"
-"SELECT job_key, peak_mw, peak_minute_s, peak_span_ms FROM job"
+" peak_minute_s, peak_span_ms FROM job WHERE 1 = 1";
 #define OF_KEYS " FROM job WHERE cluster = ?1 AND job_key BETWEEN ?2 AND ?3 ORDER BY job_key"
 " FROM job j JOIN allocation a ON a.job_key = j.job_key"
 " FROM job j JOIN energy e ON e.job_key = j.job_key" \

@@ -608,6 +608,11 @@ static void the_bounds_are_the_first_and_last_hour_of_the_cluster(void **state)
     assert_true(has);
     assert_int_equal(found_first_s, first_s);
     assert_int_equal(found_last_s, last_s);
+    assert_int_equal(period_last(world->books.store, "ours", &has, &found_last_s, NULL), 0);
+    assert_true(has);
+    assert_int_equal(found_last_s, last_s);
+    assert_int_equal(period_last(world->books.store, "absent", &has, &found_last_s, NULL), 0);
+    assert_false(has);
     assert_int_equal(period_bounds(world->books.store, "absent", &has, &found_first_s,
                                    &found_last_s, NULL), 0);
     assert_false(has);
