@@ -247,7 +247,7 @@ int period_jobs(struct store *store, const char *cluster, const int64_t *keys, s
         stmt_bind_int(rows, 2, keys[i]);
         stmt_bind_int(rows, 3, keys[next - 1]);
         if (next - i > KEYS_GAP)
-            stmt_many(rows);
+            stmt_stream(rows);
         rc = read_rows(&reading, rows);
     }
     return rc;
@@ -292,7 +292,7 @@ int period_uses(struct store *store, const struct period *period,
     rc = bind_period(period, rows);
     if (rc < 0)
         return rc;
-    stmt_many(rows);
+    stmt_stream(rows);
     return read_rows(&reading, rows);
 }
 
@@ -430,7 +430,7 @@ static int hours_of_period(struct store *store, const char *sql,
     struct stmt *rows = rc < 0 ? NULL : store_statement(store, sql, err);
 
     if (rows)
-        stmt_many(rows);
+        stmt_stream(rows);
     return rc < 0 ? rc : read_hours(&reading, rows, period->from_s, period->to_s);
 }
 
