@@ -184,14 +184,18 @@ static int take_use(void *arg, const struct period_use *use)
 {
     struct work *work = arg;
     size_t node_at = key_map_find(&work->node_of, use->node_key);
-    struct work_node *node = node_at != SIZE_MAX ? &work->nodes[node_at] : NULL;
-    struct work_job *job = job_of(work, use->job_key);
     int64_t ms = use->end_ns / NS_PER_MS - use->begin_ns / NS_PER_MS;
+    struct work_node *node;
+    struct work_job *job;
     uint64_t device_ms;
 
+    if (node_at == SIZE_MAX)
+        return 0; /* of another cluster */
+    node = &work->nodes[node_at];
+    job = job_of(work, use->job_key);
     if (!job)
         return -ENOMEM;
-    if (!node || ms <= 0)
+    if (ms <= 0)
         return 0;
     node->used = true;
     device_ms = (uint64_t)ms * (node->pool == POOL_GPU ? use->gpus : use->cores);
