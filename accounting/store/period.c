@@ -330,16 +330,16 @@ int period_uses_of_account(struct store *store, const struct period *period, con
 #define ROW_AMOUNTS "measured_mj, modelled_mj, metered_ms, elapsed_ms, gap_ms"
 
 static const char SQL_JOB_HOURS[] =
-    "SELECT hour_s, job_key, active_mj, idle_mj, " ROW_AMOUNTS " FROM job_hour WHERE hour_s >= ?2 AND hour_s < ?3"
-    " ORDER BY hour_s, job_key";
+    "SELECT hour_s, job_key, active_mj, idle_mj, " ROW_AMOUNTS
+    " FROM job_hour WHERE hour_s >= ?2 AND hour_s < ?3 ORDER BY hour_s, job_key";
 
 static const char SQL_NODE_HOURS[] =
     "SELECT hour_s, node_key, " NODE_AMOUNTS " FROM node_hour WHERE hour_s >= ?2 AND hour_s < ?3"
     " ORDER BY hour_s, node_key";
 
 static const char SQL_CLUSTER_HOURS[] =
-    "SELECT hour_s, 0, " NODE_AMOUNTS ", " ROW_AMOUNTS " FROM cluster_hour WHERE cluster = ?1 AND hour_s >= ?2"
-    " AND hour_s < ?3 ORDER BY hour_s";
+    "SELECT hour_s, 0, " NODE_AMOUNTS ", " ROW_AMOUNTS
+    " FROM cluster_hour WHERE cluster = ?1 AND hour_s >= ?2 AND hour_s < ?3 ORDER BY hour_s";
 
 #define ROW_SUMS "SUM(active_mj), SUM(idle_mj)," \
     " SUM(CASE WHEN quality = 'measured' THEN active_mj + idle_mj ELSE 0 END)," \

@@ -449,7 +449,8 @@ static void write_parameters(const struct pg_stmt *own, struct buf *buf)
     }
 }
 
-/* The server goes on with the next rows while we have those before in hand. */
+/* The server goes on with the next rows while we have those before in hand. Its compiler would take
+   longer to load than it saves. */
 static int begin_stream(struct store *store, struct pg_stmt *own, struct error *err)
 {
     PGresult *result;
@@ -457,7 +458,7 @@ static int begin_stream(struct store *store, struct pg_stmt *own, struct error *
     int rc = 0;
 
     buf_init(&sql);
-    buf_printf(&sql, "COPY (");
+    buf_printf(&sql, "SET LOCAL jit = off; COPY (");
     write_parameters(own, &sql);
     buf_printf(&sql, ") TO STDOUT (FORMAT binary)");
     result = buf_failed(&sql) ? NULL : PQexec(own->pg, sql.data);
