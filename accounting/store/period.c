@@ -68,6 +68,9 @@ static const char *text_column(struct stmt *row, int column)
     return text && *text ? text : NULL;
 }
 
+/* What is mostly 0: a server has less to write, and NULL is read as 0. */
+#define UNLESS_0(column) "CASE WHEN " column " <> 0 THEN " column " END"
+
 /* --- nodes ----------------------------------------------------------------------------------- */
 
 static const char SQL_NODES[] =
@@ -208,8 +211,8 @@ static const char SQL_JOBS[] =
     " uid, node_count, user_name, account, partition_name, qos, job_name, begin_s, end_s,"
     " exit_status, flags, state" OF_KEYS;
 static const char SQL_BRIEF_JOBS[] =
-    "SELECT job_key, uid, user_name, account, partition_name, end_s, exit_status, flags, state"
-    OF_KEYS;
+    "SELECT job_key, uid, user_name, account, partition_name, end_s, exit_status, "
+    UNLESS_0("flags") ", state" OF_KEYS;
 
 /* A row that is not asked for is passed over sooner than a statement is begun anew. */
 #define KEYS_GAP 16
@@ -327,7 +330,8 @@ int period_uses_of_account(struct store *store, const struct period *period, con
 
 /* Columns 0 and 1 are hour and key; then, in this order: */
 #define NODE_AMOUNTS "counted_mj, active_mj, idle_mj, system_mj, unallocated_mj"
-#define ROW_AMOUNTS "measured_mj, modelled_mj, metered_ms, elapsed_ms, gap_ms"
+#define ROW_AMOUNTS "measured_mj, " UNLESS_0("modelled_mj") ", metered_ms, elapsed_ms, " \
+    UNLESS_0("gap_ms")
 
 static const char SQL_JOB_HOURS[] =
     "SELECT hour_s, job_key, active_mj, idle_mj, " ROW_AMOUNTS
