@@ -69,7 +69,9 @@ int work_operational(struct work *work, struct error *err)
     }
     if (!failed) {
         work->operational_mg = exact_mg(sum);
-        (void)apportion_exact(work->operational_mg, weights, count, shares, &failed);
+        for (size_t i = 0; sum > 0 && i < count; i++) /* as apportion_exact(), in less memory */
+            shares[i] = exact_mul_div(work->operational_mg, weights[i], sum, &weights[i]);
+        failed = sum > 0 && !exact_raise(work->operational_mg, shares, weights, count);
     }
     if (!failed)
         write_shares(work, shares);
