@@ -14,6 +14,7 @@
  */
 #include "config.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <endian.h>
 #include <errno.h>
@@ -425,8 +426,9 @@ static PGresult *run(struct pg_stmt *own)
     return PQexecPrepared(own->pg, own->name, own->count, values, NULL, NULL, 0);
 }
 
-/* COPY takes no parameters: they are written out. No text of ours has a "$" in quotes. */
-static void write_parameters(const struct pg_stmt *own, struct buf *buf)
+/* COPY takes no parameters: they are written out. No text of ours has a "$" in quotes. False with
+   the connection's error. */
+static bool write_parameters(const struct pg_stmt *own, struct buf *buf)
 {
     for (const char *at = own->sql; *at;) {
         const struct parameter *parameter;
@@ -443,25 +445,30 @@ static void write_parameters(const struct pg_stmt *own, struct buf *buf)
         parameter = &own->parameters[number - 1];
         literal = parameter->value ? PQescapeLiteral(own->pg, parameter->value,
                                                      strlen(parameter->value)) : NULL;
+        if (parameter->value && !literal)
+            return false;
         buf_printf(buf, "CAST(%s AS %s)", literal ? literal : "NULL",
                    parameter->type == OID_TEXT ? "TEXT" : "BIGINT");
         PQfreemem(literal);
     }
+    return true;
 }
 
 /* The server goes on with the next rows while we have those before in hand. Its compiler would take
    longer to load than it saves. */
 static int begin_stream(struct store *store, struct pg_stmt *own, struct error *err)
 {
-    PGresult *result;
+    PGresult *result = NULL;
     struct buf sql;
+    bool good;
     int rc = 0;
 
     buf_init(&sql);
     buf_printf(&sql, "SET LOCAL jit = off; COPY (");
-    write_parameters(own, &sql);
+    good = write_parameters(own, &sql);
     buf_printf(&sql, ") TO STDOUT (FORMAT binary)");
-    result = buf_failed(&sql) ? NULL : PQexec(own->pg, sql.data);
+    if (good && !buf_failed(&sql))
+        result = PQexec(own->pg, sql.data);
     own->copies = result && PQresultStatus(result) == PGRES_COPY_OUT;
     if (!own->copies)
         rc = failed(store, result, "cannot run a statement", err);
@@ -492,9 +499,8 @@ static bool find_fields(struct pg_stmt *own, int len)
 
     if ((size_t)len >= head && memcmp(at, signature, sizeof(signature)) == 0)
         at += head + read_u32(at + sizeof(signature) + sizeof(uint32_t));
-    count = (unsigned char)at[0] << 8 | (unsigned char)at[1];
-    if (count > COLUMNS_MAX)
-        return false;
+    count = (int16_t)((unsigned char)at[0] << 8 | (unsigned char)at[1]);
+    assert(count <= COLUMNS_MAX);
     at += 2;
     for (int i = 0; i < count; i++) {
         struct field *field = &own->fields[i];
@@ -506,7 +512,7 @@ static bool find_fields(struct pg_stmt *own, int len)
         if (field->len > 0)
             at += field->len;
     }
-    return true;
+    return count >= 0;
 }
 
 static int step_stream(struct store *store, struct pg_stmt *own, struct error *err)
