@@ -108,7 +108,7 @@ int period_nodes(struct store *store, const char *cluster,
 /* --- jobs and what they held ----------------------------------------------------------------- */
 
 #define LAST_NS "COALESCE(a.end_ns, a.seen_ns)"
-#define USE "a.job_key, a.node_key, a.begin_ns, " LAST_NS ", a.end_ns IS NULL, a.cores, a.gpus"
+#define USE "a.job_key, a.node_key, a.begin_ns, " LAST_NS ", a.cores, a.gpus"
 /* ?5 and ?6: the period in nanoseconds. What only touches a border is left out; an allocation
    without duration lies in the period that has its instant. */
 #define LIVES " a.begin_ns < ?6 AND (" LAST_NS " > ?5 OR a.begin_ns >= ?5)"
@@ -251,9 +251,8 @@ static int read_use(const struct reading *reading, struct stmt *row)
         .node_key = stmt_int(row, 1),
         .begin_ns = stmt_int(row, 2),
         .end_ns = stmt_int(row, 3),
-        .open = stmt_int(row, 4),
-        .cores = (uint32_t)stmt_int(row, 5),
-        .gpus = (uint32_t)stmt_int(row, 6),
+        .cores = (uint32_t)stmt_int(row, 4),
+        .gpus = (uint32_t)stmt_int(row, 5),
     };
 
     if (use.end_ns < use.begin_ns)

@@ -64,8 +64,7 @@ MUST_CHECK int period_jobs(struct store *store, const char *cluster, const int64
    comes with begin_ns = end_ns. */
 struct period_use {
     int64_t job_key, node_key;
-    int64_t begin_ns, end_ns; /* of an open one: booked up to end_ns */
-    bool open;
+    int64_t begin_ns, end_ns; /* of one that is open: booked up to end_ns */
     uint32_t cores, gpus;     /* cores 0: unknown */
 };
 MUST_CHECK int period_uses(struct store *store, const struct period *period,
