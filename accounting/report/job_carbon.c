@@ -98,7 +98,6 @@ static struct period_use *uses_of(const struct query_job *job)
             .node_key = node->node_key,
             .begin_ns = node->begin_ns,
             .end_ns = node->end_ns.has ? node->end_ns.value : node->seen_ns,
-            .open = !node->end_ns.has,
             .cores = node->cores,
             .gpus = node->gpus,
         };

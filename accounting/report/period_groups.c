@@ -80,33 +80,62 @@ static int add_line(struct report_group *group, const char *name, struct report_
     return 0;
 }
 
-/* Jobs of one name in one line. Where names are somebody's, jobs that are not the viewer's to see
-   are all in one. */
-static int group_jobs(const struct work *work, int by, bool is_private, struct report_group *group,
-                      struct error *err)
+static struct amounts amounts_of(const struct work *work, const struct work_job *job)
+{
+    return (struct amounts){
+        .jobs = 1, .active_mj = job->active_mj, .idle_mj = job->idle_mj,
+        .measured_mj = job->measured_mj, .modelled_mj = job->modelled_mj,
+        .metered_ms = job->metered_ms, .elapsed_ms = job->elapsed_ms, .gap_ms = job->gap_ms,
+        .gpu_ms = job->gpu_ms, .core_ms = job->core_ms, .active_mg = job->mg.active,
+        .idle_mg = job->mg.idle, .overhead_mg = job->mg.overhead, .spread_mg = job->spread_mg,
+        .embodied = job->mg.embodied,
+        .missing_embodied = work->basis->has_inventory && job->missing,
+    };
+}
+
+/* The job's line in a group; line_of: index + 1 by text. Where names are somebody's, jobs that are
+   not the viewer's to see are all in one. NULL without memory. */
+static struct report_line *line_of_job(const struct work *work, const struct work_job *job, int by,
+                                       struct report_group *group, size_t *line_of)
 {
     const size_t others = work->texts.count;
-    size_t *line_of = calloc(others + 1, sizeof(*line_of)); /* index + 1 */
-    int rc = line_of ? 0 : -ENOMEM;
+    bool is_private = by == WORK_USER || by == WORK_ACCOUNT;
+    size_t text = is_private && job->hidden ? others : job->of[by];
+    struct report_line *line;
+
+    if (line_of[text])
+        return &group->lines[line_of[text] - 1];
+    if (add_line(group, text == others ? REPORT_OTHERS : work->texts.items[text], &line) < 0)
+        return NULL;
+    line->hidden = text == others;
+    line_of[text] = group->count;
+    return line;
+}
+
+/* In one go, since all jobs are more than a cache holds. */
+static int sum_jobs(struct work *work, struct report_group *const *groups)
+{
+    const size_t n_texts = work->texts.count + 1;
+    size_t *lines = calloc(WORK_GROUP_COUNT * n_texts, sizeof(*lines));
+    int rc = lines ? 0 : -ENOMEM;
 
     for (size_t i = 0; rc == 0 && i < work->n_jobs; i++) {
         const struct work_job *job = &work->jobs[i];
-        size_t text = is_private && job->hidden ? others : job->of[by];
-        struct report_line *line;
+        struct amounts amounts = amounts_of(work, job);
 
-        if (!line_of[text]) {
-            rc = add_line(group, text == others ? REPORT_OTHERS : work->texts.items[text], &line);
-            if (rc < 0)
-                break;
-            line->hidden = text == others;
-            line_of[text] = group->count;
+        amounts_add(&work->report->jobs, &amounts);
+        for (size_t by = 0; rc == 0 && by < WORK_GROUP_COUNT; by++) {
+            struct report_line *line = line_of_job(work, job, (int)by, groups[by],
+                                                   &lines[by * n_texts]);
+
+            if (line)
+                amounts_add(&line->own, &amounts);
+            else
+                rc = -ENOMEM;
         }
-        amounts_add(&group->lines[line_of[text] - 1].own, &job->amounts);
     }
-    for (size_t i = 0; i < group->count; i++)
-        group->lines[i].tree = group->lines[i].own;
-    free(line_of);
-    return rc < 0 ? work_no_memory(err) : 0;
+    free(lines);
+    return rc;
 }
 
 void report_write_viewer(const struct viewer *viewer, struct buf *buf)
@@ -218,21 +247,18 @@ static int make_tree(const struct work *work, struct report_group *group)
 int work_groups(struct work *work, struct error *err)
 {
     struct period_report *report = work->report;
-    int rc;
+    struct report_group *const groups[] = {
+        [WORK_USER] = &report->users, [WORK_ACCOUNT] = &report->accounts,
+        [WORK_PARTITION] = &report->partitions, [WORK_STATE] = &report->states,
+    };
 
-    rc = group_jobs(work, WORK_ACCOUNT, true, &report->accounts, err);
-    if (rc == 0)
-        rc = group_jobs(work, WORK_USER, true, &report->users, err);
-    if (rc == 0)
-        rc = group_jobs(work, WORK_PARTITION, false, &report->partitions, err);
-    if (rc == 0)
-        rc = group_jobs(work, WORK_STATE, false, &report->states, err);
-    if (rc < 0)
-        return rc;
-    sort_group(&report->accounts);
-    sort_group(&report->users);
-    sort_group(&report->partitions);
-    sort_group(&report->states);
+    if (sum_jobs(work, groups) < 0)
+        return work_no_memory(err);
+    for (size_t by = 0; by < WORK_GROUP_COUNT; by++) {
+        for (size_t i = 0; i < groups[by]->count; i++)
+            groups[by]->lines[i].tree = groups[by]->lines[i].own;
+        sort_group(groups[by]);
+    }
     return make_tree(work, &report->accounts) < 0 ? work_no_memory(err) : 0;
 }
 
@@ -346,11 +372,24 @@ int work_types(struct work *work, struct error *err)
 
 /* --- the greatest jobs ------------------------------------------------------------------------ */
 
+static uint64_t total_mg(const struct work_job *job)
+{
+    return job->mg.active + job->mg.idle + job->mg.overhead + job->spread_mg +
+           job->mg.embodied.central;
+}
+
+/* As compare_amounts(), then by key. */
 static int compare_jobs(const struct work_job *a, const struct work_job *b)
 {
-    int order = compare_amounts(&a->amounts, &b->amounts);
+    uint64_t x = total_mg(a), y = total_mg(b);
 
-    return order ? order : a->job_key < b->job_key ? -1 : a->job_key > b->job_key;
+    if (x == y) {
+        x = a->active_mj + a->idle_mj;
+        y = b->active_mj + b->idle_mj;
+    }
+    if (x == y)
+        return a->job_key < b->job_key ? -1 : a->job_key > b->job_key;
+    return x > y ? -1 : 1;
 }
 
 static const char *copy_of(const char *text, bool *failed)
@@ -394,7 +433,7 @@ static int describe_top(struct work *work, const struct work_job *job, struct er
     bool failed = false;
     int rc;
 
-    top->amounts = job->amounts;
+    top->amounts = amounts_of(work, job);
     rc = period_jobs(work->store, work->report->period.cluster, &job->job_key, 1, true, take_top,
                      top, err);
     if (rc == 0)
@@ -410,15 +449,17 @@ static int compare_tops(const void *va, const void *vb)
 /* The greatest, in order: candidates are sorted when there are twice as many as are asked for. */
 static size_t choose_top(const struct work *work, size_t wanted, const struct work_job **top)
 {
+    const struct work_job *last = NULL; /* of as many as are asked for, so far */
     size_t count = 0;
 
     for (size_t i = 0; i < work->n_jobs && wanted > 0; i++) {
-        if (work->jobs[i].hidden)
+        if (work->jobs[i].hidden || (last && compare_jobs(last, &work->jobs[i]) < 0))
             continue;
         top[count++] = &work->jobs[i];
         if (count == 2 * wanted) {
             qsort(top, count, sizeof(*top), compare_tops);
             count = wanted;
+            last = top[count - 1];
         }
     }
     if (count > 0)

@@ -34,9 +34,10 @@ static void write_shares(struct work *work, const uint64_t *shares)
         struct work_job *job = &work->jobs[i];
 
         split_parts(shares[i], &job->exact, parts);
-        job->amounts.active_mg = parts[0];
-        job->amounts.idle_mg = parts[1];
-        job->amounts.overhead_mg = parts[2];
+        job->mg.active = parts[0];
+        job->mg.idle = parts[1];
+        job->mg.overhead = parts[2];
+        job->mg.embodied = (struct range_mg){ 0 };
     }
     shares += work->n_jobs;
     split_parts(shares[0], &work->system, parts);
@@ -68,7 +69,9 @@ int work_operational(struct work *work, struct error *err)
     }
     if (!failed) {
         work->operational_mg = exact_mg(sum);
-        (void)apportion_exact(work->operational_mg, weights, count, shares, &failed);
+        for (size_t i = 0; sum > 0 && i < count; i++) /* as apportion_exact(), in less memory */
+            shares[i] = exact_mul_div(work->operational_mg, weights[i], sum, &weights[i]);
+        failed = sum > 0 && !exact_raise(work->operational_mg, shares, weights, count);
     }
     if (!failed)
         write_shares(work, shares);
@@ -79,9 +82,9 @@ int work_operational(struct work *work, struct error *err)
 
 /* --- unallocated idle energy, spread ---------------------------------------------------------- */
 
-static uint64_t held_ms(const struct amounts *amounts, int pool)
+static uint64_t held_ms(const struct work_job *job, int pool)
 {
-    return pool == POOL_GPU ? amounts->gpu_ms : amounts->core_ms;
+    return pool == POOL_GPU ? job->gpu_ms : job->core_ms;
 }
 
 void work_share_outside(const struct work *work, int64_t from_s, int64_t to_s,
@@ -116,13 +119,13 @@ int work_spread(struct work *work, struct error *err)
         uint64_t mg = work->idle_meter_mg[pool] + work->idle_overhead_mg[pool];
 
         for (size_t i = 0; i < work->n_jobs; i++)
-            weights[i] = held_ms(&work->jobs[i].amounts, pool);
+            weights[i] = held_ms(&work->jobs[i], pool);
         if (apportion(mg, weights, work->n_jobs, shares) == mg)
             continue;
         report->unallocated_mg -= work->idle_meter_mg[pool];
         report->unallocated_overhead_mg -= work->idle_overhead_mg[pool];
         for (size_t i = 0; i < work->n_jobs; i++)
-            work->jobs[i].amounts.spread_mg += shares[i];
+            work->jobs[i].spread_mg += shares[i];
     }
     free(weights);
     free(shares);
@@ -170,33 +173,39 @@ static int check_used(const struct work *work, struct error *err)
     return 0;
 }
 
-static int split_pool(struct work *work, int pool, uint64_t *used_ms, struct range_mg *shares,
-                      struct error *err)
+/* Over the jobs that held any of it. */
+static int split_pool(struct work *work, int pool, struct error *err)
 {
     struct period_report *report = work->report;
     const struct basis *basis = work->basis;
-    struct range_mg unallocated = { 0 };
+    uint64_t *used_ms = calloc(work->n_jobs + 1, sizeof(*used_ms));
+    struct range_mg *shares = calloc(work->n_jobs + 1, sizeof(*shares)), unallocated = { 0 };
     int64_t recovery_mg = 0;
-    int rc;
+    size_t count = 0;
+    int rc = used_ms && shares ? 0 : work_no_memory(err);
 
-    for (size_t i = 0; i < work->n_jobs; i++)
-        used_ms[i] = work->jobs[i].counted_ms[pool];
-    rc = embodied_split(&report->embodied.pools[pool], pool, basis->mode, basis->utilisation_ppm,
-                        used_ms, work->n_jobs, shares, &unallocated, &recovery_mg, err);
-    if (rc < 0)
-        return rc;
-    for (size_t i = 0; i < work->n_jobs; i++)
-        range_add(&work->jobs[i].amounts.embodied, &shares[i]);
+    for (size_t i = 0; rc == 0 && i < work->n_jobs; i++) {
+        if (work->jobs[i].counted_ms[pool] > 0)
+            used_ms[count++] = work->jobs[i].counted_ms[pool];
+    }
+    if (rc == 0)
+        rc = embodied_split(&report->embodied.pools[pool], pool, basis->mode,
+                            basis->utilisation_ppm, used_ms, count, shares, &unallocated,
+                            &recovery_mg, err);
+    for (size_t i = 0, at = 0; rc == 0 && i < work->n_jobs; i++) {
+        if (work->jobs[i].counted_ms[pool] > 0)
+            range_add(&work->jobs[i].mg.embodied, &shares[at++]);
+    }
     range_add(&report->unallocated_embodied, &unallocated);
     report->recovery_mg += recovery_mg;
-    return 0;
+    free(used_ms);
+    free(shares);
+    return rc;
 }
 
 int work_embodied(struct work *work, struct error *err)
 {
     struct period_report *report = work->report;
-    uint64_t *used_ms;
-    struct range_mg *shares;
     int rc;
 
     if (!work->basis->has_inventory)
@@ -206,32 +215,14 @@ int work_embodied(struct work *work, struct error *err)
     if (rc == 0)
         rc = embodied_period_of(work_inventory(work), work->embodied_nodes, work->n_nodes,
                                 report->period.from_s, report->period.to_s, &report->embodied, err);
-    if (rc < 0)
-        return rc;
-    used_ms = calloc(work->n_jobs + 1, sizeof(*used_ms));
-    shares = calloc(work->n_jobs + 1, sizeof(*shares));
-    if (!used_ms || !shares)
-        rc = work_no_memory(err);
     for (int pool = 0; rc == 0 && pool < POOL_COUNT; pool++)
-        rc = split_pool(work, pool, used_ms, shares, err);
+        rc = split_pool(work, pool, err);
     if (report->embodied.shared_unassigned)
         range_add(&report->unallocated_embodied, &report->embodied.shared);
-    free(used_ms);
-    free(shares);
     return rc;
 }
 
 /* --- totals ----------------------------------------------------------------------------------- */
-
-static void sum_jobs(struct work *work)
-{
-    for (size_t i = 0; i < work->n_jobs; i++) {
-        struct work_job *job = &work->jobs[i];
-
-        job->amounts.missing_embodied = work->basis->has_inventory && job->missing;
-        amounts_add(&work->report->jobs, &job->amounts);
-    }
-}
 
 /* Days share the operational total as jobs do. */
 static int share_days(struct work *work, struct error *err)
@@ -261,7 +252,6 @@ int work_totals(struct work *work, struct error *err)
     const struct embodied_period *embodied = &report->embodied;
     uint64_t op_mg = work->operational_mg;
 
-    sum_jobs(work);
     report->total = (struct range_mg){ op_mg, op_mg, op_mg };
     for (int pool = 0; pool < POOL_COUNT; pool++)
         range_add(&report->total, &embodied->pools[pool].amount);

@@ -175,7 +175,6 @@ static struct work_job *job_of(struct work *work, int64_t job_key)
     if (!job)
         return NULL;
     job->job_key = job_key;
-    job->amounts.jobs = 1;
     return key_map_add(&work->job_of, job_key, work->n_jobs - 1, NULL) < 0 ? NULL : job;
 }
 
@@ -184,21 +183,25 @@ static int take_use(void *arg, const struct period_use *use)
 {
     struct work *work = arg;
     size_t node_at = key_map_find(&work->node_of, use->node_key);
-    struct work_node *node = node_at != SIZE_MAX ? &work->nodes[node_at] : NULL;
-    struct work_job *job = job_of(work, use->job_key);
     int64_t ms = use->end_ns / NS_PER_MS - use->begin_ns / NS_PER_MS;
+    struct work_node *node;
+    struct work_job *job;
     uint64_t device_ms;
 
+    if (node_at == SIZE_MAX)
+        return 0; /* of another cluster */
+    node = &work->nodes[node_at];
+    job = job_of(work, use->job_key);
     if (!job)
         return -ENOMEM;
-    if (!node || ms <= 0)
+    if (ms <= 0)
         return 0;
     node->used = true;
     device_ms = (uint64_t)ms * (node->pool == POOL_GPU ? use->gpus : use->cores);
     if (node->pool == POOL_GPU)
-        job->amounts.gpu_ms += device_ms;
+        job->gpu_ms += device_ms;
     else
-        job->amounts.core_ms += device_ms;
+        job->core_ms += device_ms;
     work->lines[node->line].used_ms += device_ms;
     if (node->counts)
         job->counted_ms[node->pool] += device_ms;
@@ -221,22 +224,22 @@ static int compare_jobs(const void *va, const void *vb)
     return a->job_key < b->job_key ? -1 : a->job_key > b->job_key;
 }
 
-/* As they came, by allocation, is mostly by key. */
-static void sort_jobs(struct work *work)
+/* Are the keys of all jobs in order? */
+static bool list_keys(const struct work *work, int64_t *keys)
 {
-    size_t i = 1;
+    bool rise = true;
 
-    while (i < work->n_jobs && work->jobs[i - 1].job_key < work->jobs[i].job_key)
-        i++;
-    if (i < work->n_jobs)
-        qsort(work->jobs, work->n_jobs, sizeof(*work->jobs), compare_jobs);
-    key_map_clear(&work->job_of);
+    for (size_t i = 0; i < work->n_jobs; i++) {
+        keys[i] = work->jobs[i].job_key;
+        rise &= i == 0 || keys[i - 1] < keys[i];
+    }
+    return rise;
 }
 
 /* Jobs whose rows were read, and where to look for the next. */
 struct jobs_read {
     struct work *work;
-    size_t at;
+    size_t at, count;
 };
 
 static int take_job(void *arg, const struct period_job *given)
@@ -253,11 +256,13 @@ static int take_job(void *arg, const struct period_job *given)
     while (work->jobs[read->at].job_key != given->job_key)
         read->at++;
     job = &work->jobs[read->at];
+    read->count++;
+    work->jobs_mj += job->active_mj + job->idle_mj;
     job->known = true;
     job->hidden = given->hidden;
     if (given->flags & FLAG_BACKFILLED) {
         work->report->backfilled_jobs++;
-        work->report->backfilled_mj += job->amounts.active_mj + job->amounts.idle_mj;
+        work->report->backfilled_mj += job->active_mj + job->idle_mj;
     }
     if (given->uid.has && !given->user)
         snprintf(number, sizeof(number), "%" PRId64, given->uid.value);
@@ -291,16 +296,19 @@ int work_read_jobs(struct work *work, struct error *err)
     int64_t *keys;
     int rc;
 
-    sort_jobs(work);
+    key_map_clear(&work->job_of);
     keys = calloc(work->n_jobs + 1, sizeof(*keys));
     if (!keys)
         return work_no_memory(err);
-    for (size_t i = 0; i < work->n_jobs; i++)
-        keys[i] = work->jobs[i].job_key;
+    if (!list_keys(work, keys)) { /* as they came, by allocation, is mostly by key */
+        qsort(work->jobs, work->n_jobs, sizeof(*work->jobs), compare_jobs);
+        list_keys(work, keys);
+    }
     rc = period_jobs(work->store, work->report->period.cluster, keys, work->n_jobs, false, take_job,
                      &read, err);
     free(keys);
-    drop_others(work);
+    if (read.count < work->n_jobs)
+        drop_others(work);
     return rc == -ENOMEM ? work_no_memory(err) : rc;
 }
 
@@ -321,18 +329,16 @@ static int take_job_hour(void *arg, const struct period_energy *energy)
 {
     struct work *work = arg;
     struct work_job *job = job_of(work, energy->key);
-    struct amounts *amounts;
 
     if (!job)
         return -ENOMEM;
-    amounts = &job->amounts;
-    amounts->active_mj += energy->active_mj;
-    amounts->idle_mj += energy->idle_mj;
-    amounts->measured_mj += energy->measured_mj;
-    amounts->modelled_mj += energy->modelled_mj;
-    amounts->metered_ms += energy->metered_ms;
-    amounts->elapsed_ms += energy->elapsed_ms;
-    amounts->gap_ms += energy->gap_ms;
+    job->active_mj += energy->active_mj;
+    job->idle_mj += energy->idle_mj;
+    job->measured_mj += energy->measured_mj;
+    job->modelled_mj += energy->modelled_mj;
+    job->metered_ms += energy->metered_ms;
+    job->elapsed_ms += energy->elapsed_ms;
+    job->gap_ms += energy->gap_ms;
     add_energy(&job->exact, hour_of(work, energy->hour_s), energy->active_mj,
                energy->idle_mj);
     return 0;

@@ -23,10 +23,8 @@ void work_progress(struct work *work, unsigned percent)
 static int check_books(const struct work *work, struct error *err)
 {
     const struct period_report *report = work->report;
-    uint64_t jobs_mj = 0, nodes_mj = 0, sum_mj;
+    uint64_t jobs_mj = work->jobs_mj, nodes_mj = 0, sum_mj;
 
-    for (size_t i = 0; i < work->n_jobs; i++)
-        jobs_mj += work->jobs[i].amounts.active_mj + work->jobs[i].amounts.idle_mj;
     for (size_t i = 0; i < work_inventory(work)->n_types + POOL_COUNT; i++)
         nodes_mj += work->lines[i].counted_mj;
     sum_mj = jobs_mj + report->system_mj + report->unallocated_mj;

@@ -42,15 +42,24 @@ void texts_clear(struct texts *texts);
 /* What jobs are grouped by. */
 enum { WORK_USER, WORK_ACCOUNT, WORK_PARTITION, WORK_STATE, WORK_GROUP_COUNT };
 
+/* There may be millions. */
 struct work_job {
     int64_t job_key;
     uint32_t of[WORK_GROUP_COUNT];  /* numbers of texts; "": unknown */
     bool known;                     /* else it is of another cluster */
     bool hidden;                    /* it is not the viewer's to see */
-    bool missing;
-    struct operational_exact exact;
-    struct amounts amounts;         /* milligrams come last */
+    bool missing;                   /* a part ran on nodes of no known type */
+    uint64_t active_mj, idle_mj, measured_mj, modelled_mj; /* as in struct amounts */
+    uint64_t metered_ms, elapsed_ms, gap_ms, gpu_ms, core_ms;
     uint64_t counted_ms[POOL_COUNT]; /* of gpu_ms and core_ms, what the pools count */
+    uint64_t spread_mg;
+    union {
+        struct operational_exact exact; /* of which work_operational() makes these */
+        struct {
+            uint64_t active, idle, overhead;
+            struct range_mg embodied;
+        } mg;
+    };
 };
 
 struct work_node {
@@ -84,6 +93,7 @@ struct work {
     struct work_job *jobs;          /* once all are read by job_key, till then as they came */
     size_t n_jobs;
     struct key_map job_of;          /* till then */
+    uint64_t jobs_mj;               /* of those that are known */
     struct texts texts;
 
     struct work_node *nodes;

@@ -88,7 +88,8 @@ struct backend {
     void (*free)(struct stmt *stmt);
     void (*clear)(struct stmt *stmt); /* as new: reset, and nothing bound */
     void (*reset)(struct stmt *stmt);
-    void (*many)(struct stmt *stmt); /* NULL: they always do */
+    void (*many)(struct stmt *stmt);   /* NULL: they always do */
+    void (*stream)(struct stmt *stmt); /* NULL: as well */
     void (*bind_int)(struct stmt *stmt, int number, int64_t value);
     void (*bind_text)(struct stmt *stmt, int number, const char *text, int len); /* -1: all */
     void (*bind_null)(struct stmt *stmt, int number);
@@ -140,6 +141,9 @@ void stmt_reset(struct stmt *stmt);
 /* Its rows may be too many for our memory: within a transaction they come piece by piece. Told
    before its first step, until it is reset. */
 void stmt_many(struct stmt *stmt);
+/* So may they be here, and they come as fast as they can: till its end nothing else is asked of the
+   store. Its numbers are read as integers (no sums), its texts as texts. */
+void stmt_stream(struct stmt *stmt);
 
 /*
  * Wait until nobody else has the runs of these job ids ("CLUSTER/ID") in hand, and keep them until

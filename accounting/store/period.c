@@ -68,6 +68,9 @@ static const char *text_column(struct stmt *row, int column)
     return text && *text ? text : NULL;
 }
 
+/* What is mostly 0: a server has less to write, and NULL is read as 0. */
+#define UNLESS_0(column) "CASE WHEN " column " <> 0 THEN " column " END"
+
 /* --- nodes ----------------------------------------------------------------------------------- */
 
 static const char SQL_NODES[] =
@@ -104,46 +107,33 @@ int period_nodes(struct store *store, const char *cluster,
 
 /* --- jobs and what they held ----------------------------------------------------------------- */
 
-/*
- * Allocations of the period, from the lists of its months. ?1 cluster, ?2 first month, ?3 and ?4
- * the period in seconds, ?5 and ?6 in nanoseconds. LIVES leaves out what only touches a border; an
- * allocation without duration lies in the period that has its instant.
- */
 #define LAST_NS "COALESCE(a.end_ns, a.seen_ns)"
-#define OF_MONTHS \
-    " FROM allocation_month m JOIN allocation a ON a.allocation_key = m.allocation_key"
-#define IN_MONTHS " m.month_s >= ?2 AND m.month_s < ?4"
+#define USE "a.job_key, a.node_key, a.begin_ns, " LAST_NS ", a.cores, a.gpus"
+/* ?5 and ?6: the period in nanoseconds. What only touches a border is left out; an allocation
+   without duration lies in the period that has its instant. */
 #define LIVES " a.begin_ns < ?6 AND (" LAST_NS " > ?5 OR a.begin_ns >= ?5)"
 
-/* Of one that lived in several months, the row of the first of them that the period touches. */
+/* From the list of month ?1, of those that began at ?2 or later. Both lie by the key: in its order
+   they are read side by side. */
 static const char SQL_USES[] =
-    "SELECT a.job_key, a.node_key, a.begin_ns, " LAST_NS ", a.end_ns IS NULL, a.cores, a.gpus"
-    OF_MONTHS " JOIN node n ON n.node_key = a.node_key"
-    " WHERE n.cluster = ?1 AND" IN_MONTHS " AND" LIVES
-    " AND (m.month_s = ?2 OR a.begin_ns >= m.month_s * 1000000000)";
+    "SELECT " USE " FROM allocation_month m JOIN allocation a"
+    " ON a.allocation_key = m.allocation_key WHERE m.month_s = ?1 AND a.begin_ns >= ?2 AND" LIVES
+    " ORDER BY m.allocation_key";
 
 static const char SQL_USES_OF_JOB[] =
-    "SELECT a.job_key, a.node_key, a.begin_ns, " LAST_NS ", a.end_ns IS NULL, a.cores, a.gpus"
-    " FROM allocation a WHERE a.job_key = ?1 ORDER BY a.begin_ns, a.node_key, a.allocation_key";
+    "SELECT " USE " FROM allocation a WHERE a.job_key = ?1"
+    " ORDER BY a.begin_ns, a.node_key, a.allocation_key";
 
-/* ?7: the account */
+/* ?1: the cluster, ?2: the account */
 static const char SQL_USES_OF_ACCOUNT[] =
-    "SELECT a.job_key, a.node_key, a.begin_ns, " LAST_NS ", a.end_ns IS NULL, a.cores, a.gpus"
+    "SELECT " USE
     " FROM job j JOIN allocation a ON a.job_key = j.job_key"
-    " WHERE j.cluster = ?1 AND j.account = ?7 AND" LIVES;
+    " WHERE j.cluster = ?1 AND j.account = ?2 AND" LIVES;
 
-/* Bind what period statements have in common. -EIO without the statement. */
-static int bind_period(const struct period *period, struct stmt *rows)
+static void bind_span(const struct period *period, struct stmt *rows)
 {
-    if (!rows)
-        return -EIO;
-    stmt_bind_text(rows, 1, period->cluster);
-    stmt_bind_int(rows, 2, clock_month_begin_s(period->from_s));
-    stmt_bind_int(rows, 3, period->from_s);
-    stmt_bind_int(rows, 4, period->to_s);
     stmt_bind_int(rows, 5, period->from_s * (int64_t)NS_PER_S);
     stmt_bind_int(rows, 6, period->to_s * (int64_t)NS_PER_S);
-    return 0;
 }
 
 /* Sums are for everybody; whose they are and of which job is not. */
@@ -221,8 +211,8 @@ static const char SQL_JOBS[] =
     " uid, node_count, user_name, account, partition_name, qos, job_name, begin_s, end_s,"
     " exit_status, flags, state" OF_KEYS;
 static const char SQL_BRIEF_JOBS[] =
-    "SELECT job_key, uid, user_name, account, partition_name, end_s, exit_status, flags, state"
-    OF_KEYS;
+    "SELECT job_key, uid, user_name, account, partition_name, end_s, exit_status, "
+    UNLESS_0("flags") ", state" OF_KEYS;
 
 /* A row that is not asked for is passed over sooner than a statement is begun anew. */
 #define KEYS_GAP 16
@@ -247,7 +237,7 @@ int period_jobs(struct store *store, const char *cluster, const int64_t *keys, s
         stmt_bind_int(rows, 2, keys[i]);
         stmt_bind_int(rows, 3, keys[next - 1]);
         if (next - i > KEYS_GAP)
-            stmt_many(rows);
+            stmt_stream(rows);
         rc = read_rows(&reading, rows);
     }
     return rc;
@@ -261,9 +251,8 @@ static int read_use(const struct reading *reading, struct stmt *row)
         .node_key = stmt_int(row, 1),
         .begin_ns = stmt_int(row, 2),
         .end_ns = stmt_int(row, 3),
-        .open = stmt_int(row, 4),
-        .cores = (uint32_t)stmt_int(row, 5),
-        .gpus = (uint32_t)stmt_int(row, 6),
+        .cores = (uint32_t)stmt_int(row, 4),
+        .gpus = (uint32_t)stmt_int(row, 5),
     };
 
     if (use.end_ns < use.begin_ns)
@@ -278,22 +267,28 @@ static int read_use(const struct reading *reading, struct stmt *row)
     return reading->take.use(reading->arg, &use);
 }
 
+/* One that lived in several months comes with the first of them that the period touches. */
 int period_uses(struct store *store, const struct period *period,
                 int (*take)(void *arg, const struct period_use *use), void *arg, struct error *err)
 {
     const struct reading reading = { .store = store, .period = period, .read = read_use,
                                      .take.use = take, .arg = arg, .err = err };
+    int64_t month_s = clock_month_begin_s(period->from_s), since_ns = INT64_MIN;
     int rc = check_period(period, err);
-    struct stmt *rows;
 
-    if (rc < 0)
-        return rc;
-    rows = store_statement(store, SQL_USES, err);
-    rc = bind_period(period, rows);
-    if (rc < 0)
-        return rc;
-    stmt_many(rows);
-    return read_rows(&reading, rows);
+    for (; rc == 0 && month_s < period->to_s; month_s = clock_month_next_s(month_s)) {
+        struct stmt *rows = store_statement(store, SQL_USES, err);
+
+        if (!rows)
+            return -EIO;
+        stmt_bind_int(rows, 1, month_s);
+        stmt_bind_int(rows, 2, since_ns);
+        bind_span(period, rows);
+        stmt_stream(rows);
+        rc = read_rows(&reading, rows);
+        since_ns = clock_month_next_s(month_s) * (int64_t)NS_PER_S;
+    }
+    return rc;
 }
 
 int period_uses_of_job(struct store *store, int64_t job_key,
@@ -322,31 +317,32 @@ int period_uses_of_account(struct store *store, const struct period *period, con
     if (rc < 0)
         return rc;
     rows = store_statement(store, SQL_USES_OF_ACCOUNT, err);
-    rc = bind_period(period, rows);
-    if (rc < 0)
-        return rc;
-    stmt_bind_text(rows, 7, account);
+    if (!rows)
+        return -EIO;
+    stmt_bind_text(rows, 1, period->cluster);
+    stmt_bind_text(rows, 2, account);
+    bind_span(period, rows);
     return read_rows(&reading, rows);
 }
 
 /* --- energy by hour -------------------------------------------------------------------------- */
 
 /* Columns 0 and 1 are hour and key; then, in this order: */
-#define NODE_AMOUNTS "counted_mj, active_mj, idle_mj, system_mj, unallocated_mj, measured_mj," \
-    " modelled_mj, metered_ms, elapsed_ms, gap_ms"
-#define JOB_AMOUNTS "active_mj, idle_mj, measured_mj, modelled_mj, metered_ms, elapsed_ms, gap_ms"
+#define NODE_AMOUNTS "counted_mj, active_mj, idle_mj, system_mj, unallocated_mj"
+#define ROW_AMOUNTS "measured_mj, " UNLESS_0("modelled_mj") ", metered_ms, elapsed_ms, " \
+    UNLESS_0("gap_ms")
 
 static const char SQL_JOB_HOURS[] =
-    "SELECT hour_s, job_key, " JOB_AMOUNTS " FROM job_hour WHERE hour_s >= ?2 AND hour_s < ?3"
-    " ORDER BY hour_s, job_key";
+    "SELECT hour_s, job_key, active_mj, idle_mj, " ROW_AMOUNTS
+    " FROM job_hour WHERE hour_s >= ?2 AND hour_s < ?3 ORDER BY hour_s, job_key";
 
 static const char SQL_NODE_HOURS[] =
     "SELECT hour_s, node_key, " NODE_AMOUNTS " FROM node_hour WHERE hour_s >= ?2 AND hour_s < ?3"
     " ORDER BY hour_s, node_key";
 
 static const char SQL_CLUSTER_HOURS[] =
-    "SELECT hour_s, 0, " NODE_AMOUNTS " FROM cluster_hour WHERE cluster = ?1 AND hour_s >= ?2"
-    " AND hour_s < ?3 ORDER BY hour_s";
+    "SELECT hour_s, 0, " NODE_AMOUNTS ", " ROW_AMOUNTS
+    " FROM cluster_hour WHERE cluster = ?1 AND hour_s >= ?2 AND hour_s < ?3 ORDER BY hour_s";
 
 #define ROW_SUMS "SUM(active_mj), SUM(idle_mj)," \
     " SUM(CASE WHEN quality = 'measured' THEN active_mj + idle_mj ELSE 0 END)," \
@@ -385,7 +381,18 @@ static int give_hour(const struct reading *reading, struct stmt *row,
     return reading->take.energy(reading->arg, energy);
 }
 
-static int read_hour(const struct reading *reading, struct stmt *row)
+static int read_node_hour(const struct reading *reading, struct stmt *row)
+{
+    struct period_energy energy = { .hour_s = stmt_int(row, 0), .key = stmt_int(row, 1) };
+    uint64_t *const amounts[] = {
+        &energy.counted_mj, &energy.active_mj, &energy.idle_mj, &energy.system_mj,
+        &energy.unallocated_mj,
+    };
+
+    return give_hour(reading, row, &energy, amounts, sizeof(amounts) / sizeof(amounts[0]));
+}
+
+static int read_cluster_hour(const struct reading *reading, struct stmt *row)
 {
     struct period_energy energy = { .hour_s = stmt_int(row, 0), .key = stmt_int(row, 1) };
     uint64_t *const amounts[] = {
@@ -430,7 +437,7 @@ static int hours_of_period(struct store *store, const char *sql,
     struct stmt *rows = rc < 0 ? NULL : store_statement(store, sql, err);
 
     if (rows)
-        stmt_many(rows);
+        stmt_stream(rows);
     return rc < 0 ? rc : read_hours(&reading, rows, period->from_s, period->to_s);
 }
 
@@ -445,14 +452,14 @@ int period_node_hours(struct store *store, const struct period *period,
                       int (*take)(void *arg, const struct period_energy *energy), void *arg,
                       struct error *err)
 {
-    return hours_of_period(store, SQL_NODE_HOURS, read_hour, period, take, arg, err);
+    return hours_of_period(store, SQL_NODE_HOURS, read_node_hour, period, take, arg, err);
 }
 
 int period_cluster_hours(struct store *store, const struct period *period,
                          int (*take)(void *arg, const struct period_energy *energy), void *arg,
                          struct error *err)
 {
-    const struct reading reading = { .store = store, .period = period, .read = read_hour,
+    const struct reading reading = { .store = store, .period = period, .read = read_cluster_hour,
                                      .take.energy = take, .arg = arg, .err = err };
     struct stmt *rows;
     int rc = check_period(period, err);

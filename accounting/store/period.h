@@ -58,13 +58,13 @@ MUST_CHECK int period_jobs(struct store *store, const char *cluster, const int64
                            int (*take)(void *arg, const struct period_job *job), void *arg,
                            struct error *err);
 
-/* What a job held of a node, clipped to the period. In no order. One that only touches the period's
+/* What a job held of a node, clipped to the period. In no order. Nodes of other clusters come too:
+   skip those that period_nodes() did not give. One that only touches the period's
    first or last instant is not in it; one without duration is in the period of its instant, and
    comes with begin_ns = end_ns. */
 struct period_use {
     int64_t job_key, node_key;
-    int64_t begin_ns, end_ns; /* of an open one: booked up to end_ns */
-    bool open;
+    int64_t begin_ns, end_ns; /* of one that is open: booked up to end_ns */
     uint32_t cores, gpus;     /* cores 0: unknown */
 };
 MUST_CHECK int period_uses(struct store *store, const struct period *period,
@@ -78,7 +78,7 @@ struct period_energy {
     uint64_t counted_mj;      /* by the counters: of nodes and cluster */
     uint64_t active_mj, idle_mj; /* of jobs */
     uint64_t system_mj, unallocated_mj; /* of nodes and cluster */
-    uint64_t measured_mj, modelled_mj;
+    uint64_t measured_mj, modelled_mj;       /* of jobs and cluster, as what follows */
     uint64_t metered_ms, elapsed_ms, gap_ms;
 };
 /* By hour, then job_key; jobs of other clusters come too: skip keys that period_jobs() did not

@@ -456,6 +456,12 @@ void stmt_many(struct stmt *stmt)
         stmt->backend->many(stmt);
 }
 
+void stmt_stream(struct stmt *stmt)
+{
+    if (stmt->backend->stream)
+        stmt->backend->stream(stmt);
+}
+
 void stmt_bind_int(struct stmt *stmt, int number, int64_t value)
 {
     stmt->backend->bind_int(stmt, number, value);
