@@ -45,9 +45,7 @@
 
 /* --- libpq ----------------------------------------------------------------------------------- */
 
-/* It brings twenty libraries along: only who asks a server loads it. GnuTLS is libldap's, which
-   begins with it by itself should it ever be used. */
-#define NO_GNUTLS "GNUTLS_NO_IMPLICIT_INIT"
+/* It brings twenty libraries along: only who asks a server loads it. */
 #define FUNCTIONS(x) \
     x(PQclear) x(PQcmdStatus) x(PQcmdTuples) x(PQconnectdbParams) x(PQdb) \
     x(PQerrorMessage) x(PQescapeLiteral) x(PQexec) x(PQexecParams) x(PQexecPrepared) x(PQfinish) \
@@ -94,16 +92,11 @@ static int load_libpq(struct error *err)
         void **at;
     } symbols[] = { FUNCTIONS(SYMBOL) };
     static bool loaded;
-    const bool begins = !getenv(NO_GNUTLS);
     void *library;
 
     if (loaded)
         return 0;
-    if (begins)
-        setenv(NO_GNUTLS, "1", 1);
     library = dlopen("libpq.so.5", RTLD_LAZY | RTLD_LOCAL);
-    if (begins)
-        unsetenv(NO_GNUTLS);
     if (!library)
         return error_set(err, -ENOTSUP, "PostgreSQL's library cannot be loaded: %s; install "
                          "libpq5 (Debian) or libpq (RPM)", dlerror());
