@@ -1,9 +1,9 @@
 #include "report/table.h"
 
 #include <errno.h>
+#include <libsmartcols.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static int no_memory(struct error *err)
 {
@@ -45,119 +45,61 @@ static void write_cell(const struct row *row, const struct column *column, const
 
 /* --- for people ------------------------------------------------------------------------------- */
 
-/* A cell's text, as a place in a buffer of all. */
-struct placed {
-    size_t at, width;
-};
-
-struct sheet {
-    const struct column_choices *choices;
-    size_t *widths; /* of the columns */
-    struct placed *cells;
-    struct buf texts;
-};
-
-static void widen(struct sheet *sheet, size_t i, size_t width)
+static int add_column(struct libscols_table *table, const struct column_choice *choice, bool colour)
 {
-    if (!sheet->choices->choices[i].fixed && width > sheet->widths[i])
-        sheet->widths[i] = width;
-}
+    int flags = choice->left ? 0 : SCOLS_FL_RIGHT;
+    double width = choice->fixed ? choice->width : 0;
+    struct libscols_column *column;
 
-static void measure_row(struct sheet *sheet, const struct row *row, struct placed *cells,
-                        struct buf *cell)
-{
-    for (size_t i = 0; i < sheet->choices->count; i++) {
-        const struct column_choice *choice = &sheet->choices->choices[i];
-
-        write_cell(row, choice->column, NULL, cell);
-        if (!buf_failed(cell))
-            cut(cell, choice);
-        cells[i].at = sheet->texts.len;
-        cells[i].width = cell->data ? format_width(cell->data) : 0;
-        buf_add(&sheet->texts, cell->data ? cell->data : "", cell->len + 1);
-        widen(sheet, i, cells[i].width);
-    }
-    sheet->texts.failed |= buf_failed(cell);
-}
-
-/* As wide as its column, but for blanks at the end of a line. */
-static void pad(const struct sheet *sheet, size_t i, const char *text, size_t len, size_t width,
-                struct buf *buf)
-{
-    bool left = sheet->choices->choices[i].left, last = i + 1 == sheet->choices->count;
-    int space = last && (left || len == 0) ? 0 : (int)(sheet->widths[i] - width);
-
-    buf_printf(buf, "%*s%.*s%*s", left ? 0 : space, "", (int)len, text, left ? space : 0, "");
-}
-
-static void end_cell(const struct sheet *sheet, size_t i, struct buf *buf)
-{
-    buf_add(buf, i + 1 < sheet->choices->count ? " " : "\n", 1);
-}
-
-static void write_heading(const struct sheet *sheet, bool colour, struct buf *buf)
-{
-    for (size_t i = 0; i < sheet->choices->count; i++) {
-        const char *name = sheet->choices->choices[i].column->name;
-        size_t len = format_fit(name, sheet->widths[i]);
-
-        buf_printf(buf, "%s", colour ? "\033[1m" : "");
-        pad(sheet, i, name, len, len, buf);
-        buf_printf(buf, "%s", colour ? "\033[0m" : "");
-        end_cell(sheet, i, buf);
-    }
-}
-
-static void write_rows(const struct sheet *sheet, size_t count, struct buf *buf)
-{
-    for (size_t i = 0; i < count * sheet->choices->count; i++) {
-        const struct placed *cell = &sheet->cells[i];
-        const char *text = sheet->texts.data + cell->at;
-
-        pad(sheet, i % sheet->choices->count, text, strlen(text), cell->width, buf);
-        end_cell(sheet, i % sheet->choices->count, buf);
-    }
-}
-
-/* As wide as its name too, where that is not shown: columns stay where they are. */
-static int measure(struct sheet *sheet, const struct row *rows, size_t count)
-{
-    const size_t n_columns = sheet->choices->count;
-    struct buf cell;
-
-    sheet->widths = calloc(n_columns + 1, sizeof(*sheet->widths));
-    sheet->cells = calloc(count * n_columns + 1, sizeof(*sheet->cells));
-    if (!sheet->widths || !sheet->cells)
+    if (choice->fixed)
+        flags |= SCOLS_FL_STRICTWIDTH | SCOLS_FL_TRUNC;
+    column = scols_table_new_column(table, choice->column->name, width, flags);
+    if (!column)
         return -ENOMEM;
-    for (size_t i = 0; i < n_columns; i++) {
-        const struct column_choice *choice = &sheet->choices->choices[i];
+    return colour ? scols_cell_set_color(scols_column_get_header(column), "bold") : 0;
+}
 
-        sheet->widths[i] = choice->fixed ? (size_t)choice->width : strlen(choice->column->name);
+static int add_row(struct libscols_table *table, const struct row *row,
+                   const struct column_choices *choices, struct buf *cell)
+{
+    struct libscols_line *line = scols_table_new_line(table, NULL);
+    int rc = line ? 0 : -ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < choices->count; i++) {
+        write_cell(row, choices->choices[i].column, NULL, cell);
+        if (!buf_failed(cell))
+            cut(cell, &choices->choices[i]);
+        rc = buf_failed(cell) ? -ENOMEM : scols_line_set_data(line, i, cell->data);
     }
-    buf_init(&cell);
-    for (size_t i = 0; i < count; i++)
-        measure_row(sheet, &rows[i], sheet->cells + i * n_columns, &cell);
-    buf_free(&cell);
-    return buf_failed(&sheet->texts) ? -ENOMEM : 0;
+    return rc;
 }
 
 int table_write(const struct row *rows, size_t count, const struct column_choices *choices,
                 bool header, struct buf *buf, struct error *err)
 {
-    struct sheet sheet = { .choices = choices };
-    int rc;
+    bool colour = count > 0 && rows[0].style->colour;
+    struct libscols_table *table = scols_new_table();
+    char *text = NULL;
+    struct buf cell;
+    int rc = table ? 0 : -ENOMEM;
 
-    if (count == 0)
-        return 0;
-    buf_init(&sheet.texts);
-    rc = measure(&sheet, rows, count);
-    if (rc == 0 && header)
-        write_heading(&sheet, rows[0].style->colour, buf);
-    if (rc == 0)
-        write_rows(&sheet, count, buf);
-    buf_free(&sheet.texts);
-    free(sheet.cells);
-    free(sheet.widths);
+    buf_init(&cell);
+    for (size_t i = 0; rc == 0 && i < choices->count; i++)
+        rc = add_column(table, &choices->choices[i], colour);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = add_row(table, &rows[i], choices, &cell);
+    if (rc == 0) {
+        scols_table_enable_noheadings(table, !header);
+        scols_table_enable_noencoding(table, 1); /* format_text() made it safe */
+        scols_table_enable_colors(table, colour);
+        scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+        rc = scols_print_table_to_string(table, &text);
+    }
+    if (rc == 0 && text && *text != '\0')
+        buf_printf(buf, "%s\n", text);
+    free(text);
+    buf_free(&cell);
+    scols_unref_table(table);
     return rc < 0 || buf_failed(buf) ? no_memory(err) : 0;
 }
 
