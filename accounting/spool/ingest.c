@@ -283,7 +283,8 @@ static size_t group_of(const struct ingest *ingest)
 
 static bool goes_on(const struct round *round, int64_t begin_ms)
 {
-    return !stopped(round->ingest) && monotonic_ms() - begin_ms < INGEST_GROUP_MS;
+    return !stopped(round->ingest) && monotonic_ms() - begin_ms < INGEST_GROUP_MS &&
+           !store_has_enough(round->ingest->store);
 }
 
 /* The next few, as many as fit into memory. */

@@ -35,6 +35,7 @@
 #define STREAM_SIZE 17
 #define SECONDS_PER_HOUR 3600
 #define SECONDS_PER_MINUTE 60
+#define CLAIMS_ENOUGH 1500 /* PostgreSQL has 6400 locks, if not told otherwise, for all who load */
 
 /* One batch on its way into the books. */
 struct load {
@@ -1058,8 +1059,27 @@ static int claim_new_jobs(struct store *store, const struct batch *const *batche
     }
     if (rc == 0)
         rc = store_claim_jobs(store, names, n, err);
+    store->pending->claims += n;
     free(names);
     return rc;
+}
+
+/* Those of a node follow each other. */
+static int claim_nodes(struct store *store, const struct batch *const *batches, size_t count,
+                       bool *ret_mine, struct error *err)
+{
+    struct pending *pending = pending_of(store);
+
+    if (!pending)
+        return error_set(err, -ENOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        pending->claims += i == 0 || strcmp(batches[i]->head.node, batches[i - 1]->head.node) != 0;
+    return store->backend->claim_nodes(store, batches, count, ret_mine, err);
+}
+
+bool store_has_enough(const struct store *store)
+{
+    return store->pending && store->pending->claims >= CLAIMS_ENOUGH;
 }
 
 int store_expect(struct store *store, const struct batch *const *batches, size_t count,
@@ -1070,7 +1090,7 @@ int store_expect(struct store *store, const struct batch *const *batches, size_t
     for (size_t i = 0; i < count; i++)
         ret_mine[i] = true;
     if (store->shared)
-        rc = store->backend->claim_nodes(store, batches, count, ret_mine, err);
+        rc = claim_nodes(store, batches, count, ret_mine, err);
     if (rc == 0)
         rc = known_expect(store, batches, count, err);
     if (rc == 0 && store->shared)

@@ -27,6 +27,7 @@ struct pending {
     void *nodes, *ids, *allocations, *runs, *places, *steps; /* trees of known.c */
     struct known_allocation *waiting;
     struct known_step *step_list;
+    size_t claims; /* nodes and jobs that nobody else may load meanwhile */
     bool looked, has_losses, has_backfill; /* was looked whether the tables have any rows */
     int64_t rolled_before_s; /* the same: of roll.h */
 };

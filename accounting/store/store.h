@@ -137,6 +137,8 @@ MUST_CHECK int store_load(struct store *store, const struct batch *batch, const 
  */
 MUST_CHECK int store_expect(struct store *store, const struct batch *const *batches, size_t count,
                             bool *ret_mine, struct error *err);
+/* Does the open transaction keep so many nodes and jobs from others that it is time to commit? */
+bool store_has_enough(const struct store *store);
 
 /*
  * Make every sum (job_hour, node_hour, cluster_hour, allocation_month) anew from the rows, inside
