@@ -35,7 +35,7 @@
 #define STREAM_SIZE 17
 #define SECONDS_PER_HOUR 3600
 #define SECONDS_PER_MINUTE 60
-#define CLAIMS_ENOUGH 1500 /* PostgreSQL has 6400 locks, if not told otherwise, for all who load */
+#define CLAIMS_ENOUGH 1000 /* PostgreSQL has 6400 locks, if not told otherwise, for all who load */
 
 /* One batch on its way into the books. */
 struct load {

@@ -319,18 +319,6 @@ promise() { # PROGRAM [ARGUMENT], by its path from "$units"
     same jobs "$(of "$jobs")" "$(PGDATABASE=alone of "$jobs")"
 }
 
-@test "more new nodes and jobs than a server has locks for come in several commits" {
-    site
-    carbonctl init >/dev/null
-    mkdir stage
-    "$(dirname "$mkbatches")/mksite" stage 2000 1 1 >made # 10 000 jobs
-    [ "$(of 'SHOW max_locks_per_transaction')" -eq 64 ]
-    cp -r stage/000/. deliver
-    carbonctl ingest | tee said
-    grep -qx 'loaded 2000, duplicates 0, quarantined 0, left 0' said
-    carbonctl audit
-}
-
 @test "several that load, killed at random: the books balance" {
     local loader round
     site
