@@ -463,11 +463,16 @@ void known_wait(struct store *store, struct known_allocation *known)
     known->waits = true;
 }
 
+static void forget(struct pending *pending)
+{
+    drop(&pending->allocations);
+    drop(&pending->runs);
+    drop(&pending->places);
+}
+
 void known_forget(struct store *store)
 {
-    drop(&store->pending->allocations);
-    drop(&store->pending->runs);
-    drop(&store->pending->places);
+    forget(store->pending);
 }
 
 /* --- runs ------------------------------------------------------------------------------------ */
@@ -686,8 +691,6 @@ void known_drop(struct pending *pending)
 {
     drop(&pending->nodes);
     drop(&pending->ids);
-    drop(&pending->allocations);
-    drop(&pending->runs);
-    drop(&pending->places);
     drop(&pending->steps);
+    forget(pending);
 }
