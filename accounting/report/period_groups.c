@@ -44,22 +44,29 @@ uint64_t amounts_total_mg(const struct amounts *amounts)
     return amounts_operational_mg(amounts) + amounts->embodied.central;
 }
 
-/* Greatest first: by mass, then (where there are no grams) by energy. */
-static int compare_amounts(const struct amounts *a, const struct amounts *b)
-{
-    uint64_t x = amounts_total_mg(a), y = amounts_total_mg(b);
+/* What lines and jobs are in order of: greatest first, by mass, then (where there are no grams) by
+   energy. */
+struct size {
+    uint64_t mg, mj;
+};
 
-    if (x == y) {
-        x = a->active_mj + a->idle_mj;
-        y = b->active_mj + b->idle_mj;
-    }
-    return x > y ? -1 : x < y;
+static int compare_sizes(struct size a, struct size b)
+{
+    if (a.mg != b.mg)
+        return a.mg > b.mg ? -1 : 1;
+    return a.mj > b.mj ? -1 : a.mj < b.mj;
+}
+
+static struct size size_of_line(const struct report_line *line)
+{
+    return (struct size){ amounts_total_mg(&line->tree),
+                          line->tree.active_mj + line->tree.idle_mj };
 }
 
 static int compare_lines(const void *va, const void *vb)
 {
     const struct report_line *a = va, *b = vb;
-    int order = compare_amounts(&a->tree, &b->tree);
+    int order = compare_sizes(size_of_line(a), size_of_line(b));
 
     if (a->hidden != b->hidden)
         return a->hidden - b->hidden;
@@ -372,24 +379,18 @@ int work_types(struct work *work, struct error *err)
 
 /* --- the greatest jobs ------------------------------------------------------------------------ */
 
-static uint64_t total_mg(const struct work_job *job)
+static struct size size_of_job(const struct work_job *job)
 {
-    return job->mg.active + job->mg.idle + job->mg.overhead + job->spread_mg +
-           job->mg.embodied.central;
+    return (struct size){ job->mg.active + job->mg.idle + job->mg.overhead + job->spread_mg +
+                              job->mg.embodied.central,
+                          job->active_mj + job->idle_mj };
 }
 
-/* As compare_amounts(), then by key. */
 static int compare_jobs(const struct work_job *a, const struct work_job *b)
 {
-    uint64_t x = total_mg(a), y = total_mg(b);
+    int order = compare_sizes(size_of_job(a), size_of_job(b));
 
-    if (x == y) {
-        x = a->active_mj + a->idle_mj;
-        y = b->active_mj + b->idle_mj;
-    }
-    if (x == y)
-        return a->job_key < b->job_key ? -1 : a->job_key > b->job_key;
-    return x > y ? -1 : 1;
+    return order ? order : a->job_key < b->job_key ? -1 : a->job_key > b->job_key;
 }
 
 static const char *copy_of(const char *text, bool *failed)

@@ -188,6 +188,8 @@ MUST_CHECK int store_run_with(struct store *store, const char *sql, const int64_
 /* Keep a number in meta, under this name; of one that rises the highest. */
 MUST_CHECK int store_note(struct store *store, const char *name, int64_t number, bool rises,
                           struct error *err);
+MUST_CHECK int store_note_text(struct store *store, const char *name, const char *text,
+                               struct error *err);
 /* 1 and what was noted, or 0 when nothing was. */
 MUST_CHECK int store_noted(struct store *store, const char *name, int64_t *ret, struct error *err);
 

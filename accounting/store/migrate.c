@@ -490,17 +490,9 @@ static int audit(const struct run *run, struct store *store, const char *remedy,
 
 static int write_mark(struct store *from, const char *to, struct error *err)
 {
-    static const char set[] =
-        "INSERT INTO meta (name, content) VALUES ('" MOVED_TO "', ?1)"
-        " ON CONFLICT (name) DO UPDATE SET content = excluded.content";
-    static const char clear[] = "DELETE FROM meta WHERE name = '" MOVED_TO "'";
-    struct stmt *stmt = store_statement(from, to[0] ? set : clear, err);
-
-    if (!stmt)
-        return -EIO;
     if (to[0])
-        stmt_bind_text(stmt, 1, to);
-    return store_run(from, stmt, err);
+        return store_note_text(from, MOVED_TO, to, err);
+    return store_exec(from, "DELETE FROM meta WHERE name = '" MOVED_TO "'", err);
 }
 
 /* V4 */

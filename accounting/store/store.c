@@ -364,13 +364,26 @@ int store_run_with(struct store *store, const char *sql, const int64_t *values, 
     return store_run(store, stmt, err);
 }
 
-#define NOTE \
-    "INSERT INTO meta (name, content) VALUES (?1, CAST(?2 AS TEXT))" \
+#define NOTE(content) \
+    "INSERT INTO meta (name, content) VALUES (?1, " content ")" \
     " ON CONFLICT (name) DO UPDATE SET content = excluded.content"
-static const char SQL_NOTE[] = NOTE;
+#define OF_NUMBER "CAST(?2 AS TEXT)"
+static const char SQL_NOTE_TEXT[] = NOTE("?2");
+static const char SQL_NOTE[] = NOTE(OF_NUMBER);
 static const char SQL_NOTE_RISING[] =
-    NOTE " WHERE CAST(meta.content AS BIGINT) < CAST(excluded.content AS BIGINT)";
+    NOTE(OF_NUMBER) " WHERE CAST(meta.content AS BIGINT) < CAST(excluded.content AS BIGINT)";
 static const char SQL_NOTED[] = "SELECT CAST(content AS BIGINT) FROM meta WHERE name = ?1";
+
+int store_note_text(struct store *store, const char *name, const char *text, struct error *err)
+{
+    struct stmt *stmt = store_statement(store, SQL_NOTE_TEXT, err);
+
+    if (!stmt)
+        return -EIO;
+    stmt_bind_text(stmt, 1, name);
+    stmt_bind_text(stmt, 2, text);
+    return store_run(store, stmt, err);
+}
 
 int store_note(struct store *store, const char *name, int64_t number, bool rises, struct error *err)
 {
