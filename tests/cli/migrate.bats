@@ -374,7 +374,7 @@ nobody_there() { # the server has noticed that the client is gone
     fill
     for moment in 0.02 0.07 0.13 0.2 0.3 0.4 0.5 0.6 0.8 1; do
         sqlite3 carbon.db "DELETE FROM meta WHERE name = 'moved_to'"
-        run timeout -s KILL "$moment" carbonctl migrate-store "$to"
+        run timeout --foreground -s KILL "$moment" carbonctl migrate-store "$to"
         nobody_there
         if [ "$status" -ne 0 ]; then
             if [ "$(of "SELECT to_regclass('meta')")" = '' ]; then

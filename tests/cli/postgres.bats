@@ -326,7 +326,7 @@ promise() { # PROGRAM [ARGUMENT], by its path from "$units"
     "$mkbatches" deliver 40 40 6 >truth
     for round in 1 2 3 4; do
         for loader in 1 2 3; do
-            timeout -s KILL "0.$((RANDOM % 8 + 1))" carbonctl ingest >/dev/null 2>&1 3>&- &
+            timeout --foreground -s KILL "0.$((RANDOM % 8 + 1))" carbonctl ingest >/dev/null 2>&1 3>&- &
         done
         wait
     done

@@ -172,7 +172,7 @@ hold() { # DATABASE
     figures whole.figures
     keep_less rolled
     for ms in 008 012 016 020 024 028 032 036 040 050 060 080; do
-        timeout -s KILL "0.$ms" carbonctl prune >/dev/null || true
+        timeout --foreground -s KILL "0.$ms" carbonctl prune >/dev/null || true
         sqlite3 carbon.db 'SELECT 1 FROM meta' >/dev/null # who may write undoes what was begun
         carbonctl audit >/dev/null
     done
