@@ -161,6 +161,45 @@ int64_t work_service_s(const struct work *work, const struct work_node *node, in
     return to_s > from_s ? to_s - from_s : 0;
 }
 
+/* --- hours ------------------------------------------------------------------------------------ */
+
+static int make_hours(struct work *work, struct error *err)
+{
+    const struct period *period = &work->report->period;
+
+    work->n_hours = (size_t)((period->to_s - period->from_s) / WORK_HOUR_S);
+    work->hours = calloc(work->n_hours + 1, sizeof(*work->hours));
+    if (!work->hours)
+        return work_no_memory(err);
+    for (size_t i = 0; i < work->n_hours; i++) {
+        if (!grid_hour(&work->basis->grid, period->from_s + (int64_t)i * WORK_HOUR_S,
+                       &work->hours[i]))
+            work->hours[i].ug_per_kwh = 0; /* no grams; energy is counted all the same */
+    }
+    return 0;
+}
+
+static const struct grid_hour *hour_of(const struct work *work, int64_t hour_s)
+{
+    return &work->hours[(hour_s - work->report->period.from_s) / WORK_HOUR_S];
+}
+
+static void add_energy(struct operational_exact *sum, const struct grid_hour *hour,
+                       uint64_t active_mj, uint64_t idle_mj)
+{
+    operational_add(sum, active_mj, idle_mj, hour->pue_ppm, hour->ug_per_kwh);
+}
+
+/* Hours tell how far it is. */
+static void tell_hour(struct work *work, int64_t hour_s)
+{
+    size_t at = (size_t)((hour_s - work->report->period.from_s) / WORK_HOUR_S);
+    unsigned width = work->to_percent - work->from_percent;
+
+    if (work->options->progress)
+        work_progress(work, work->from_percent + (unsigned)(at * width / work->n_hours));
+}
+
 /* --- jobs ------------------------------------------------------------------------------------- */
 
 /* NULL without memory */
@@ -210,11 +249,24 @@ static int take_use(void *arg, const struct period_use *use)
     return 0;
 }
 
-int work_read_uses(struct work *work, struct error *err)
+static int take_job_hour(void *arg, const struct period_energy *energy)
 {
-    int rc = period_uses(work->store, &work->report->period, take_use, work, err);
+    struct work *work = arg;
+    struct work_job *job = job_of(work, energy->key);
 
-    return rc == -ENOMEM ? work_no_memory(err) : rc;
+    if (!job)
+        return -ENOMEM;
+    tell_hour(work, energy->hour_s);
+    job->active_mj += energy->active_mj;
+    job->idle_mj += energy->idle_mj;
+    job->measured_mj += energy->measured_mj;
+    job->modelled_mj += energy->modelled_mj;
+    job->metered_ms += energy->metered_ms;
+    job->elapsed_ms += energy->elapsed_ms;
+    job->gap_ms += energy->gap_ms;
+    add_energy(&job->exact, hour_of(work, energy->hour_s), energy->active_mj,
+               energy->idle_mj);
+    return 0;
 }
 
 static int compare_jobs(const void *va, const void *vb)
@@ -224,20 +276,34 @@ static int compare_jobs(const void *va, const void *vb)
     return a->job_key < b->job_key ? -1 : a->job_key > b->job_key;
 }
 
-/* Are the keys of all jobs in order? */
-static bool list_keys(const struct work *work, int64_t *keys)
+/* As they came, by allocation, is mostly by key. */
+static void sort_jobs(struct work *work)
 {
-    bool rise = true;
+    size_t i = 1;
 
-    for (size_t i = 0; i < work->n_jobs; i++) {
-        keys[i] = work->jobs[i].job_key;
-        rise &= i == 0 || keys[i - 1] < keys[i];
-    }
-    return rise;
+    key_map_clear(&work->job_of);
+    while (i < work->n_jobs && work->jobs[i - 1].job_key < work->jobs[i].job_key)
+        i++;
+    if (i < work->n_jobs)
+        qsort(work->jobs, work->n_jobs, sizeof(*work->jobs), compare_jobs);
 }
 
-/* Jobs whose rows were read, and where to look for the next. */
-struct jobs_read {
+int work_read_jobs(struct work *work, struct error *err)
+{
+    int rc = make_hours(work, err);
+
+    work->to_percent = 60;
+    if (rc == 0)
+        rc = period_uses_and_job_hours(work->store, work->beside, &work->report->period, take_use,
+                                       take_job_hour, work, err);
+    sort_jobs(work);
+    return rc == -ENOMEM ? work_no_memory(err) : rc;
+}
+
+/* --- whose they are, and nodes ---------------------------------------------------------------- */
+
+/* Jobs whose rows were read, and where to look for the next; nodes need no place. */
+struct rest {
     struct work *work;
     size_t at, count;
 };
@@ -247,16 +313,16 @@ static int take_job(void *arg, const struct period_job *given)
     const struct query_job query = { .end_s = given->end_s, .exit_status = given->exit_status,
                                      .flags = given->flags,
                                      .state = (char *)(uintptr_t)given->dbd_state };
-    struct jobs_read *read = arg;
-    struct work *work = read->work;
+    struct rest *rest = arg;
+    struct work *work = rest->work;
     struct work_job *job;
     char number[24] = "";
     int rc;
 
-    while (work->jobs[read->at].job_key != given->job_key)
-        read->at++;
-    job = &work->jobs[read->at];
-    read->count++;
+    while (work->jobs[rest->at].job_key != given->job_key)
+        rest->at++;
+    job = &work->jobs[rest->at];
+    rest->count++;
     work->jobs_mj += job->active_mj + job->idle_mj;
     job->known = true;
     job->hidden = given->hidden;
@@ -290,68 +356,15 @@ static void drop_others(struct work *work)
     work->n_jobs = kept;
 }
 
-int work_read_jobs(struct work *work, struct error *err)
-{
-    struct jobs_read read = { .work = work };
-    int64_t *keys;
-    int rc;
-
-    key_map_clear(&work->job_of);
-    keys = calloc(work->n_jobs + 1, sizeof(*keys));
-    if (!keys)
-        return work_no_memory(err);
-    if (!list_keys(work, keys)) { /* as they came, by allocation, is mostly by key */
-        qsort(work->jobs, work->n_jobs, sizeof(*work->jobs), compare_jobs);
-        list_keys(work, keys);
-    }
-    rc = period_jobs(work->store, work->report->period.cluster, keys, work->n_jobs, false, take_job,
-                     &read, err);
-    free(keys);
-    if (read.count < work->n_jobs)
-        drop_others(work);
-    return rc == -ENOMEM ? work_no_memory(err) : rc;
-}
-
-/* --- hours ------------------------------------------------------------------------------------ */
-
-static const struct grid_hour *hour_of(const struct work *work, int64_t hour_s)
-{
-    return &work->hours[(hour_s - work->report->period.from_s) / WORK_HOUR_S];
-}
-
-static void add_energy(struct operational_exact *sum, const struct grid_hour *hour,
-                       uint64_t active_mj, uint64_t idle_mj)
-{
-    operational_add(sum, active_mj, idle_mj, hour->pue_ppm, hour->ug_per_kwh);
-}
-
-static int take_job_hour(void *arg, const struct period_energy *energy)
-{
-    struct work *work = arg;
-    struct work_job *job = job_of(work, energy->key);
-
-    if (!job)
-        return -ENOMEM;
-    job->active_mj += energy->active_mj;
-    job->idle_mj += energy->idle_mj;
-    job->measured_mj += energy->measured_mj;
-    job->modelled_mj += energy->modelled_mj;
-    job->metered_ms += energy->metered_ms;
-    job->elapsed_ms += energy->elapsed_ms;
-    job->gap_ms += energy->gap_ms;
-    add_energy(&job->exact, hour_of(work, energy->hour_s), energy->active_mj,
-               energy->idle_mj);
-    return 0;
-}
-
 static int take_node_hour(void *arg, const struct period_energy *energy)
 {
-    struct work *work = arg;
+    struct work *work = ((struct rest *)arg)->work;
     size_t at = key_map_find(&work->node_of, energy->key);
     const struct grid_hour *hour = hour_of(work, energy->hour_s);
     struct work_node *node;
     struct work_line *line;
 
+    tell_hour(work, energy->hour_s);
     if (at == SIZE_MAX)
         return 0;
     node = &work->nodes[at];
@@ -453,55 +466,31 @@ static int make_days(struct work *work, struct error *err)
     return 0;
 }
 
-static int make_hours(struct work *work, struct error *err)
+static int read_rest(struct work *work, const int64_t *keys, struct error *err)
 {
     const struct period *period = &work->report->period;
+    struct rest rest = { .work = work };
+    int rc = period_jobs_and_node_hours(work->store, work->beside, period, keys, work->n_jobs,
+                                        take_job, take_node_hour, &rest, err);
 
-    work->n_hours = (size_t)((period->to_s - period->from_s) / WORK_HOUR_S);
-    work->hours = calloc(work->n_hours + 1, sizeof(*work->hours));
-    if (!work->hours)
-        return work_no_memory(err);
-    for (size_t i = 0; i < work->n_hours; i++) {
-        if (!grid_hour(&work->basis->grid, period->from_s + (int64_t)i * WORK_HOUR_S,
-                       &work->hours[i]))
-            work->hours[i].ug_per_kwh = 0; /* no grams; energy is counted all the same */
-    }
-    return 0;
-}
-
-/* Passes progress on while the rows of a stream go by. */
-struct pass {
-    struct work *work;
-    int (*take)(void *arg, const struct period_energy *energy);
-    unsigned from_percent, to_percent;
-};
-
-static int take_and_tell(void *arg, const struct period_energy *energy)
-{
-    struct pass *pass = arg;
-    const struct work *work = pass->work;
-    size_t at = (size_t)((energy->hour_s - work->report->period.from_s) / WORK_HOUR_S);
-    unsigned width = pass->to_percent - pass->from_percent;
-
-    if (work->options->progress)
-        work_progress(pass->work, pass->from_percent + (unsigned)(at * width / work->n_hours));
-    return pass->take(pass->work, energy);
-}
-
-int work_read_hours(struct work *work, struct error *err)
-{
-    const struct period *period = &work->report->period;
-    struct pass jobs = { work, take_job_hour, 20, 60 };
-    struct pass nodes = { work, take_node_hour, 60, 90 };
-    int rc = make_hours(work, err);
-
-    if (rc == 0)
-        rc = make_days(work, err);
-    if (rc == 0)
-        rc = period_job_hours(work->store, period, take_and_tell, &jobs, err);
-    if (rc == 0)
-        rc = period_node_hours(work->store, period, take_and_tell, &nodes, err);
     if (rc == 0)
         rc = period_cluster_hours(work->store, period, take_cluster_hour, work, err);
+    if (rest.count < work->n_jobs)
+        drop_others(work);
     return rc == -ENOMEM ? work_no_memory(err) : rc;
+}
+
+int work_read_rest(struct work *work, struct error *err)
+{
+    int64_t *keys = calloc(work->n_jobs + 1, sizeof(*keys));
+    int rc = keys ? make_days(work, err) : work_no_memory(err);
+
+    work->from_percent = 60;
+    work->to_percent = 90;
+    for (size_t i = 0; keys && i < work->n_jobs; i++)
+        keys[i] = work->jobs[i].job_key;
+    if (rc == 0)
+        rc = read_rest(work, keys, err);
+    free(keys);
+    return rc;
 }

@@ -41,13 +41,11 @@ static int build(struct work *work, struct error *err)
 {
     int rc = work_read_nodes(work, err);
 
-    if (rc == 0)
-        rc = work_read_uses(work, err);
-    work_progress(work, 20);
-    if (rc == 0)
-        rc = work_read_hours(work, err);
+    work->beside = store_open_beside(work->store);
     if (rc == 0)
         rc = work_read_jobs(work, err);
+    if (rc == 0)
+        rc = work_read_rest(work, err);
     if (rc == 0)
         rc = check_books(work, err);
     if (rc == 0)
@@ -78,6 +76,7 @@ static void work_clear(struct work *work)
 {
     for (size_t i = 0; i < work->n_nodes; i++)
         free(work->nodes[i].name);
+    store_close(work->beside);
     free(work->jobs);
     free(work->nodes);
     free(work->hours);

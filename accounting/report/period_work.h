@@ -83,7 +83,7 @@ struct work_line {
 };
 
 struct work {
-    struct store *store;
+    struct store *store, *beside;   /* beside: to read two things at once, or NULL */
     const struct basis *basis;
     const struct period_report_options *options;
     struct period_report *report;
@@ -111,6 +111,7 @@ struct work {
     /* of unallocated energy */
     uint64_t idle_meter_mg[WORK_IDLE_COUNT], idle_overhead_mg[WORK_IDLE_COUNT];
     unsigned percent;               /* told last */
+    unsigned from_percent, to_percent; /* of the hours that are being read */
 };
 
 static inline const struct inventory *work_inventory(const struct work *work)
@@ -139,11 +140,10 @@ void *work_grow(void *array, size_t *count, size_t item_size);
 
 /* --- the steps, in order ---------------------------------------------------------------------- */
 
-/* period_read.c: nodes, what jobs held, hours of all, and whose the jobs are */
+/* period_read.c: nodes, what jobs held and drew, whose the jobs are, hours of nodes and cluster */
 MUST_CHECK int work_read_nodes(struct work *work, struct error *err);
-MUST_CHECK int work_read_uses(struct work *work, struct error *err);
-MUST_CHECK int work_read_hours(struct work *work, struct error *err);
 MUST_CHECK int work_read_jobs(struct work *work, struct error *err);
+MUST_CHECK int work_read_rest(struct work *work, struct error *err);
 
 /* period_mass.c: milligrams of everything */
 MUST_CHECK int work_operational(struct work *work, struct error *err);

@@ -63,6 +63,8 @@ struct backend {
     /* turn: of a writer; NULL: to read */
     int (*open)(struct store *store, const char *database, const struct store_turn *turn,
                 struct error *err);
+    /* NULL: there is nobody who would work beside */
+    int (*open_beside)(struct store *store, struct store *beside, struct error *err);
     void (*close)(struct store *store);
     int (*lock_service)(const char *database, const char *who, struct error *err);
     const char *begin_reading, *begin_writing;
@@ -72,6 +74,7 @@ struct backend {
     int (*exec)(struct store *store, const char *sql, struct error *err);
     int (*prepare)(struct store *store, const char *sql, struct stmt **ret, struct error *err);
     void (*ask)(struct store *store, struct stmt *const *stmts, size_t count); /* NULL: nothing */
+    bool (*is_ready)(struct stmt *stmt); /* NULL: always */
     int (*step)(struct store *store, struct stmt *stmt, struct error *err);
     /* What ends with the transaction. Each may be NULL: there is nobody else. */
     int (*claim_nodes)(struct store *store, const struct batch *const *batches, size_t count,
@@ -164,6 +167,9 @@ bool store_in_transaction(struct store *store);
  * negative errno with err set and the statement reset.
  */
 MUST_CHECK int store_step(struct store *store, struct stmt *stmt, struct error *err);
+
+/* Would the next step wait for nobody? Of a stream that has begun; all others would not. */
+bool stmt_is_ready(struct stmt *stmt);
 
 /*
  * These come next, each stepped to its end, in this order: a server may answer them at one go. They

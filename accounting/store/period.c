@@ -15,7 +15,9 @@
 struct reading {
     struct store *store;
     const struct period *period; /* NULL: nothing to clip to */
-    int (*read)(const struct reading *reading, struct stmt *row);
+    struct stmt *rows;           /* NULL: what next() asks for */
+    int (*next)(struct reading *reading); /* 1, or 0 when all was asked for; NULL: it was */
+    int (*read)(struct reading *reading, struct stmt *row);
     union {
         int (*node)(void *arg, const struct period_node *node);
         int (*job)(void *arg, const struct period_job *job);
@@ -23,9 +25,9 @@ struct reading {
         int (*use)(void *arg, const struct period_use *use);
         int (*energy)(void *arg, const struct period_energy *energy);
     } take;
-    struct wanted {
-        const int64_t *key, *end;
-    } *wanted; /* jobs: those that are still to come */
+    const int64_t *key, *asked, *end; /* jobs: which comes next, which is to be asked for next */
+    const char *cluster;              /* jobs: theirs */
+    int64_t month_s, since_ns;        /* uses: the month to come, without those of months before */
     void *arg;
     struct error *err;
 };
@@ -39,18 +41,82 @@ static int check_period(const struct period *period, struct error *err)
     return error_set(err, -EINVAL, "a period goes from one full UTC hour to a later one");
 }
 
-/* Hand every row of the statement on; it is reset whatever ends it. */
-static int read_rows(const struct reading *reading, struct stmt *rows)
+/* The next row: 1, or 0 when all were handed on. */
+static int read_row(struct reading *reading)
+{
+    int rc = 1;
+
+    while (rc > 0) {
+        if (!reading->rows)
+            rc = reading->next ? reading->next(reading) : 0;
+        if (rc <= 0)
+            break;
+        rc = store_step(reading->store, reading->rows, reading->err);
+        if (rc > 0) {
+            rc = reading->read(reading, reading->rows);
+            return rc < 0 ? rc : 1;
+        }
+        reading->rows = NULL; /* it is reset */
+        rc = rc < 0 ? rc : 1;
+    }
+    return rc;
+}
+
+static int read_all(struct reading *reading)
 {
     int rc;
 
-    while ((rc = store_step(reading->store, rows, reading->err)) > 0) {
-        rc = reading->read(reading, rows);
-        if (rc < 0)
-            break;
-    }
-    stmt_reset(rows);
+    while ((rc = read_row(reading)) > 0)
+        ;
+    if (reading->rows)
+        stmt_reset(reading->rows);
     return rc;
+}
+
+/* One statement's. */
+static int read_rows(struct reading *reading, struct stmt *rows)
+{
+    reading->rows = rows;
+    return read_all(reading);
+}
+
+#define IN_TURN 200 /* rows */
+
+static bool has_row(struct reading *reading)
+{
+    return !reading->rows || stmt_is_ready(reading->rows);
+}
+
+/* What is there of its rows, and one for which we wait: 1, or 0 at their end. */
+static int read_some(struct reading *reading)
+{
+    int rc = read_row(reading);
+
+    for (int i = 1; rc > 0 && i < IN_TURN && reading->rows && stmt_is_ready(reading->rows); i++)
+        rc = read_row(reading);
+    return rc;
+}
+
+/* In turn, so that two connections are always at work; on one, one after the other. */
+static int read_both(struct reading *one, struct reading *other)
+{
+    int rc_one = 1, rc_other = 1;
+
+    if (one->store == other->store) {
+        rc_one = read_all(one);
+        return rc_one < 0 ? rc_one : read_all(other);
+    }
+    while (rc_one >= 0 && rc_other >= 0 && rc_one + rc_other > 0) {
+        if (rc_one > 0 && (rc_other == 0 || has_row(one) || !has_row(other)))
+            rc_one = read_some(one);
+        if (rc_one >= 0 && rc_other > 0 && (rc_one == 0 || has_row(other) || !has_row(one)))
+            rc_other = read_some(other);
+    }
+    if (one->rows)
+        stmt_reset(one->rows);
+    if (other->rows)
+        stmt_reset(other->rows);
+    return rc_one < 0 ? rc_one : rc_other;
 }
 
 static struct maybe maybe_column(struct stmt *row, int column)
@@ -77,7 +143,7 @@ static const char SQL_NODES[] =
     "SELECT node_key, name, packages, cores, gpus, memory_mb FROM node WHERE cluster = ?1"
     " ORDER BY name";
 
-static int read_node(const struct reading *reading, struct stmt *row)
+static int read_node(struct reading *reading, struct stmt *row)
 {
     const struct period_node node = {
         .node_key = stmt_int(row, 0),
@@ -95,7 +161,7 @@ int period_nodes(struct store *store, const char *cluster,
                  int (*take)(void *arg, const struct period_node *node), void *arg,
                  struct error *err)
 {
-    const struct reading reading = { .store = store, .read = read_node, .take.node = take,
+    struct reading reading = { .store = store, .read = read_node, .take.node = take,
                                      .arg = arg, .err = err };
     struct stmt *rows = store_statement(store, SQL_NODES, err);
 
@@ -147,20 +213,18 @@ static void hide_job(struct period_job *job)
 }
 
 /* Unless it lies between two that were asked for. Rows and keys both rise. */
-static int give_job(const struct reading *reading, struct period_job *job)
+static int give_job(struct reading *reading, struct period_job *job)
 {
-    struct wanted *wanted = reading->wanted;
-
-    while (wanted->key < wanted->end && *wanted->key < job->job_key)
-        wanted->key++;
-    if (wanted->key == wanted->end || *wanted->key != job->job_key)
+    while (reading->key < reading->end && *reading->key < job->job_key)
+        reading->key++;
+    if (reading->key == reading->end || *reading->key != job->job_key)
         return 0;
     if (!viewer_sees(reading->store->viewer, job->uid.has, job->uid.value, job->user, job->account))
         hide_job(job);
     return reading->take.job(reading->arg, job);
 }
 
-static int read_job(const struct reading *reading, struct stmt *row)
+static int read_job(struct reading *reading, struct stmt *row)
 {
     struct period_job job = {
         .job_key = stmt_int(row, 0),
@@ -188,7 +252,7 @@ static int read_job(const struct reading *reading, struct stmt *row)
 }
 
 /* As much of a job as lines of a report need, for months have a million of them. */
-static int read_brief_job(const struct reading *reading, struct stmt *row)
+static int read_brief_job(struct reading *reading, struct stmt *row)
 {
     struct period_job job = {
         .job_key = stmt_int(row, 0),
@@ -217,34 +281,52 @@ static const char SQL_BRIEF_JOBS[] =
 /* A row that is not asked for is passed over sooner than a statement is begun anew. */
 #define KEYS_GAP 16
 
+/* Those that lie near each other go together. */
+static int next_jobs(struct reading *reading)
+{
+    const bool whole = reading->read == read_job;
+    const int64_t *from = reading->asked, *next = from;
+
+    if (from == reading->end)
+        return 0;
+    reading->rows = store_statement(reading->store, whole ? SQL_JOBS : SQL_BRIEF_JOBS,
+                                    reading->err);
+    if (!reading->rows)
+        return -EIO;
+    do
+        next++;
+    while (next < reading->end && next[0] - next[-1] <= KEYS_GAP);
+    reading->asked = next;
+    stmt_bind_text(reading->rows, 1, reading->cluster);
+    stmt_bind_int(reading->rows, 2, *from);
+    stmt_bind_int(reading->rows, 3, next[-1]);
+    if (next - from > KEYS_GAP)
+        stmt_stream(reading->rows);
+    return 1;
+}
+
+static struct reading jobs_of(struct store *store, const char *cluster, const int64_t *keys,
+                              size_t n_keys, bool whole,
+                              int (*take)(void *arg, const struct period_job *job), void *arg,
+                              struct error *err)
+{
+    return (struct reading){ .store = store, .next = next_jobs, .cluster = cluster,
+                             .read = whole ? read_job : read_brief_job, .take.job = take,
+                             .key = keys, .asked = keys, .end = keys + n_keys, .arg = arg,
+                             .err = err };
+}
+
 int period_jobs(struct store *store, const char *cluster, const int64_t *keys, size_t n_keys,
                 bool whole, int (*take)(void *arg, const struct period_job *job), void *arg,
                 struct error *err)
 {
-    struct wanted wanted = { keys, keys + n_keys };
-    const struct reading reading = { .store = store, .read = whole ? read_job : read_brief_job,
-                                     .take.job = take, .wanted = &wanted, .arg = arg, .err = err };
-    int rc = 0;
+    struct reading jobs = jobs_of(store, cluster, keys, n_keys, whole, take, arg, err);
 
-    for (size_t i = 0, next; rc == 0 && i < n_keys; i = next) {
-        struct stmt *rows = store_statement(store, whole ? SQL_JOBS : SQL_BRIEF_JOBS, err);
-
-        for (next = i + 1; next < n_keys && keys[next] - keys[next - 1] <= KEYS_GAP;)
-            next++;
-        if (!rows)
-            return -EIO;
-        stmt_bind_text(rows, 1, cluster);
-        stmt_bind_int(rows, 2, keys[i]);
-        stmt_bind_int(rows, 3, keys[next - 1]);
-        if (next - i > KEYS_GAP)
-            stmt_stream(rows);
-        rc = read_rows(&reading, rows);
-    }
-    return rc;
+    return read_all(&jobs);
 }
 
 /* Cut to the period, when there is one. An end before begin, of a clock that was set, is none. */
-static int read_use(const struct reading *reading, struct stmt *row)
+static int read_use(struct reading *reading, struct stmt *row)
 {
     struct period_use use = {
         .job_key = stmt_int(row, 0),
@@ -268,34 +350,45 @@ static int read_use(const struct reading *reading, struct stmt *row)
 }
 
 /* One that lived in several months comes with the first of them that the period touches. */
+static int next_uses(struct reading *reading)
+{
+    if (reading->month_s >= reading->period->to_s)
+        return 0;
+    reading->rows = store_statement(reading->store, SQL_USES, reading->err);
+    if (!reading->rows)
+        return -EIO;
+    stmt_bind_int(reading->rows, 1, reading->month_s);
+    stmt_bind_int(reading->rows, 2, reading->since_ns);
+    bind_span(reading->period, reading->rows);
+    stmt_stream(reading->rows);
+    reading->month_s = clock_month_next_s(reading->month_s);
+    reading->since_ns = reading->month_s * (int64_t)NS_PER_S;
+    return 1;
+}
+
+static struct reading uses_of(struct store *store, const struct period *period,
+                              int (*take)(void *arg, const struct period_use *use), void *arg,
+                              struct error *err)
+{
+    return (struct reading){ .store = store, .next = next_uses, .period = period, .read = read_use,
+                             .take.use = take, .month_s = clock_month_begin_s(period->from_s),
+                             .since_ns = INT64_MIN, .arg = arg, .err = err };
+}
+
 int period_uses(struct store *store, const struct period *period,
                 int (*take)(void *arg, const struct period_use *use), void *arg, struct error *err)
 {
-    const struct reading reading = { .store = store, .period = period, .read = read_use,
-                                     .take.use = take, .arg = arg, .err = err };
-    int64_t month_s = clock_month_begin_s(period->from_s), since_ns = INT64_MIN;
+    struct reading uses = uses_of(store, period, take, arg, err);
     int rc = check_period(period, err);
 
-    for (; rc == 0 && month_s < period->to_s; month_s = clock_month_next_s(month_s)) {
-        struct stmt *rows = store_statement(store, SQL_USES, err);
-
-        if (!rows)
-            return -EIO;
-        stmt_bind_int(rows, 1, month_s);
-        stmt_bind_int(rows, 2, since_ns);
-        bind_span(period, rows);
-        stmt_stream(rows);
-        rc = read_rows(&reading, rows);
-        since_ns = clock_month_next_s(month_s) * (int64_t)NS_PER_S;
-    }
-    return rc;
+    return rc < 0 ? rc : read_all(&uses);
 }
 
 int period_uses_of_job(struct store *store, int64_t job_key,
                        int (*take)(void *arg, const struct period_use *use), void *arg,
                        struct error *err)
 {
-    const struct reading reading = { .store = store, .read = read_use, .take.use = take,
+    struct reading reading = { .store = store, .read = read_use, .take.use = take,
                                      .arg = arg, .err = err };
     struct stmt *rows = store_statement(store, SQL_USES_OF_JOB, err);
 
@@ -309,7 +402,7 @@ int period_uses_of_account(struct store *store, const struct period *period, con
                            int (*take)(void *arg, const struct period_use *use), void *arg,
                            struct error *err)
 {
-    const struct reading reading = { .store = store, .read = read_use, .take.use = take,
+    struct reading reading = { .store = store, .read = read_use, .take.use = take,
                                      .arg = arg, .err = err };
     int rc = check_period(period, err);
     struct stmt *rows;
@@ -327,21 +420,20 @@ int period_uses_of_account(struct store *store, const struct period *period, con
 
 /* --- energy by hour -------------------------------------------------------------------------- */
 
-/* Columns 0 and 1 are hour and key; then, in this order: */
-#define NODE_AMOUNTS "counted_mj, active_mj, idle_mj, system_mj, unallocated_mj"
-#define ROW_AMOUNTS "measured_mj, " UNLESS_0("modelled_mj") ", metered_ms, elapsed_ms, " \
-    UNLESS_0("gap_ms")
-
+/* Columns 0 and 1 are hour and key; then come the amounts. In no order, for a server reads tables
+   as they lie. */
 static const char SQL_JOB_HOURS[] =
-    "SELECT hour_s, job_key, active_mj, idle_mj, " ROW_AMOUNTS
-    " FROM job_hour WHERE hour_s >= ?2 AND hour_s < ?3 ORDER BY hour_s, job_key";
+    "SELECT hour_s, job_key, active_mj, idle_mj, measured_mj, " UNLESS_0("modelled_mj") ","
+    " metered_ms, elapsed_ms, " UNLESS_0("gap_ms")
+    " FROM job_hour WHERE hour_s >= ?2 AND hour_s < ?3";
 
 static const char SQL_NODE_HOURS[] =
-    "SELECT hour_s, node_key, " NODE_AMOUNTS " FROM node_hour WHERE hour_s >= ?2 AND hour_s < ?3"
-    " ORDER BY hour_s, node_key";
+    "SELECT hour_s, node_key, counted_mj, active_mj, idle_mj, system_mj, unallocated_mj"
+    " FROM node_hour WHERE hour_s >= ?2 AND hour_s < ?3";
 
 static const char SQL_CLUSTER_HOURS[] =
-    "SELECT hour_s, 0, " NODE_AMOUNTS ", " ROW_AMOUNTS
+    "SELECT hour_s, 0, counted_mj, active_mj, idle_mj, system_mj, unallocated_mj, measured_mj,"
+    " modelled_mj, metered_ms, elapsed_ms, gap_ms"
     " FROM cluster_hour WHERE cluster = ?1 AND hour_s >= ?2 AND hour_s < ?3 ORDER BY hour_s";
 
 #define ROW_SUMS "SUM(active_mj), SUM(idle_mj)," \
@@ -367,7 +459,7 @@ static const char SQL_HOURS_OF_ACCOUNT[] =
     " JOIN job_hour AS h ON " ROLL_HOURS_OF_DAYS
     " WHERE h.hour_s >= ?2 AND h.hour_s < ?3 GROUP BY h.hour_s ORDER BY hour_s";
 
-static int give_hour(const struct reading *reading, struct stmt *row,
+static int give_hour(struct reading *reading, struct stmt *row,
                      const struct period_energy *energy, uint64_t *const *amounts, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -381,7 +473,7 @@ static int give_hour(const struct reading *reading, struct stmt *row,
     return reading->take.energy(reading->arg, energy);
 }
 
-static int read_node_hour(const struct reading *reading, struct stmt *row)
+static int read_node_hour(struct reading *reading, struct stmt *row)
 {
     struct period_energy energy = { .hour_s = stmt_int(row, 0), .key = stmt_int(row, 1) };
     uint64_t *const amounts[] = {
@@ -392,9 +484,9 @@ static int read_node_hour(const struct reading *reading, struct stmt *row)
     return give_hour(reading, row, &energy, amounts, sizeof(amounts) / sizeof(amounts[0]));
 }
 
-static int read_cluster_hour(const struct reading *reading, struct stmt *row)
+static int read_cluster_hour(struct reading *reading, struct stmt *row)
 {
-    struct period_energy energy = { .hour_s = stmt_int(row, 0), .key = stmt_int(row, 1) };
+    struct period_energy energy = { .hour_s = stmt_int(row, 0) };
     uint64_t *const amounts[] = {
         &energy.counted_mj, &energy.active_mj, &energy.idle_mj, &energy.system_mj,
         &energy.unallocated_mj, &energy.measured_mj, &energy.modelled_mj, &energy.metered_ms,
@@ -404,7 +496,7 @@ static int read_cluster_hour(const struct reading *reading, struct stmt *row)
     return give_hour(reading, row, &energy, amounts, sizeof(amounts) / sizeof(amounts[0]));
 }
 
-static int read_job_hour(const struct reading *reading, struct stmt *row)
+static int read_job_hour(struct reading *reading, struct stmt *row)
 {
     struct period_energy energy = { .hour_s = stmt_int(row, 0), .key = stmt_int(row, 1) };
     uint64_t *const amounts[] = {
@@ -415,7 +507,7 @@ static int read_job_hour(const struct reading *reading, struct stmt *row)
     return give_hour(reading, row, &energy, amounts, sizeof(amounts) / sizeof(amounts[0]));
 }
 
-static int read_hours(const struct reading *reading, struct stmt *rows, int64_t from_s,
+static int read_hours(struct reading *reading, struct stmt *rows, int64_t from_s,
                       int64_t to_s)
 {
     if (!rows)
@@ -425,41 +517,83 @@ static int read_hours(const struct reading *reading, struct stmt *rows, int64_t 
     return read_rows(reading, rows);
 }
 
-static int hours_of_period(struct store *store, const char *sql,
-                           int (*read)(const struct reading *reading, struct stmt *row),
-                           const struct period *period,
-                           int (*take)(void *arg, const struct period_energy *energy), void *arg,
-                           struct error *err)
+static int next_hours(struct reading *reading)
 {
-    const struct reading reading = { .store = store, .period = period, .read = read,
-                                     .take.energy = take, .arg = arg, .err = err };
-    int rc = check_period(period, err);
-    struct stmt *rows = rc < 0 ? NULL : store_statement(store, sql, err);
+    reading->next = NULL;
+    reading->rows = store_statement(reading->store, reading->read == read_job_hour
+                                                        ? SQL_JOB_HOURS : SQL_NODE_HOURS,
+                                    reading->err);
+    if (!reading->rows)
+        return -EIO;
+    stmt_bind_int(reading->rows, 2, reading->period->from_s);
+    stmt_bind_int(reading->rows, 3, reading->period->to_s);
+    stmt_stream(reading->rows);
+    return 1;
+}
 
-    if (rows)
-        stmt_stream(rows);
-    return rc < 0 ? rc : read_hours(&reading, rows, period->from_s, period->to_s);
+static struct reading hours_of(struct store *store,
+                               int (*read)(struct reading *reading, struct stmt *row),
+                               const struct period *period,
+                               int (*take)(void *arg, const struct period_energy *energy),
+                               void *arg, struct error *err)
+{
+    return (struct reading){ .store = store, .next = next_hours, .period = period, .read = read,
+                             .take.energy = take, .arg = arg, .err = err };
 }
 
 int period_job_hours(struct store *store, const struct period *period,
                      int (*take)(void *arg, const struct period_energy *energy), void *arg,
                      struct error *err)
 {
-    return hours_of_period(store, SQL_JOB_HOURS, read_job_hour, period, take, arg, err);
+    struct reading hours = hours_of(store, read_job_hour, period, take, arg, err);
+    int rc = check_period(period, err);
+
+    return rc < 0 ? rc : read_all(&hours);
 }
 
 int period_node_hours(struct store *store, const struct period *period,
                       int (*take)(void *arg, const struct period_energy *energy), void *arg,
                       struct error *err)
 {
-    return hours_of_period(store, SQL_NODE_HOURS, read_node_hour, period, take, arg, err);
+    struct reading hours = hours_of(store, read_node_hour, period, take, arg, err);
+    int rc = check_period(period, err);
+
+    return rc < 0 ? rc : read_all(&hours);
+}
+
+int period_uses_and_job_hours(struct store *store, struct store *beside,
+                              const struct period *period,
+                              int (*take_use)(void *arg, const struct period_use *use),
+                              int (*take_hour)(void *arg, const struct period_energy *energy),
+                              void *arg, struct error *err)
+{
+    struct reading uses = uses_of(store, period, take_use, arg, err);
+    struct reading hours = hours_of(beside ? beside : store, read_job_hour, period, take_hour, arg,
+                                    err);
+    int rc = check_period(period, err);
+
+    return rc < 0 ? rc : read_both(&uses, &hours);
+}
+
+int period_jobs_and_node_hours(struct store *store, struct store *beside,
+                               const struct period *period, const int64_t *keys, size_t n_keys,
+                               int (*take_job)(void *arg, const struct period_job *job),
+                               int (*take_hour)(void *arg, const struct period_energy *energy),
+                               void *arg, struct error *err)
+{
+    struct reading jobs = jobs_of(store, period->cluster, keys, n_keys, false, take_job, arg, err);
+    struct reading hours = hours_of(beside ? beside : store, read_node_hour, period, take_hour,
+                                    arg, err);
+    int rc = check_period(period, err);
+
+    return rc < 0 ? rc : read_both(&jobs, &hours);
 }
 
 int period_cluster_hours(struct store *store, const struct period *period,
                          int (*take)(void *arg, const struct period_energy *energy), void *arg,
                          struct error *err)
 {
-    const struct reading reading = { .store = store, .period = period, .read = read_cluster_hour,
+    struct reading reading = { .store = store, .period = period, .read = read_cluster_hour,
                                      .take.energy = take, .arg = arg, .err = err };
     struct stmt *rows;
     int rc = check_period(period, err);
@@ -476,7 +610,7 @@ int period_hours_of_account(struct store *store, const struct period *period, co
                             int (*take)(void *arg, const struct period_energy *energy), void *arg,
                             struct error *err)
 {
-    const struct reading reading = { .store = store, .period = period, .read = read_job_hour,
+    struct reading reading = { .store = store, .period = period, .read = read_job_hour,
                                      .take.energy = take, .arg = arg, .err = err };
     int rc = check_period(period, err);
     struct stmt *rows;
@@ -494,7 +628,7 @@ int period_hours_of_account(struct store *store, const struct period *period, co
 static const char SQL_JOBS_OF_ACCOUNT[] =
     "SELECT job_key FROM job WHERE account = ?2 AND cluster = ?1";
 
-static int read_key(const struct reading *reading, struct stmt *row)
+static int read_key(struct reading *reading, struct stmt *row)
 {
     return reading->take.key(reading->arg, stmt_int(row, 0));
 }
@@ -502,7 +636,7 @@ static int read_key(const struct reading *reading, struct stmt *row)
 int period_jobs_of_account(struct store *store, const char *cluster, const char *account,
                            int (*take)(void *arg, int64_t job_key), void *arg, struct error *err)
 {
-    const struct reading reading = { .store = store, .read = read_key, .take.key = take,
+    struct reading reading = { .store = store, .read = read_key, .take.key = take,
                                      .arg = arg, .err = err };
     struct stmt *rows = store_statement(store, SQL_JOBS_OF_ACCOUNT, err);
 

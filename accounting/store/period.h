@@ -81,12 +81,11 @@ struct period_energy {
     uint64_t measured_mj, modelled_mj;       /* of jobs and cluster, as what follows */
     uint64_t metered_ms, elapsed_ms, gap_ms;
 };
-/* By hour, then job_key; jobs of other clusters come too: skip keys that period_jobs() did not
-   give. */
+/* In no order; jobs of other clusters come too: skip keys that period_jobs() did not give. */
 MUST_CHECK int period_job_hours(struct store *store, const struct period *period,
                                 int (*take)(void *arg, const struct period_energy *energy),
                                 void *arg, struct error *err);
-/* By hour, then node_key; nodes of other clusters come too. */
+/* In no order; nodes of other clusters come too. */
 MUST_CHECK int period_node_hours(struct store *store, const struct period *period,
                                  int (*take)(void *arg, const struct period_energy *energy),
                                  void *arg, struct error *err);
@@ -94,6 +93,25 @@ MUST_CHECK int period_node_hours(struct store *store, const struct period *perio
 MUST_CHECK int period_cluster_hours(struct store *store, const struct period *period,
                                     int (*take)(void *arg, const struct period_energy *energy),
                                     void *arg, struct error *err);
+
+/*
+ * Two of these at once, of what may be millions of rows: `beside` is another connection to the same
+ * instant, from store_open_beside(), or NULL where there is none. `arg` is of both.
+ */
+MUST_CHECK int period_uses_and_job_hours(struct store *store, struct store *beside,
+                                         const struct period *period,
+                                         int (*take_use)(void *arg, const struct period_use *use),
+                                         int (*take_hour)(void *arg,
+                                                          const struct period_energy *energy),
+                                         void *arg, struct error *err);
+/* period_jobs() of the period's cluster, not whole, and period_node_hours(). */
+MUST_CHECK int period_jobs_and_node_hours(struct store *store, struct store *beside,
+                                          const struct period *period, const int64_t *keys,
+                                          size_t n_keys,
+                                          int (*take_job)(void *arg, const struct period_job *job),
+                                          int (*take_hour)(void *arg,
+                                                           const struct period_energy *energy),
+                                          void *arg, struct error *err);
 
 /*
  * The same of one account's own jobs: their energy by UTC hour (key = 0), within [from_s, to_s),

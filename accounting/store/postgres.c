@@ -47,7 +47,8 @@
 
 /* It brings twenty libraries along: only who asks a server loads it. */
 #define FUNCTIONS(x) \
-    x(PQclear) x(PQcmdStatus) x(PQcmdTuples) x(PQconnectdbParams) x(PQdb) \
+    x(PQclear) x(PQcmdStatus) x(PQcmdTuples) x(PQconnectdbParams) x(PQconninfo) \
+    x(PQconninfoFree) x(PQconsumeInput) x(PQdb) \
     x(PQerrorMessage) x(PQescapeLiteral) x(PQexec) x(PQexecParams) x(PQexecPrepared) x(PQfinish) \
     x(PQfreemem) x(PQgetCopyData) x(PQgetResult) x(PQgetisnull) x(PQgetlength) x(PQgetvalue) \
     x(PQhost) x(PQntuples) x(PQprepare) x(PQresultErrorField) x(PQresultStatus) x(PQsendQuery) \
@@ -63,6 +64,9 @@ static struct {
 #define PQcmdStatus(...) pq.PQcmdStatus(__VA_ARGS__)
 #define PQcmdTuples(...) pq.PQcmdTuples(__VA_ARGS__)
 #define PQconnectdbParams(...) pq.PQconnectdbParams(__VA_ARGS__)
+#define PQconninfo(...) pq.PQconninfo(__VA_ARGS__)
+#define PQconninfoFree(...) pq.PQconninfoFree(__VA_ARGS__)
+#define PQconsumeInput(...) pq.PQconsumeInput(__VA_ARGS__)
 #define PQdb(...) pq.PQdb(__VA_ARGS__)
 #define PQerrorMessage(...) pq.PQerrorMessage(__VA_ARGS__)
 #define PQescapeLiteral(...) pq.PQescapeLiteral(__VA_ARGS__)
@@ -179,7 +183,9 @@ struct pg_stmt {
     unsigned cursor;    /* … that has this number; 0: there is none */
     bool streams;       /* or by COPY */
     bool copies;        /* that has begun … */
-    char *data;         /* … and is at this row */
+    char *data;         /* … and is at this row … */
+    char *ahead;        /* … with the next one at hand, … */
+    int ahead_len;      /* … unless this is 0; below 0: the end */
     struct field fields[COLUMNS_MAX];
 };
 
@@ -222,10 +228,13 @@ static PGresult *end_stream(struct pg_stmt *own)
 {
     PGresult *result, *next;
 
+    PQfreemem(own->ahead);
+    own->ahead = NULL;
     do {
         PQfreemem(own->data);
         own->data = NULL;
-    } while (PQgetCopyData(own->pg, &own->data, 0) > 0);
+    } while (own->ahead_len >= 0 && PQgetCopyData(own->pg, &own->data, 0) > 0);
+    own->ahead_len = 0;
     result = PQgetResult(own->pg);
     while ((next = PQgetResult(own->pg)) != NULL)
         PQclear(next);
@@ -562,8 +571,10 @@ static int step_stream(struct store *store, struct pg_stmt *own, struct error *e
         return rc;
     }
     PQfreemem(own->data);
-    own->data = NULL;
-    len = PQgetCopyData(own->pg, &own->data, 0);
+    own->data = own->ahead;
+    len = own->ahead_len ? own->ahead_len : PQgetCopyData(own->pg, &own->data, 0);
+    own->ahead = NULL;
+    own->ahead_len = len < 0 ? len : 0;
     if (len > 0 && find_fields(own, len))
         return 1;
     result = end_stream(own);
@@ -572,6 +583,18 @@ static int step_stream(struct store *store, struct pg_stmt *own, struct error *e
     PQclear(result);
     reset(&own->stmt);
     return rc;
+}
+
+/* What the server has sent is taken, and nothing is waited for. */
+static bool is_ready(struct stmt *stmt)
+{
+    struct pg_stmt *own = of(stmt);
+
+    if (own->copies && own->ahead_len == 0)
+        own->ahead_len = PQgetCopyData(own->pg, &own->ahead, 1);
+    if (own->copies && own->ahead_len == 0 && PQconsumeInput(own->pg))
+        own->ahead_len = PQgetCopyData(own->pg, &own->ahead, 1);
+    return !own->copies || own->ahead_len != 0;
 }
 
 static int step(struct store *store, struct stmt *stmt, struct error *err)
@@ -1053,6 +1076,46 @@ static int open_store(struct store *store, const char *database, const struct st
     return rc == 0 ? check_version(store, err) : rc;
 }
 
+#define OPTIONS_MAX 80 /* of a connection; libpq 17 knows 50 */
+
+/* As the first was opened, with what it found in the environment, a service or a password file. */
+static int connect_again(struct store *store, struct store *beside, struct error *err)
+{
+    PQconninfoOption *options = PQconninfo(store->pg);
+    const char *keys[OPTIONS_MAX + 1], *values[OPTIONS_MAX];
+    size_t count = 0;
+
+    for (const PQconninfoOption *option = options; option && option->keyword; option++) {
+        if (!option->val || count == OPTIONS_MAX)
+            continue;
+        keys[count] = option->keyword;
+        values[count++] = option->val;
+    }
+    keys[count] = NULL;
+    beside->pg = options ? PQconnectdbParams(keys, values, 0) : NULL;
+    PQconninfoFree(options);
+    if (!beside->pg)
+        return error_set(err, -ENOMEM, "out of memory");
+    name_it(beside);
+    return PQstatus(beside->pg) == CONNECTION_OK ? 0 : failed(beside, NULL, "cannot connect", err);
+}
+
+static int open_beside(struct store *store, struct store *beside, struct error *err)
+{
+    static const char sql[] = "SELECT pg_export_snapshot()";
+    struct stmt *stmt = store_statement(store, sql, err);
+    int rc = stmt ? store_step(store, stmt, err) : -EIO;
+    char begin[sizeof(SETTINGS) + 200];
+
+    if (rc <= 0)
+        return rc < 0 ? rc : -EIO;
+    snprintf(begin, sizeof(begin), SETTINGS "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+             "SET TRANSACTION SNAPSHOT '%.80s'", stmt_text(stmt, 0));
+    stmt_reset(stmt);
+    rc = connect_again(store, beside, err);
+    return rc == 0 ? exec(beside, begin, err) : rc;
+}
+
 /* --- creating -------------------------------------------------------------------------------- */
 
 /* Every `from` of a text in other words. */
@@ -1318,6 +1381,7 @@ const struct backend postgres_backend = {
     .scheme = "postgresql:",
     .create = create_store,
     .open = open_store,
+    .open_beside = open_beside,
     .close = close_store,
     .lock_service = lock_service,
     .foreign_keys = SQL_NAMELESS,
@@ -1328,6 +1392,7 @@ const struct backend postgres_backend = {
     .exec = exec,
     .prepare = prepare,
     .ask = ask,
+    .is_ready = is_ready,
     .step = step,
     .claim_nodes = claim_nodes,
     .claim_jobs = claim_jobs,

@@ -247,6 +247,18 @@ void store_rollback(struct store *store)
         return; /* closing ends it too */
 }
 
+struct store *store_open_beside(struct store *store)
+{
+    struct error ignored = { "" };
+    struct store *beside = store->backend->open_beside ? store_new() : NULL;
+
+    if (!beside)
+        return NULL;
+    beside->backend = store->backend;
+    beside->viewer = store->viewer;
+    return store->backend->open_beside(store, beside, &ignored) < 0 ? store_close(beside) : beside;
+}
+
 /* --- statements ------------------------------------------------------------------------------ */
 
 int store_prepare(struct store *store, const char *sql, struct stmt **ret, struct error *err)
@@ -313,6 +325,11 @@ void store_ask(struct store *store, struct stmt *const *stmts, size_t count)
 {
     if (store->backend->ask)
         store->backend->ask(store, stmts, count);
+}
+
+bool stmt_is_ready(struct stmt *stmt)
+{
+    return !stmt->backend->is_ready || stmt->backend->is_ready(stmt);
 }
 
 int store_step(struct store *store, struct stmt *stmt, struct error *err)

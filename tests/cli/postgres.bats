@@ -183,6 +183,21 @@ promise() { # PROGRAM [ARGUMENT], by its path from "$units"
     diff sqlite postgresql
 }
 
+@test "where the server has room for one connection alone, a report is read by that" {
+    local report=(sreport-carbon --month 2026-09 --json)
+    site
+    "$mkbatches" deliver 3 8 >/dev/null
+    carbonctl init >/dev/null
+    carbonctl ingest >/dev/null
+    of 'CREATE ROLE alone LOGIN CONNECTION LIMIT 1; GRANT SELECT ON ALL TABLES IN SCHEMA public TO alone'
+    "${report[@]}" | grep -v generated >both
+    PGUSER=alone "${report[@]}" 2>said | grep -v generated >one
+    same said "$(cat said)" ''
+    cmp both one
+    grep -q '"jobs": [1-9]' one
+    of 'DROP OWNED BY alone; DROP ROLE alone'
+}
+
 @test "a viewer is shown what SQLite shows him" {
     site
     carbonctl init >/dev/null

@@ -470,9 +470,19 @@ struct hours {
     enum view view;
     int64_t only_job; /* 0: any */
     int account;      /* of OF_ACCOUNT */
-    int64_t last_hour_s, last_key;
     size_t count;
+    struct {
+        int64_t hour_s, key;
+    } seen[ROWS + TOTALS];
 };
+
+static bool is_new(const struct hours *hours, const struct period_energy *energy)
+{
+    for (size_t i = 0; i < hours->count; i++)
+        if (hours->seen[i].hour_s == energy->hour_s && hours->seen[i].key == energy->key)
+            return false;
+    return true;
+}
 
 static int64_t key_of(const struct row *row, enum view view)
 {
@@ -522,11 +532,11 @@ static int take_hour(void *arg, const struct period_energy *energy)
     struct hours *hours = arg;
     struct period_energy expected = sum_of(hours, energy->hour_s, energy->key);
 
-    assert_true(energy->hour_s > hours->last_hour_s ||
-                (energy->hour_s == hours->last_hour_s && energy->key > hours->last_key));
-    hours->last_hour_s = energy->hour_s;
-    hours->last_key = energy->key;
-    hours->count++;
+    assert_true(is_new(hours, energy));
+    if (hours->view == OF_CLUSTER && hours->count > 0)
+        assert_true(energy->hour_s > hours->seen[hours->count - 1].hour_s);
+    hours->seen[hours->count].hour_s = energy->hour_s;
+    hours->seen[hours->count++].key = energy->key;
     assert_memory_equal(energy, &expected, sizeof(expected));
     return 0;
 }
@@ -560,8 +570,7 @@ static void energy_by_hour_is_the_sum_of_its_rows(void **state)
         const struct period *period = &periods[i];
         struct hours jobs = { .world = world, .period = period, .view = OF_JOB };
         struct hours nodes = { .world = world, .period = period, .view = OF_NODE };
-        struct hours cluster = { .world = world, .period = period, .view = OF_CLUSTER,
-                                 .last_key = -1 };
+        struct hours cluster = { .world = world, .period = period, .view = OF_CLUSTER };
 
         assert_int_equal(period_job_hours(store, period, take_hour, &jobs, NULL), 0);
         ROW_HOLDS(i, jobs.count == distinct(&jobs));
@@ -579,7 +588,7 @@ static void hours_of_an_account_are_those_of_its_jobs(void **state)
     for (size_t i = 0; i < LENGTH(periods) * (ACCOUNTS + 1); i++) {
         const struct period *period = &periods[i / (ACCOUNTS + 1)];
         struct hours hours = { .world = world, .period = period, .view = OF_ACCOUNT,
-                               .account = (int)(i % (ACCOUNTS + 1)), .last_key = -1 };
+                               .account = (int)(i % (ACCOUNTS + 1)) };
 
         assert_int_equal(period_hours_of_account(world->books.store, period,
                                                  account_names[hours.account], take_hour, &hours,
@@ -659,6 +668,90 @@ static void a_taker_can_stop_and_the_next_reading_begins_anew(void **state)
     }
 }
 
+/* --- two at once ----------------------------------------------------------------------------- */
+
+struct both {
+    struct uses uses;
+    struct keys keys;
+    struct hours hours;
+    size_t stop_at; /* an hour; 0: none */
+};
+
+static int take_use_of_both(void *arg, const struct period_use *use)
+{
+    return take_use(&((struct both *)arg)->uses, use);
+}
+
+static int take_job_of_both(void *arg, const struct period_job *job)
+{
+    return take_brief_job(&((struct both *)arg)->keys, job);
+}
+
+static int take_hour_of_both(void *arg, const struct period_energy *energy)
+{
+    struct both *both = arg;
+
+    if (both->stop_at && both->hours.count + 1 == both->stop_at)
+        return -ECANCELED;
+    return take_hour(&both->hours, energy);
+}
+
+static int read_both_times(struct world *world, struct store *beside, const struct period *period,
+                           size_t stop_at)
+{
+    struct both first = { .hours = { .world = world, .period = period, .view = OF_JOB },
+                          .stop_at = stop_at };
+    struct both second = { .hours = { .world = world, .period = period, .view = OF_NODE },
+                           .stop_at = stop_at };
+    struct uses uses = { .count = 0 };
+    int64_t keys[JOBS];
+    int rc;
+
+    for (int64_t key = 1; key <= JOBS; key++)
+        keys[key - 1] = key;
+    rc = period_uses_and_job_hours(world->books.store, beside, period, take_use_of_both,
+                                   take_hour_of_both, &first, NULL);
+    if (rc < 0)
+        return rc;
+    assert_int_equal(period_uses(world->books.store, period, take_use, &uses, NULL), 0);
+    assert_int_equal(first.uses.count, uses.count);
+    assert_memory_equal(first.uses.uses, uses.uses, uses.count * sizeof(uses.uses[0]));
+    assert_int_equal(first.hours.count, distinct(&first.hours));
+    assert_int_equal(period_jobs_and_node_hours(world->books.store, beside, period, keys, JOBS,
+                                                take_job_of_both, take_hour_of_both, &second,
+                                                NULL), 0);
+    assert_int_equal(second.keys.count, is_of(period, true) ? JOBS - 10
+                                        : is_of(period, false) ? 10 : 0);
+    assert_int_equal(second.hours.count, distinct(&second.hours));
+    return 0;
+}
+
+/* Each in its own order, and whoever stops can begin anew. What is written after they began is in
+   neither. */
+static void two_readings_at_once_are_as_one_after_the_other(void **state)
+{
+    struct world *world = *state;
+    struct store *beside, *other;
+
+    assert_int_equal(store_open(world->books.database, STORE_READ, NULL, &other, NULL), 0);
+    assert_int_equal(store_begin(other, NULL), 0);
+    beside = store_open_beside(other);
+    assert_int_equal(beside == NULL, books_are_a_file(&world->books));
+    for (size_t i = 0; i < LENGTH(periods); i++) {
+        ROW_HOLDS(i, read_both_times(world, NULL, &periods[i], 0) == 0);
+        ROW_HOLDS(i, read_both_times(world, beside, &periods[i], 0) == 0);
+    }
+    assert_int_equal(read_both_times(world, NULL, &periods[0], 3), -ECANCELED);
+    assert_int_equal(read_both_times(world, beside, &periods[0], 3), -ECANCELED);
+    if (!books_are_a_file(&world->books))
+        run_sql(world, "UPDATE job_hour SET active_mj = active_mj + 1");
+    assert_int_equal(read_both_times(world, beside, &periods[0], 0), 0);
+    if (!books_are_a_file(&world->books))
+        run_sql(world, "UPDATE job_hour SET active_mj = active_mj - 1");
+    store_close(beside);
+    store_close(other);
+}
+
 static int ask_in_between(void *arg, const struct period_energy *energy)
 {
     struct hours *hours = arg;
@@ -734,6 +827,7 @@ int main(void)
         cmocka_unit_test(the_bounds_are_the_first_and_last_hour_of_the_cluster),
         cmocka_unit_test(nodes_come_by_name),
         cmocka_unit_test(a_taker_can_stop_and_the_next_reading_begins_anew),
+        cmocka_unit_test(two_readings_at_once_are_as_one_after_the_other),
         cmocka_unit_test(a_taker_that_asks_the_store_has_all_rows_or_an_error),
         cmocka_unit_test(what_is_no_period_is_refused),
         cmocka_unit_test(an_amount_below_zero_is_an_error_not_a_huge_number),
