@@ -32,54 +32,66 @@ void *work_grow(void *array, size_t *count, size_t item_size)
 
 /* --- numbers ---------------------------------------------------------------------------------- */
 
-/* Keys count up, and what is near in time is so in them: they lie as they count, for the sake of
-   the caches. */
-static size_t slot_of(const struct key_map *map, int64_t key)
+/* Where the keys of this number are, or would be. */
+static size_t slot_of(const struct key_map *map, uint64_t number)
 {
-    size_t at = (size_t)key & (map->room - 1);
+    uint64_t mixed = number * UINT64_C(0x9E3779B97F4A7C15); /* 2^64 by the golden ratio */
+    size_t at = (size_t)(mixed >> 32) & (map->room - 1);
 
-    while (map->slots[at].place != 0 && map->slots[at].key != key)
+    while (map->slots[at] != 0 && map->groups[map->slots[at] - 1].number != number)
         at = (at + 1) & (map->room - 1);
     return at;
 }
 
-static int key_map_widen(struct key_map *map, struct error *err)
+static bool key_map_widen(struct key_map *map)
 {
-    struct key_map wider = { .room = map->room ? map->room * 2 : FIRST_ROOM, .count = map->count };
+    struct key_map wider = *map;
 
+    wider.room = map->room ? map->room * 2 : FIRST_ROOM;
     wider.slots = calloc(wider.room, sizeof(*wider.slots));
     if (!wider.slots)
-        return work_no_memory(err);
-    for (size_t i = 0; i < map->room; i++) {
-        if (map->slots[i].place != 0)
-            wider.slots[slot_of(&wider, map->slots[i].key)] = map->slots[i];
-    }
+        return false;
+    for (size_t i = 0; i < map->count; i++)
+        wider.slots[slot_of(&wider, map->groups[i].number)] = (uint32_t)(i + 1);
     free(map->slots);
     *map = wider;
-    return 0;
+    return true;
 }
 
 int key_map_add(struct key_map *map, int64_t key, size_t index, struct error *err)
 {
-    int rc = 0;
+    uint64_t number = (uint64_t)key / KEYS_NEAR;
+    size_t at;
 
-    if (2 * (map->count + 1) > map->room)
-        rc = key_map_widen(map, err);
-    if (rc < 0)
-        return rc;
-    map->slots[slot_of(map, key)] = (struct key_slot){ key, index + 1 };
-    map->count++;
+    if (2 * (map->count + 1) > map->room && !key_map_widen(map))
+        return work_no_memory(err);
+    at = slot_of(map, number);
+    if (map->slots[at] == 0) {
+        struct key_group *group = work_grow(&map->groups, &map->count, sizeof(*group));
+
+        if (!group)
+            return work_no_memory(err);
+        group->number = number;
+        map->slots[at] = (uint32_t)map->count;
+    }
+    map->groups[map->slots[at] - 1].places[(uint64_t)key % KEYS_NEAR] = (uint32_t)(index + 1);
     return 0;
 }
 
 size_t key_map_find(const struct key_map *map, int64_t key)
 {
-    return map->room > 0 ? map->slots[slot_of(map, key)].place - 1 : SIZE_MAX;
+    size_t at = map->room > 0 ? slot_of(map, (uint64_t)key / KEYS_NEAR) : 0;
+    uint32_t place = 0;
+
+    if (map->room > 0 && map->slots[at] != 0)
+        place = map->groups[map->slots[at] - 1].places[(uint64_t)key % KEYS_NEAR];
+    return place != 0 ? place - 1 : SIZE_MAX;
 }
 
 void key_map_clear(struct key_map *map)
 {
     free(map->slots);
+    free(map->groups);
     *map = (struct key_map){ 0 };
 }
 

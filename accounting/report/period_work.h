@@ -17,13 +17,16 @@
 #define WORK_OUTSIDE POOL_COUNT
 #define WORK_IDLE_COUNT (POOL_COUNT + 1)
 
-/* Numbers to indices, by hash with open addressing. */
+/* Numbers to indices below 2^32 - 1. Keys count up, and what is near in time is so in them: those
+   that are near lie together, and a hash finds them. */
+#define KEYS_NEAR 16
 struct key_map {
-    struct key_slot {
-        int64_t key;
-        size_t place; /* index + 1; 0: free */
-    } *slots;
-    size_t room, count; /* room: a power of two */
+    struct key_group {
+        uint64_t number; /* of each key, divided by KEYS_NEAR */
+        uint32_t places[KEYS_NEAR]; /* index + 1; 0: there is none */
+    } *groups;
+    uint32_t *slots; /* index of a group + 1; 0: free */
+    size_t room, count; /* room, of slots: a power of two */
 };
 MUST_CHECK int key_map_add(struct key_map *map, int64_t key, size_t index, struct error *err);
 /* The index, or SIZE_MAX. */

@@ -114,9 +114,9 @@ MUST_CHECK int store_commit(struct store *store, struct error *err);
 void store_rollback(struct store *store);
 
 /*
- * Another connection, within the transaction of `store`, which reads: it sees the same instant, and a
- * server works for both at once. NULL where that is not to be had (a file, a server that has no room
- * or goes through a pooler): then read one after the other. store_close() ends it.
+ * Another connection, within the transaction of `store`, which reads: it sees the same instant, and
+ * a server works for both at once. NULL where that is not to be had (a file, a server that has no
+ * room): then read one after the other. store_close() ends it.
  */
 struct store *store_open_beside(struct store *store);
 
