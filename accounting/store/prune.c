@@ -44,29 +44,39 @@ int prune_is_due(struct store *store, int64_t now_s, struct error *err)
 
 /* --- which jobs ------------------------------------------------------------------------------ */
 
-/* Two steps down the primary key (job_key, minute_s, …) for each job, however many minutes. */
-static const char SQL_NEXT_JOB[] =
-    "SELECT job_key, minute_s FROM power WHERE job_key >= ?1 ORDER BY job_key, minute_s LIMIT 1";
+/* A job that has minutes, and its first one. */
+struct next_job {
+    int64_t key, first_s;
+};
+
+/*
+ * The next ?2 of them. Two steps down the primary key (job_key, minute_s, …) for each, however many
+ * minutes; and one statement, for there are millions of jobs.
+ */
+static const char SQL_NEXT_JOBS[] =
+    "WITH RECURSIVE next (job_key, number) AS ("
+    " SELECT MIN(job_key), 1 FROM power WHERE job_key >= ?1"
+    " UNION ALL SELECT (SELECT MIN(job_key) FROM power WHERE job_key > next.job_key), number + 1"
+    "  FROM next WHERE job_key IS NOT NULL AND number < ?2"
+    ") SELECT job_key, (SELECT MIN(minute_s) FROM power WHERE power.job_key = next.job_key)"
+    " FROM next WHERE job_key IS NOT NULL";
 
 static const char SQL_COUNT[] = "SELECT COUNT(*) FROM power WHERE job_key = ?1 AND minute_s < ?2";
 
-/* The next job that has minutes, and its first one. 1, 0 when there is none, or an errno. */
-static int next_job(struct store *store, int64_t from_key, int64_t *ret_key, int64_t *ret_first_s,
-                    struct error *err)
+/* Up to PRUNE_JOBS of them; how many, 0 when there is none, or an errno. */
+static int next_jobs(struct store *store, int64_t from_key, struct next_job *jobs,
+                     struct error *err)
 {
-    struct stmt *stmt = store_statement(store, SQL_NEXT_JOB, err);
-    int rc;
+    struct stmt *stmt = store_statement(store, SQL_NEXT_JOBS, err);
+    int rc, count = 0;
 
     if (!stmt)
         return -EIO;
     stmt_bind_int(stmt, 1, from_key);
-    rc = store_step(store, stmt, err);
-    if (rc <= 0)
-        return rc;
-    *ret_key = stmt_int(stmt, 0);
-    *ret_first_s = stmt_int(stmt, 1);
-    stmt_reset(stmt);
-    return 1;
+    stmt_bind_int(stmt, 2, PRUNE_JOBS);
+    while ((rc = store_step(store, stmt, err)) > 0)
+        jobs[count++] = (struct next_job){ stmt_int(stmt, 0), stmt_int(stmt, 1) };
+    return rc < 0 ? rc : count;
 }
 
 static void count_job(struct prune *prune, int64_t job_key, int64_t rows)
@@ -76,30 +86,38 @@ static void count_job(struct prune *prune, int64_t job_key, int64_t rows)
     prune->rows += (uint64_t)rows;
 }
 
-int prune_count(struct store *store, struct prune *prune, struct error *err)
+static int count_old(struct store *store, struct prune *prune, int64_t job_key, struct error *err)
 {
-    int64_t job_key, first_s;
+    struct stmt *stmt = store_statement(store, SQL_COUNT, err);
     int rc;
 
-    while ((rc = next_job(store, prune->next_key, &job_key, &first_s, err)) > 0) {
-        struct stmt *stmt;
+    if (!stmt)
+        return -EIO;
+    stmt_bind_int(stmt, 1, job_key);
+    stmt_bind_int(stmt, 2, prune->before_s);
+    rc = store_step(store, stmt, err);
+    if (rc < 0)
+        return rc;
+    count_job(prune, job_key, stmt_int(stmt, 0));
+    stmt_reset(stmt);
+    return 0;
+}
 
-        prune->next_key = job_key + 1;
-        if (first_s >= prune->before_s)
-            continue;
-        stmt = store_statement(store, SQL_COUNT, err);
-        if (!stmt)
-            return -EIO;
-        stmt_bind_int(stmt, 1, job_key);
-        stmt_bind_int(stmt, 2, prune->before_s);
-        rc = store_step(store, stmt, err);
-        if (rc < 0)
-            return rc;
-        count_job(prune, job_key, stmt_int(stmt, 0));
-        stmt_reset(stmt);
-    }
-    prune->done = rc == 0;
-    return rc;
+int prune_count(struct store *store, struct prune *prune, struct error *err)
+{
+    struct next_job jobs[PRUNE_JOBS];
+    int count, rc = 0;
+
+    do {
+        count = next_jobs(store, prune->next_key, jobs, err);
+        for (int i = 0; rc == 0 && i < count; i++) {
+            prune->next_key = jobs[i].key + 1;
+            if (jobs[i].first_s < prune->before_s)
+                rc = count_old(store, prune, jobs[i].key, err);
+        }
+    } while (rc == 0 && count > 0);
+    prune->done = rc == 0 && count == 0;
+    return rc < 0 ? rc : count; /* which may be an errno */
 }
 
 /* --- one job --------------------------------------------------------------------------------- */
@@ -197,19 +215,18 @@ static int keep_peak(struct store *store, int64_t job_key, int64_t bound_s, stru
     return store_run(store, stmt, err);
 }
 
-/* R3; returns how many rows went. */
-static int prune_job(struct store *store, int64_t job_key, int64_t first_s, int64_t before_s,
-                     int max_rows, struct error *err)
+/* R3; returns how many rows went, and up to when. */
+static int prune_job(struct store *store, const struct next_job *job, int64_t before_s,
+                     int max_rows, int64_t *ret_bound_s, struct error *err)
 {
-    int64_t bound_s;
     struct stmt *stmt;
-    int rc = choose_bound(store, job_key, first_s, before_s, max_rows, &bound_s, err);
+    int rc = choose_bound(store, job->key, job->first_s, before_s, max_rows, ret_bound_s, err);
 
     if (rc == 0)
-        rc = keep_peak(store, job_key, bound_s, err);
+        rc = keep_peak(store, job->key, *ret_bound_s, err);
     if (rc < 0)
         return rc;
-    stmt = of_job(store, SQL_DELETE, job_key, bound_s, err);
+    stmt = of_job(store, SQL_DELETE, job->key, *ret_bound_s, err);
     rc = stmt ? store_run(store, stmt, err) : -EIO;
     return rc < 0 ? rc : store_changed(store);
 }
@@ -226,22 +243,26 @@ int prune_partition(struct store *store, const struct prune *prune, struct error
 
 static int pass(struct store *store, struct prune *prune, struct error *err)
 {
-    int64_t job_key, first_s;
-    int rc = store_note(store, KEPT_SINCE, prune->before_s, true, err), rows = 0, looked = 0;
+    struct next_job jobs[PRUNE_JOBS];
+    int rc = store_note(store, KEPT_SINCE, prune->before_s, true, err), rows = 0, count, i = 0;
+    bool whole = true;
 
-    while (rc >= 0 && rows < PRUNE_ROWS && looked++ < PRUNE_JOBS) {
-        rc = next_job(store, prune->next_key, &job_key, &first_s, err);
-        prune->done = rc == 0;
-        if (rc <= 0)
-            break;
-        prune->next_key = job_key + (first_s >= prune->before_s);
-        if (first_s >= prune->before_s)
-            continue;
-        rc = prune_job(store, job_key, first_s, prune->before_s, PRUNE_ROWS - rows, err);
-        rows += rc > 0 ? rc : 0;
-        if (rc >= 0)
-            count_job(prune, job_key, rc);
+    if (rc == 0)
+        rc = next_jobs(store, prune->next_key, jobs, err);
+    for (count = rc; rc >= 0 && i < count && whole && rows < PRUNE_ROWS; i += whole) {
+        int64_t bound_s = prune->before_s;
+
+        rc = 0;
+        if (jobs[i].first_s < prune->before_s) {
+            rc = prune_job(store, &jobs[i], prune->before_s, PRUNE_ROWS - rows, &bound_s, err);
+            if (rc >= 0)
+                count_job(prune, jobs[i].key, rc);
+            rows += rc > 0 ? rc : 0;
+        }
+        whole = bound_s >= prune->before_s; /* else the rest is for the next pass */
+        prune->next_key = jobs[i].key + whole;
     }
+    prune->done = rc >= 0 && i == count && count < PRUNE_JOBS;
     return rc < 0 ? rc : 0;
 }
 
