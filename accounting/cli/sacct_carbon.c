@@ -36,6 +36,7 @@
 #include "report/json.h"
 #include "report/table.h"
 #include "store/query.h"
+#include "store/roll.h"
 #include "store/store.h"
 #include "store/viewer.h"
 
@@ -229,7 +230,7 @@ static int add_own_uid(struct run *run, struct error *err)
 }
 
 /* -M, or the cluster of carbon.conf when the database has it; "all" is no condition. */
-static int choose_clusters(struct run *run, struct store *store, struct query_names *ret,
+static int choose_clusters(const struct run *run, struct store *store, struct query_names *ret,
                            const char *own[1], struct error *err)
 {
     const struct hostlist *named = &run->options.clusters;
@@ -519,11 +520,35 @@ static int read_budgets(struct run *run, struct store *store, const struct query
                               &run->budgets, err);
 }
 
+/* What comes of most questions: jobs of our own cluster, with grams by the newest set. */
+static void ask_ahead(const struct run *run, struct store *store, struct query_filter filter)
+{
+    const char *own_cluster[1] = { NULL };
+    struct query_result none;
+    int64_t before_s;
+    int rc;
+
+    if (!store_ask_ahead(store))
+        return;
+    rc = choose_clusters(run, store, &filter.clusters, own_cluster, NULL);
+    if (own_cluster[0])
+        filter.clusters = (struct query_names){ own_cluster, 1 };
+    rc |= query_jobs(store, &filter, &none, NULL);
+    rc |= roll_before(store, &before_s, NULL);
+    if (!run->options.profile && run->options.factor_set == 0)
+        basis_ask(store, run->options.grid, &run->conf);
+    (void)rc;
+    store_ask_done(store);
+}
+
 static int read_store(struct run *run, struct store *store, struct query_filter *filter,
                       struct error *err)
 {
     const char *own_cluster[1];
-    int rc = choose_clusters(run, store, &filter->clusters, own_cluster, err);
+    int rc;
+
+    ask_ahead(run, store, *filter);
+    rc = choose_clusters(run, store, &filter->clusters, own_cluster, err);
 
     if (rc == 0)
         rc = query_jobs(store, filter, &run->result, err);

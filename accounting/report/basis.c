@@ -25,7 +25,8 @@ struct kept {
 /* Where documents come from: a set of the store, or a set in the making. */
 struct source {
     struct store *store;
-    int64_t set;                            /* of its series, and of what is kept */
+    int64_t set;
+    int64_t as_of;                          /* the set, or INT64_MAX: the newest */
     struct kept *kept;
     size_t n_kept;
     const struct basis_document *documents; /* given instead */
@@ -210,7 +211,7 @@ static int check_series(const struct source *source, const struct grid *grid,
                         const struct error *no_row, struct error *err)
 {
     struct zone_series known = { .zone = grid->zone, .basis = grid->basis };
-    int rc = factors_series(source->store, source->set, note_series, &known, err);
+    int rc = factors_series(source->store, source->as_of, note_series, &known, err);
 
     if (rc < 0 || known.has)
         return rc;
@@ -262,7 +263,7 @@ static int read_zone(const struct source *source, const char *zone, int64_t from
     snprintf(grid->zone, sizeof(grid->zone), "%s", zone);
     rc = read_annual(source, grid, err);
     if (rc == 0)
-        rc = factors_intervals(source->store, source->set, grid->zone, grid->basis, from_s, to_s,
+        rc = factors_intervals(source->store, source->as_of, grid->zone, grid->basis, from_s, to_s,
                                &series, &grid->intervals, &grid->n_intervals, err);
     if (rc < 0)
         return rc;
@@ -273,6 +274,11 @@ static int read_zone(const struct source *source, const char *zone, int64_t from
     return 0;
 }
 
+static const char *basis_name(const struct conf *settings)
+{
+    return settings->grid_basis == BASIS_DIRECT ? "direct" : "lifecycle";
+}
+
 static int read_grid(const struct source *source, const char *zone, int64_t from_s, int64_t to_s,
                      struct basis *basis, struct error *err)
 {
@@ -281,8 +287,7 @@ static int read_grid(const struct source *source, const char *zone, int64_t from
     int rc;
 
     grid->pue_ppm = basis->settings.pue_ppm;
-    snprintf(grid->basis, sizeof(grid->basis), "%s",
-             basis->settings.grid_basis == BASIS_DIRECT ? "direct" : "lifecycle");
+    snprintf(grid->basis, sizeof(grid->basis), "%s", basis_name(&basis->settings));
     if (zone)
         return read_zone(source, zone, from_s, to_s, grid, err);
     if (own_zone[0] == '\0')
@@ -369,7 +374,7 @@ static int read_source(const struct source *source, const char *zone, int64_t fr
 int basis_load(struct store *store, int64_t number, const char *zone, int64_t from_s, int64_t to_s,
                struct basis *ret, struct error *err)
 {
-    struct source source = { .store = store };
+    struct source source = { .store = store, .as_of = number > 0 ? number : INT64_MAX };
     int rc;
 
     *ret = (struct basis){ .has_inventory = false };
@@ -377,17 +382,35 @@ int basis_load(struct store *store, int64_t number, const char *zone, int64_t fr
                      : factors_get(store, number, &ret->set, err);
     source.set = ret->set.number;
     if (rc == 0)
-        rc = factors_each_document(store, source.set, keep_document, &source, err);
+        rc = factors_each_document(store, source.as_of, keep_document, &source, err);
     if (rc == 0)
         rc = read_source(&source, zone, from_s, to_s, ret, err);
     drop_kept(&source);
     return rc;
 }
 
+void basis_ask(struct store *store, const char *zone, const struct conf *conf)
+{
+    struct factor_set set;
+    struct grid_series series;
+    struct grid_interval *intervals;
+    size_t count;
+    int rc = factors_newest(store, &set, NULL);
+
+    rc |= factors_each_document(store, INT64_MAX, keep_document, NULL, NULL);
+    if (!zone)
+        zone = conf->zone;
+    if (zone[0] != '\0')
+        rc |= factors_intervals(store, INT64_MAX, zone, basis_name(conf), 0, 0, &series, &intervals,
+                                &count, NULL);
+    (void)rc;
+}
+
 int basis_check(struct store *store, const struct basis_document *documents, size_t count,
                 struct error *err)
 {
-    struct source source = { .store = store, .documents = documents, .count = count };
+    struct source source = { .store = store, .as_of = INT64_MAX, .documents = documents,
+                             .count = count };
     struct basis basis = { .has_inventory = false };
     struct factor_set newest = { .number = 0 };
     int rc = factors_newest(store, &newest, err);

@@ -34,12 +34,15 @@ struct basis {
 /*
  * Set `number` (0: the newest) with the grid's hours of [from_s, to_s). zone NULL: that of the
  * settings; else the what-if of another zone. -ENODATA without any set, -ENOENT for a set or zone
- * that is not there, with what there is. basis_clear() ends *ret, after failure too. The store may
- * be within a transaction or not.
+ * that is not there, with what there is. basis_clear() ends *ret, after failure too. The store is
+ * within a transaction, or nobody else writes to it.
  */
 MUST_CHECK int basis_load(struct store *store, int64_t number, const char *zone, int64_t from_s,
                           int64_t to_s, struct basis *ret, struct error *err);
 void basis_clear(struct basis *basis);
+/* For store_ask_ahead(): what basis_load() of the newest set reads, where its Zone and GridBasis
+   are these. */
+void basis_ask(struct store *store, const char *zone, const struct conf *conf);
 
 /* A document of a set that is not made yet. */
 struct basis_document {

@@ -11,6 +11,7 @@
 
 #include "core/clock.h"
 #include "report/period_work.h"
+#include "store/store.h"
 
 #define NS_PER_MS INT64_C(1000000)
 #define MS_PER_HOUR 3600000
@@ -107,6 +108,11 @@ static int make_ready(struct basis_months *months, struct error *err)
 
     if (months->is_ready)
         return 0;
+    if (store_ask_ahead(months->store)) {
+        rc = period_nodes(months->store, months->cluster, NULL, NULL, NULL);
+        rc |= period_last(months->store, months->cluster, &has, &last_s, NULL);
+        store_ask_done(months->store);
+    }
     rc = work_read_nodes(&months->work, err);
     if (rc == 0)
         rc = period_last(months->store, months->cluster, &has, &last_s, err);

@@ -43,7 +43,9 @@ struct store {
     const struct viewer *viewer; /* NULL: sees all */
     bool writes, shared;    /* shared: so do others */
     int changed;            /* of postgres.c: rows, by the last statement that changed any */
-    unsigned asked, answered; /* of postgres.c: statements, by store_ask() */
+    struct pg_asked *asked; /* of postgres.c: by store_ask() in this transaction, in this order */
+    size_t n_asked, n_sent, n_answered;
+    bool asking; /* from store_ask_ahead() to store_ask_done() */
     struct pending *pending; /* of the open transaction; or NULL */
     struct new_keys new_keys[KEYED];
     int lock_fd; /* of a writer, from lock_take(); else -1 */
@@ -166,8 +168,10 @@ bool store_in_transaction(struct store *store);
 MUST_CHECK int store_step(struct store *store, struct stmt *stmt, struct error *err);
 
 /*
- * These come next, each stepped to its end, in this order: a server may answer them at one go. They
- * only read, and have no parameters.
+ * These come next, with the parameters that they have now: a server answers at one go all that was
+ * asked since something was read. Who then runs the same text with the same parameters, by this
+ * statement or another, has that answer, in this transaction, which only reads; else nothing is
+ * asked here, and each is run when it is stepped.
  */
 void store_ask(struct store *store, struct stmt *const *stmts, size_t count);
 

@@ -113,6 +113,16 @@ MUST_CHECK int store_begin(struct store *store, struct error *err);
 MUST_CHECK int store_commit(struct store *store, struct error *err);
 void store_rollback(struct store *store);
 
+/*
+ * Ask ahead for what will be read. From store_ask_ahead() to store_ask_done() whatever reads only
+ * notes its questions: it finds nothing, and what it returns means nothing. A server is asked all
+ * of them together when the first is then read, so that they cost one wait and not one each. False,
+ * and then everything reads at once: a file answers without a wait, and answers are kept only
+ * within a reader's transaction.
+ */
+bool store_ask_ahead(struct store *store);
+void store_ask_done(struct store *store);
+
 /* --- loading (accounting/store/load.c) ------------------------------------------------------- */
 
 enum store_outcome {
