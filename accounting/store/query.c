@@ -967,6 +967,31 @@ static int read_old(struct store *store, struct key_index *keys, size_t count, b
     return read_old_days(&old);
 }
 
+#define LIFE_MARGIN_S INT64_C(86400) /* a node's clock may have been set while it had the job */
+
+/* To when the jobs lived, so that a server opens no more partitions of power than hold of them. */
+static void narrow_to_lives(const struct key_index *keys, size_t count, int64_t *from_s,
+                            int64_t *to_s)
+{
+    int64_t first_s = INT64_MAX, last_s = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct query_job *job = keys[i].job;
+        const bool set_back = job->end_s.has && job->end_s.value < job->begin_s;
+        const int64_t begin_s = set_back ? job->end_s.value : job->begin_s;
+        /* what was noted late has energy after its end */
+        const bool ended = job->end_s.has && !set_back && !(job->flags & FLAG_END_LATE);
+        const int64_t end_s = ended ? job->end_s.value : INT64_MAX;
+
+        first_s = begin_s < first_s ? begin_s : first_s;
+        last_s = end_s > last_s ? end_s : last_s;
+    }
+    if (first_s - LIFE_MARGIN_S > *from_s)
+        *from_s = first_s - LIFE_MARGIN_S;
+    if (last_s < *to_s - LIFE_MARGIN_S)
+        *to_s = last_s + LIFE_MARGIN_S;
+}
+
 static int read_chunk(struct store *store, struct key_index *keys, size_t count, unsigned want,
                       int64_t from_s, int64_t to_s, struct error *err)
 {
@@ -976,12 +1001,16 @@ static int read_chunk(struct store *store, struct key_index *keys, size_t count,
     };
     const size_t n_details = sizeof(details) / sizeof(*details) - !(want & QUERY_PEAK);
     struct stmt *stmts[sizeof(details) / sizeof(*details)] = { NULL };
-    int64_t energy_s;
+    int64_t energy_s, power_from_s = from_s, power_to_s = to_s;
     int rc = read_old(store, keys, count, hourly, from_s, to_s, &energy_s, err);
 
-    for (size_t i = 0; rc == 0 && i < n_details; i++)
-        rc = prepare_detail(store, details[i], keys, count,
-                            details[i] == &peak_detail ? from_s : energy_s, to_s, &stmts[i], err);
+    narrow_to_lives(keys, count, &power_from_s, &power_to_s);
+    for (size_t i = 0; rc == 0 && i < n_details; i++) {
+        bool power = details[i] == &peak_detail;
+
+        rc = prepare_detail(store, details[i], keys, count, power ? power_from_s : energy_s,
+                            power ? power_to_s : to_s, &stmts[i], err);
+    }
     if (rc == 0)
         store_ask(store, stmts, n_details);
     for (size_t i = 0; rc == 0 && i < n_details; i++)
