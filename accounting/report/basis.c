@@ -252,24 +252,18 @@ static void name_zone(struct grid *grid)
     snprintf(grid->name, sizeof(grid->name), "%s", newest ? newest->name : grid->zone);
 }
 
-static int read_zone(const struct source *source, const char *zone, int64_t from_s, int64_t to_s,
-                     struct grid *grid, struct error *err)
+static int read_zone(const struct source *source, const char *zone, struct grid *grid,
+                     struct error *err)
 {
-    struct grid_series series;
     int rc;
 
     if (strlen(zone) >= sizeof(grid->zone))
         return error_set(err, -ENOENT, "no zone has a name as long as \"%.40s\"", zone);
     snprintf(grid->zone, sizeof(grid->zone), "%s", zone);
     rc = read_annual(source, grid, err);
-    if (rc == 0)
-        rc = factors_intervals(source->store, source->as_of, grid->zone, grid->basis, from_s, to_s,
-                               &series, &grid->intervals, &grid->n_intervals, err);
     if (rc < 0)
         return rc;
     name_zone(grid);
-    snprintf(grid->scope, sizeof(grid->scope), "%s", series.scope);
-    snprintf(grid->source, sizeof(grid->source), "%s", series.source);
     grid->has_intensity = true;
     return 0;
 }
@@ -279,8 +273,8 @@ static const char *basis_name(const struct conf *settings)
     return settings->grid_basis == BASIS_DIRECT ? "direct" : "lifecycle";
 }
 
-static int read_grid(const struct source *source, const char *zone, int64_t from_s, int64_t to_s,
-                     struct basis *basis, struct error *err)
+static int read_grid(const struct source *source, const char *zone, struct basis *basis,
+                     struct error *err)
 {
     struct grid *grid = &basis->grid;
     const char *own_zone = basis->settings.zone;
@@ -289,10 +283,10 @@ static int read_grid(const struct source *source, const char *zone, int64_t from
     grid->pue_ppm = basis->settings.pue_ppm;
     snprintf(grid->basis, sizeof(grid->basis), "%s", basis_name(&basis->settings));
     if (zone)
-        return read_zone(source, zone, from_s, to_s, grid, err);
+        return read_zone(source, zone, grid, err);
     if (own_zone[0] == '\0')
         return 0;
-    rc = read_zone(source, own_zone, from_s, to_s, grid, err);
+    rc = read_zone(source, own_zone, grid, err);
     return rc < 0 ? error_prefix(err, rc, "Zone") : 0;
 }
 
@@ -361,32 +355,58 @@ static int read_documents(const struct source *source, struct basis *basis, stru
     return rc == 0 ? copy_pues(basis, err) : rc;
 }
 
-static int read_source(const struct source *source, const char *zone, int64_t from_s, int64_t to_s,
-                       struct basis *basis, struct error *err)
+static int read_source(const struct source *source, const char *zone, struct basis *basis,
+                       struct error *err)
 {
     int rc = read_settings(source, basis, err);
 
     if (rc == 0)
         rc = read_documents(source, basis, err);
-    return rc == 0 ? read_grid(source, zone, from_s, to_s, basis, err) : rc;
+    return rc == 0 ? read_grid(source, zone, basis, err) : rc;
 }
 
-int basis_load(struct store *store, int64_t number, const char *zone, int64_t from_s, int64_t to_s,
-               struct basis *ret, struct error *err)
+int basis_load_set(struct store *store, int64_t number, const char *zone, struct basis *ret,
+                   struct error *err)
 {
     struct source source = { .store = store, .as_of = number > 0 ? number : INT64_MAX };
     int rc;
 
-    *ret = (struct basis){ .has_inventory = false };
+    *ret = (struct basis){ .as_of = source.as_of };
     rc = number == 0 ? factors_newest(store, &ret->set, err)
                      : factors_get(store, number, &ret->set, err);
     source.set = ret->set.number;
     if (rc == 0)
         rc = factors_each_document(store, source.as_of, keep_document, &source, err);
     if (rc == 0)
-        rc = read_source(&source, zone, from_s, to_s, ret, err);
+        rc = read_source(&source, zone, ret, err);
     drop_kept(&source);
     return rc;
+}
+
+int basis_load_hours(struct store *store, int64_t from_s, int64_t to_s, struct basis *basis,
+                     struct error *err)
+{
+    struct grid *grid = &basis->grid;
+    struct grid_series series;
+    int rc;
+
+    if (!grid->has_intensity)
+        return 0;
+    rc = factors_intervals(store, basis->as_of, grid->zone, grid->basis, from_s, to_s, &series,
+                           &grid->intervals, &grid->n_intervals, err);
+    if (rc < 0)
+        return rc;
+    snprintf(grid->scope, sizeof(grid->scope), "%s", series.scope);
+    snprintf(grid->source, sizeof(grid->source), "%s", series.source);
+    return 0;
+}
+
+int basis_load(struct store *store, int64_t number, const char *zone, int64_t from_s, int64_t to_s,
+               struct basis *ret, struct error *err)
+{
+    int rc = basis_load_set(store, number, zone, ret, err);
+
+    return rc == 0 ? basis_load_hours(store, from_s, to_s, ret, err) : rc;
 }
 
 void basis_ask(struct store *store, const char *zone, const struct conf *conf)
@@ -418,7 +438,7 @@ int basis_check(struct store *store, const struct basis_document *documents, siz
     if (rc < 0 && rc != -ENODATA)
         return rc;
     source.set = newest.number;
-    rc = read_source(&source, NULL, 0, 0, &basis, err);
+    rc = read_source(&source, NULL, &basis, err);
     basis_clear(&basis);
     return rc;
 }

@@ -19,6 +19,7 @@
 
 struct basis {
     struct factor_set set;
+    int64_t as_of;             /* its number, or INT64_MAX: the newest */
     struct conf settings;      /* only the keys of FACTORS_SETTINGS mean anything */
     enum embodied_mode mode;
     uint64_t utilisation_ppm;  /* ExpectedUtilisation, of planned mode */
@@ -39,6 +40,11 @@ struct basis {
  */
 MUST_CHECK int basis_load(struct store *store, int64_t number, const char *zone, int64_t from_s,
                           int64_t to_s, struct basis *ret, struct error *err);
+/* The same in two steps, for who knows later which hours. */
+MUST_CHECK int basis_load_set(struct store *store, int64_t number, const char *zone,
+                              struct basis *ret, struct error *err);
+MUST_CHECK int basis_load_hours(struct store *store, int64_t from_s, int64_t to_s,
+                                struct basis *basis, struct error *err);
 void basis_clear(struct basis *basis);
 /* For store_ask_ahead(): what basis_load() of the newest set reads, where its Zone and GridBasis
    are these. */

@@ -45,6 +45,7 @@ struct store {
     int changed;            /* of postgres.c: rows, by the last statement that changed any */
     struct pg_asked *asked; /* of postgres.c: by store_ask() in this transaction, in this order */
     size_t n_asked, n_sent, n_answered;
+    struct pg_result *failed; /* of one of them: whoever reads next is told */
     bool asking; /* from store_ask_ahead() to store_ask_done() */
     struct pending *pending; /* of the open transaction; or NULL */
     struct new_keys new_keys[KEYED];
@@ -74,6 +75,7 @@ struct backend {
     int (*exec)(struct store *store, const char *sql, struct error *err);
     int (*prepare)(struct store *store, const char *sql, struct stmt **ret, struct error *err);
     void (*ask)(struct store *store, struct stmt *const *stmts, size_t count); /* NULL: nothing */
+    void (*send_asked)(struct store *store);
     int (*step)(struct store *store, struct stmt *stmt, struct error *err);
     /* What ends with the transaction. Each may be NULL: there is nobody else. */
     int (*claim_nodes)(struct store *store, const struct batch *const *batches, size_t count,

@@ -449,7 +449,9 @@ static void forget_asked(struct store *store)
         PQclear(store->asked[i].result);
     }
     free(store->asked);
+    PQclear(store->failed);
     store->asked = NULL;
+    store->failed = NULL;
     store->n_asked = store->n_sent = store->n_answered = 0;
 }
 
@@ -490,21 +492,9 @@ static void ask(struct store *store, struct stmt *const *stmts, size_t count)
     }
 }
 
-static void send_asked(struct store *store)
-{
-    struct buf sql;
-
-    buf_init(&sql);
-    for (; store->n_sent < store->n_asked; store->n_sent++)
-        buf_printf(&sql, "%s;", store->asked[store->n_sent].sql);
-    if (buf_failed(&sql) || !PQsendQuery(store->pg, sql.data))
-        forget_asked(store);
-    buf_free(&sql);
-}
-
-/* Have the first `count` answers here. NULL; or what failed, which ended the transaction. Then
-   nothing is left of them, nor where libpq dropped what was to come for another statement. */
-static PGresult *take_answers(struct store *store, size_t count)
+/* Have the first `count` answers here. What failed ended the transaction: nothing is left of them
+   then, nor where libpq dropped what was to come for another statement. */
+static void take_answers(struct store *store, size_t count)
 {
     while (store->n_answered < count) {
         PGresult *result = PQgetResult(store->pg);
@@ -516,28 +506,44 @@ static PGresult *take_answers(struct store *store, size_t count)
             PQclear(PQgetResult(store->pg)); /* the end of the message */
         if (!good) {
             forget_asked(store);
-            return result;
+            store->failed = result;
+            return;
         }
     }
-    return NULL;
+}
+
+static void send_asked(struct store *store)
+{
+    struct buf sql;
+
+    take_answers(store, store->n_sent);
+    if (store->n_sent == store->n_asked)
+        return;
+    buf_init(&sql);
+    for (; store->n_sent < store->n_asked; store->n_sent++)
+        buf_printf(&sql, "%s;", store->asked[store->n_sent].sql);
+    if (buf_failed(&sql) || !PQsendQuery(store->pg, sql.data))
+        forget_asked(store);
+    buf_free(&sql);
 }
 
 /* Whoever waits is told what failed, for his own answer is lost by it. NULL: this was not asked. */
 static PGresult *answer(struct store *store, const struct pg_stmt *own)
 {
+    size_t i = store->n_asked;
     PGresult *result;
     struct buf sql;
-    size_t i = store->n_asked;
 
     buf_init(&sql);
     if (!own->many && write_parameters(own, &sql) && !buf_failed(&sql))
         i = find_asked(store, sql.data);
     buf_free(&sql);
-    result = take_answers(store, i < store->n_sent ? i + 1 : store->n_sent);
-    if (!result && i >= store->n_sent && i < store->n_asked) {
+    if (i >= store->n_sent && i < store->n_asked)
         send_asked(store);
-        result = take_answers(store, i + 1);
-    }
+    if (!store->failed)
+        take_answers(store, i < store->n_sent ? i + 1 : store->n_sent);
+    result = store->failed;
+    store->failed = NULL;
     if (result || i >= store->n_asked)
         return result;
     result = store->asked[i].result;
@@ -552,7 +558,7 @@ static PGresult *run(struct store *store, struct pg_stmt *own)
 {
     Oid types[PARAMETERS_MAX];
     const char *values[PARAMETERS_MAX];
-    PGresult *result = store->n_asked ? answer(store, own) : NULL;
+    PGresult *result = store->n_asked || store->failed ? answer(store, own) : NULL;
 
     if (result)
         return result;
@@ -1416,6 +1422,7 @@ const struct backend postgres_backend = {
     .exec = exec,
     .prepare = prepare,
     .ask = ask,
+    .send_asked = send_asked,
     .step = step,
     .claim_nodes = claim_nodes,
     .claim_jobs = claim_jobs,

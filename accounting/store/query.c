@@ -413,6 +413,8 @@ int query_jobs(struct store *store, const struct query_filter *filter, struct qu
         rc = read_jobs(store, filter, first, &result, err);
         first += CHUNK;
     } while (rc == 0 && first < filter->n_job_ids);
+    if (rc == 0)
+        rc = roll_before(store, &result.rolled_before_s, err);
     if (rc < 0) {
         query_clear(&result);
         *ret = result;
@@ -446,6 +448,8 @@ int query_next_ended(struct store *store, int64_t from_s, int64_t to_s, struct q
                (long long)to_s, (long long)from_s, (long long)to_s);
     buf_printf(&sql.text, " ORDER BY begin_s, job_key LIMIT %d", CHUNK);
     rc = read_found(store, &sql, &result, err);
+    if (rc == 0)
+        rc = roll_before(store, &result.rolled_before_s, err);
     if (rc < 0)
         query_clear(&result);
     else if (result.n_jobs > 0)
@@ -950,21 +954,14 @@ static int read_old_days(const struct old_days *days)
     return rc;
 }
 
-/* Energy of days before the bound of roll.h, and from where on the rest is as it was booked. */
+/* Energy of days before the bound of roll.h: the rest is as it was booked. */
 static int read_old(struct store *store, struct key_index *keys, size_t count, bool detailed,
-                    int64_t from_s, int64_t to_s, int64_t *ret_from_s, struct error *err)
+                    int64_t from_s, int64_t to_s, int64_t before_s, struct error *err)
 {
-    struct old_days old = { store, keys, count, detailed, from_s, to_s, err };
-    int64_t before_s;
-    int rc = roll_before(store, &before_s, err);
+    const struct old_days old = { store, keys, count, detailed, from_s,
+                                  to_s < before_s ? to_s : before_s, err };
 
-    *ret_from_s = from_s;
-    if (rc < 0 || from_s >= before_s)
-        return rc;
-    *ret_from_s = before_s;
-    if (to_s > before_s)
-        old.to_s = before_s;
-    return read_old_days(&old);
+    return from_s < before_s ? read_old_days(&old) : 0;
 }
 
 #define LIFE_MARGIN_S INT64_C(86400) /* a node's clock may have been set while it had the job */
@@ -993,7 +990,7 @@ static void narrow_to_lives(const struct key_index *keys, size_t count, int64_t 
 }
 
 static int read_chunk(struct store *store, struct key_index *keys, size_t count, unsigned want,
-                      int64_t from_s, int64_t to_s, struct error *err)
+                      int64_t from_s, int64_t to_s, int64_t before_s, struct error *err)
 {
     const bool hourly = want & QUERY_HOURLY;
     const struct detail *const details[] = {
@@ -1001,8 +998,9 @@ static int read_chunk(struct store *store, struct key_index *keys, size_t count,
     };
     const size_t n_details = sizeof(details) / sizeof(*details) - !(want & QUERY_PEAK);
     struct stmt *stmts[sizeof(details) / sizeof(*details)] = { NULL };
-    int64_t energy_s, power_from_s = from_s, power_to_s = to_s;
-    int rc = read_old(store, keys, count, hourly, from_s, to_s, &energy_s, err);
+    const int64_t energy_s = from_s < before_s ? before_s : from_s;
+    int64_t power_from_s = from_s, power_to_s = to_s;
+    int rc = read_old(store, keys, count, hourly, from_s, to_s, before_s, err);
 
     narrow_to_lives(keys, count, &power_from_s, &power_to_s);
     for (size_t i = 0; rc == 0 && i < n_details; i++) {
@@ -1023,7 +1021,7 @@ static int read_chunk(struct store *store, struct key_index *keys, size_t count,
 static int settle_peaks(struct store *store, struct query_result *result, int64_t from_s,
                         int64_t to_s, struct error *err)
 {
-    int64_t kept_since_s;
+    int64_t kept_since_s = 0;
     size_t first = 0;
     int rc = 0;
 
@@ -1031,7 +1029,7 @@ static int settle_peaks(struct store *store, struct query_result *result, int64_
         first++;
     if (first < result->n_jobs)
         rc = prune_kept_since(store, &kept_since_s, err);
-    for (size_t i = first; rc == 0 && i < result->n_jobs; i++)
+    for (size_t i = first; rc == 0 && !store->asking && i < result->n_jobs; i++)
         settle_peak(&result->jobs[i], kept_since_s, from_s, to_s);
     return rc;
 }
@@ -1058,7 +1056,7 @@ int query_details(struct store *store, struct query_result *result, unsigned wan
     for (size_t i = 0; rc == 0 && i < result->n_jobs; i += CHUNK_KEYS) {
         size_t count = result->n_jobs - i < CHUNK_KEYS ? result->n_jobs - i : CHUNK_KEYS;
 
-        rc = read_chunk(store, keys + i, count, want, from_s, to_s, err);
+        rc = read_chunk(store, keys + i, count, want, from_s, to_s, result->rolled_before_s, err);
     }
     free(keys);
     for (size_t i = 0; rc == 0 && i < result->n_jobs; i++)

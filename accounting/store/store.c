@@ -330,6 +330,8 @@ bool store_ask_ahead(struct store *store)
 
 void store_ask_done(struct store *store)
 {
+    if (store->asking)
+        store->backend->send_asked(store);
     store->asking = false;
 }
 
