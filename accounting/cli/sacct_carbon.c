@@ -561,6 +561,9 @@ static int read_more(struct run *run, struct store *store, struct error *err)
 
     if (store_ask_ahead(store)) {
         rc = read_details(run, store, err);
+        if (run->result.n_jobs > 0 && run->result.jobs[0].cluster && !run->options.profile &&
+            access(run->conf.inventory, F_OK) == 0) /* then the set has one, too */
+            basis_months_ask(store, run->result.jobs[0].cluster);
         store_ask_done(store);
     }
     if (rc == 0 && !run->options.profile)

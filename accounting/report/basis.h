@@ -89,6 +89,9 @@ struct basis_months; /* a cache, belongs to one store and basis */
 struct basis_months *basis_months_new(struct store *store, const struct basis *basis,
                                       const char *cluster);
 struct basis_months *basis_months_free(struct basis_months *months); /* takes NULL */
+/* For store_ask_ahead(): what is read of a cluster where there is an inventory, or idle energy is
+   spread. */
+void basis_months_ask(struct store *store, const char *cluster);
 /* Whose uses come next, for messages, until the end; else "the job". */
 void basis_months_name(struct basis_months *months, const char *who);
 

@@ -99,6 +99,16 @@ void basis_months_name(struct basis_months *months, const char *who)
     months->who = who;
 }
 
+void basis_months_ask(struct store *store, const char *cluster)
+{
+    int64_t last_s;
+    bool has;
+    int rc = period_nodes(store, cluster, NULL, NULL, NULL);
+
+    rc |= period_last(store, cluster, &has, &last_s, NULL);
+    (void)rc;
+}
+
 /* Nodes of the cluster, and up to when there is anything of it. */
 static int make_ready(struct basis_months *months, struct error *err)
 {
@@ -109,8 +119,7 @@ static int make_ready(struct basis_months *months, struct error *err)
     if (months->is_ready)
         return 0;
     if (store_ask_ahead(months->store)) {
-        rc = period_nodes(months->store, months->cluster, NULL, NULL, NULL);
-        rc |= period_last(months->store, months->cluster, &has, &last_s, NULL);
+        basis_months_ask(months->store, months->cluster);
         store_ask_done(months->store);
     }
     rc = work_read_nodes(&months->work, err);
