@@ -1053,7 +1053,9 @@ int query_details(struct store *store, struct query_result *result, unsigned wan
     for (size_t i = 0; i < result->n_jobs; i++)
         keys[i] = (struct key_index){ .job_key = result->jobs[i].job_key, .job = &result->jobs[i] };
     qsort(keys, result->n_jobs, sizeof(*keys), compare_keys);
-    for (size_t i = 0; rc == 0 && i < result->n_jobs; i += CHUNK_KEYS) {
+    /* asking ahead: those that come first are enough */
+    for (size_t i = 0; rc == 0 && i < result->n_jobs && (i == 0 || !store->asking);
+         i += CHUNK_KEYS) {
         size_t count = result->n_jobs - i < CHUNK_KEYS ? result->n_jobs - i : CHUNK_KEYS;
 
         rc = read_chunk(store, keys + i, count, want, from_s, to_s, result->rolled_before_s, err);

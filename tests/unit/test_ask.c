@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "books.h"
+#include "store/query.h"
 
 struct reader {
     struct books books;
@@ -349,6 +350,74 @@ static void between_asking_and_done_nothing_is_found(void **state)
     stmt_free(stmt);
 }
 
+#define JOBS 2003 /* more than are looked for at one go */
+static const char FILL[] =
+    "INSERT INTO node VALUES (1, 'c', 'n1', 1, 1, 0, 1);"
+    "WITH RECURSIVE i (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < 2003)"
+    " INSERT INTO job (job_key, cluster, job_id, restart_count, begin_s, end_s)"
+    " SELECT i, 'c', i, 0, 600000, 900000 FROM i;"
+    "UPDATE job SET peak_mw = 5, peak_minute_s = 600000, peak_span_ms = 60000 WHERE job_key = 7;"
+    "INSERT INTO allocation (job_key, node_key, stream, ref, begin_ns, end_ns, seen_ns, seen_seq,"
+    " cores, core_list, gpus, gpu_list, memory_mb) SELECT job_key, 1, 's', job_key,"
+    " 600000000000000, 900000000000000, 900000000000000, 1, 1, '0', 0, '', 0 FROM job;"
+    "INSERT INTO energy SELECT 1, 604800 - 604800 % 86400, job_key, -1, 'cpu', 'measured', 'x',"
+    " job_key, 1, 1, 1 FROM job;" /* the row of a day */
+    "INSERT INTO job_hour (job_key, hour_s, active_mj, idle_mj, measured_mj, modelled_mj,"
+    " metered_ms, elapsed_ms, gap_ms) SELECT job_key, 604800, job_key, 1, job_key + 1, 0, 1, 1, 0"
+    " FROM job;"
+    "INSERT INTO energy SELECT 1, 720000, job_key, -1, 'cpu', 'measured', 'x', 1000, 1, 1, 1"
+    " FROM job;"
+    "INSERT INTO power SELECT job_key, 1, 720000, 'cpu', 60, 60000 FROM job;"
+    "INSERT INTO meta (name, content) VALUES ('energy_rolled_before_s', '691200')";
+
+/* Their sums; every job has something of all tables. */
+static void read_jobs(struct store *store, bool ahead, int64_t ret_sums[3])
+{
+    const struct query_filter filter = { .has_window = true, .to_s = 1000000 };
+    struct query_result jobs;
+    struct error err = { "" };
+
+    if (ahead && store_ask_ahead(store)) {
+        assert_true(query_jobs(store, &filter, &jobs, &err) <= 0);
+        assert_int_equal(jobs.n_jobs, 0);
+        store_ask_done(store);
+    }
+    assert_int_equal(query_jobs(store, &filter, &jobs, &err), 0);
+    assert_int_equal(jobs.n_jobs, JOBS);
+    if (ahead && store_ask_ahead(store)) {
+        assert_int_equal(query_details(store, &jobs, QUERY_PEAK, 0, 1000000, &err), 0);
+        store_ask_done(store);
+        assert_int_equal(jobs.jobs[0].n_nodes, 0);
+        assert_false(jobs.jobs[6].peak_mw.has);
+        assert_int_equal(number(store, "SELECT 5"), 5);
+    }
+    assert_int_equal(query_details(store, &jobs, QUERY_PEAK, 0, 1000000, &err), 0);
+    for (size_t i = 0; i < jobs.n_jobs; i++) {
+        assert_int_equal(jobs.jobs[i].n_nodes, 1);
+        ret_sums[0] += (int64_t)usage_mj(&jobs.jobs[i].usage);
+        ret_sums[1] += jobs.jobs[i].usage.hours[0].hour_s;
+        ret_sums[2] += jobs.jobs[i].peak_mw.value;
+    }
+    query_clear(&jobs);
+}
+
+static void jobs_are_as_without_asking(void **state)
+{
+    struct reader *reader = *state;
+    int64_t plain[3] = { 0 }, asked[3] = { 0 };
+    struct error err = { "" };
+
+    store_rollback(reader->store);
+    if (store_exec(reader->books.store, FILL, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(store_begin(reader->store, NULL), 0);
+    read_jobs(reader->store, false, plain);
+    read_jobs(reader->store, true, asked);
+    assert_int_equal(plain[0], JOBS * (JOBS + 1) / 2 + JOBS * (1 + 1000 + 1));
+    assert_int_equal(plain[1], JOBS * INT64_C(604800));
+    assert_memory_equal(plain, asked, sizeof(plain));
+}
+
 int main(void)
 {
 #define WITH_READER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -364,6 +433,7 @@ int main(void)
         WITH_READER(no_answer_outlives_its_transaction),
         WITH_READER(only_within_a_readers_transaction_is_anything_asked),
         WITH_READER(between_asking_and_done_nothing_is_found),
+        WITH_READER(jobs_are_as_without_asking),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
