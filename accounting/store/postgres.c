@@ -535,7 +535,7 @@ static PGresult *answer(struct store *store, const struct pg_stmt *own)
     struct buf sql;
 
     buf_init(&sql);
-    if (!own->many && write_parameters(own, &sql) && !buf_failed(&sql))
+    if (write_parameters(own, &sql) && !buf_failed(&sql))
         i = find_asked(store, sql.data);
     buf_free(&sql);
     if (i >= store->n_sent && i < store->n_asked)
