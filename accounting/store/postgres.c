@@ -426,8 +426,9 @@ static bool write_parameters(const struct pg_stmt *own, struct buf *buf)
                                                      strlen(parameter->value)) : NULL;
         if (parameter->value && !literal)
             return false;
-        buf_printf(buf, "CAST(%s AS %s)", literal ? literal : "NULL",
-                   parameter->type == OID_TEXT ? "TEXT" : "BIGINT");
+        buf_printf(buf, "%s%s%s", parameter->type ? "CAST(" : "", literal ? literal : "NULL",
+                   !parameter->type ? "" : parameter->type == OID_TEXT ? " AS TEXT)"
+                                                                       : " AS BIGINT)");
         PQfreemem(literal);
     }
     return true;

@@ -186,6 +186,10 @@ static void the_parameters_of_now_count(void **state)
         assert_int_equal(answer(store, stmt, NULL), 9);
     }
     stmt_free(stmt);
+    stmt = prepare(store, "SELECT 7 WHERE COALESCE(?1, 'x') = 'x'"); /* one that nobody binds */
+    store_ask(store, &stmt, 1);
+    assert_int_equal(answer(store, stmt, NULL), 7);
+    stmt_free(stmt);
 }
 
 static void a_text_is_no_more_than_its_characters(void **state)
