@@ -768,23 +768,22 @@ static int explain(int rc, const struct query_job *job, struct error *err)
 }
 
 /* " IN (1,2,…)", as the kind of database reads it with the least effort */
-static void list_keys(struct sql *sql, const struct store *store, const struct key_index *keys,
+static void list_keys(struct buf *list, const struct store *store, const struct key_index *keys,
                       size_t count)
 {
-    buf_printf(&sql->text, "%s", count == 1 ? " = " : store->backend->list_begin);
+    buf_printf(list, "%s", count == 1 ? " = " : store->backend->list_begin);
     for (size_t i = 0; i < count; i++)
-        buf_printf(&sql->text, "%s%lld", i > 0 ? "," : "", (long long)keys[i].job_key);
-    buf_printf(&sql->text, "%s", count == 1 ? "" : store->backend->list_end);
+        buf_printf(list, "%s%lld", i > 0 ? "," : "", (long long)keys[i].job_key);
+    buf_printf(list, "%s", count == 1 ? "" : store->backend->list_end);
 }
 
-static int prepare_detail(struct store *store, const struct detail *detail,
-                          const struct key_index *keys, size_t count, int64_t from_s, int64_t to_s,
-                          struct stmt **ret, struct error *err)
+static int prepare_detail(struct store *store, const struct detail *detail, const char *list,
+                          int64_t from_s, int64_t to_s, struct stmt **ret, struct error *err)
 {
     struct sql sql;
 
     sql_init(&sql, detail->select);
-    list_keys(&sql, store, keys, count);
+    buf_printf(&sql.text, "%s", list);
     if (detail->clock)
         buf_printf(&sql.text, " AND %s >= %lld AND %s < %lld", detail->clock, (long long)from_s,
                    detail->clock, (long long)to_s);
@@ -810,6 +809,7 @@ static int read_detail(struct store *store, const struct detail *detail, struct 
 /* What is read: hours from from_s on and below to_s, all of them before the bound of roll.h. */
 struct old_days {
     struct store *store;
+    const char *list; /* of the keys */
     struct key_index *keys;
     size_t count;
     bool detailed;
@@ -829,8 +829,7 @@ static int prepare_old(const struct old_days *days, const char *select, const ch
     struct sql sql;
 
     sql_init(&sql, select);
-    list_keys(&sql, days->store, days->keys, days->count);
-    buf_printf(&sql.text, " AND hour_s >= %lld AND hour_s < %lld%s",
+    buf_printf(&sql.text, "%s AND hour_s >= %lld AND hour_s < %lld%s", days->list,
                (long long)(days->from_s - days->from_s % ROLL_DAY_S), (long long)days->to_s, rest);
     return sql_prepare(days->store, &sql, ret, days->err);
 }
@@ -954,15 +953,6 @@ static int read_old_days(const struct old_days *days)
     return rc;
 }
 
-/* Energy of days before the bound of roll.h: the rest is as it was booked. */
-static int read_old(struct store *store, struct key_index *keys, size_t count, bool detailed,
-                    int64_t from_s, int64_t to_s, int64_t before_s, struct error *err)
-{
-    const struct old_days old = { store, keys, count, detailed, from_s,
-                                  to_s < before_s ? to_s : before_s, err };
-
-    return from_s < before_s ? read_old_days(&old) : 0;
-}
 
 #define LIFE_MARGIN_S INT64_C(86400) /* a node's clock may have been set while it had the job */
 
@@ -998,17 +988,26 @@ static int read_chunk(struct store *store, struct key_index *keys, size_t count,
     };
     const size_t n_details = sizeof(details) / sizeof(*details) - !(want & QUERY_PEAK);
     struct stmt *stmts[sizeof(details) / sizeof(*details)] = { NULL };
-    const int64_t energy_s = from_s < before_s ? before_s : from_s;
+    const int64_t energy_s = from_s < before_s ? before_s : from_s; /* what is as it was booked */
     int64_t power_from_s = from_s, power_to_s = to_s;
-    int rc = read_old(store, keys, count, hourly, from_s, to_s, before_s, err);
+    struct buf list;
+    int rc = 0;
 
+    buf_init(&list);
+    list_keys(&list, store, keys, count);
+    if (buf_failed(&list))
+        rc = explain(-ENOMEM, keys->job, err);
+    if (rc == 0 && from_s < before_s)
+        rc = read_old_days(&(struct old_days){ store, list.data, keys, count, hourly, from_s,
+                                               to_s < before_s ? to_s : before_s, err });
     narrow_to_lives(keys, count, &power_from_s, &power_to_s);
     for (size_t i = 0; rc == 0 && i < n_details; i++) {
         bool power = details[i] == &peak_detail;
 
-        rc = prepare_detail(store, details[i], keys, count, power ? power_from_s : energy_s,
+        rc = prepare_detail(store, details[i], list.data, power ? power_from_s : energy_s,
                             power ? power_to_s : to_s, &stmts[i], err);
     }
+    buf_free(&list);
     if (rc == 0)
         store_ask(store, stmts, n_details);
     for (size_t i = 0; rc == 0 && i < n_details; i++)
