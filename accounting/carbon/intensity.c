@@ -194,10 +194,10 @@ static void end_row(struct table *table)
             return;
         }
     }
-    if (strcasecmp(table->row.zone, table->wanted) != 0)
-        note_near(table);
-    else
+    if (strcasecmp(table->row.zone, table->wanted) == 0)
         add_row(table);
+    else if (table->n_rows == 0)
+        note_near(table);
 }
 
 static void on_record(int end, void *data)

@@ -335,7 +335,7 @@ static int take_factor(const struct reader *r, const struct conf_section *sectio
     const char *component = value_of(section, "factor");
     const struct embodied_factor *factor =
         r->table ? factor_table_find(r->table, component) : NULL;
-    const char *nearest = r->table ? nearest_factor(r->table, component) : NULL;
+    const char *nearest = r->table && !factor ? nearest_factor(r->table, component) : NULL;
 
     for (size_t i = 0; i < sizeof(replaced) / sizeof(replaced[0]); i++)
         if (has(section, replaced[i]))

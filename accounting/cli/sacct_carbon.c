@@ -229,7 +229,7 @@ static int add_own_uid(struct run *run, struct error *err)
 }
 
 /* -M, or the cluster of carbon.conf when the database has it; "all" is no condition. */
-static int choose_clusters(struct run *run, struct store *store, struct query_names *ret,
+static int choose_clusters(const struct run *run, struct store *store, struct query_names *ret,
                            const char *own[1], struct error *err)
 {
     const struct hostlist *named = &run->options.clusters;
@@ -417,15 +417,11 @@ static int suppose(struct run *run, struct error *err)
     return rc;
 }
 
-static int choose_method(struct run *run, struct store *store, struct error *err)
+static int choose_set(struct run *run, struct store *store, struct error *err)
 {
-    int64_t from_s, to_s;
     bool what_if = run->options.grid || run->options.has_gco2;
-    int rc;
+    int rc = basis_load_set(store, run->options.factor_set, run->options.grid, &run->basis, err);
 
-    job_carbon_span(&run->result, &from_s, &to_s);
-    rc = basis_load(store, run->options.factor_set, run->options.grid, from_s, to_s, &run->basis,
-                    err);
     if (rc < 0 && run->options.grid)
         return error_prefix(err, rc, "--grid");
     if (rc < 0 && (rc != -ENODATA || run->options.factor_set > 0 || what_if))
@@ -433,10 +429,22 @@ static int choose_method(struct run *run, struct store *store, struct error *err
     name_remedy(run, rc == 0);
     run->method.basis = &run->basis;
     run->method.grid = &run->basis.grid;
-    if (rc < 0) {
+    if (rc < 0)
         say(run, "%s", err->text);
+    return 0;
+}
+
+static int choose_method(struct run *run, struct store *store, struct error *err)
+{
+    int64_t from_s, to_s;
+    int rc;
+
+    if (run->basis.set.number == 0)
         return 0;
-    }
+    job_carbon_span(&run->result, &from_s, &to_s);
+    rc = basis_load_hours(store, from_s, to_s, &run->basis, err);
+    if (rc < 0)
+        return rc;
     say_method(run);
     return suppose(run, err);
 }
@@ -519,11 +527,58 @@ static int read_budgets(struct run *run, struct store *store, const struct query
                               &run->budgets, err);
 }
 
+/* What comes of most questions: jobs of our own cluster, with grams by the newest set. */
+static void ask_ahead(const struct run *run, struct store *store, struct query_filter filter)
+{
+    const char *own_cluster[1] = { NULL };
+    struct query_result none;
+    int rc;
+
+    if (!store_ask_ahead(store))
+        return;
+    rc = choose_clusters(run, store, &filter.clusters, own_cluster, NULL);
+    if (own_cluster[0])
+        filter.clusters = (struct query_names){ own_cluster, 1 };
+    rc |= query_jobs(store, &filter, &none, NULL);
+    if (!run->options.profile && run->options.factor_set == 0)
+        basis_ask(store, run->options.grid, &run->conf);
+    (void)rc;
+    store_ask_done(store);
+}
+
+static int read_details(struct run *run, struct store *store, struct error *err)
+{
+    const bool clipped = run->style.clipped;
+
+    return query_details(store, &run->result, wanted_details(run), clipped ? run->from_s : 0,
+                         clipped && run->to_s < FAR_S ? run->to_s : FAR_S, err);
+}
+
+/* The documents of the set are read while the server looks for the details. */
+static int read_more(struct run *run, struct store *store, struct error *err)
+{
+    int rc = 0;
+
+    if (store_ask_ahead(store)) {
+        rc = read_details(run, store, err);
+        if (run->result.n_jobs > 0 && run->result.jobs[0].cluster && !run->options.profile &&
+            access(run->conf.inventory, F_OK) == 0) /* then the set has one, too */
+            basis_months_ask(store, run->result.jobs[0].cluster);
+        store_ask_done(store);
+    }
+    if (rc == 0 && !run->options.profile)
+        rc = choose_set(run, store, err);
+    return rc == 0 ? read_details(run, store, err) : rc;
+}
+
 static int read_store(struct run *run, struct store *store, struct query_filter *filter,
                       struct error *err)
 {
     const char *own_cluster[1];
-    int rc = choose_clusters(run, store, &filter->clusters, own_cluster, err);
+    int rc;
+
+    ask_ahead(run, store, *filter);
+    rc = choose_clusters(run, store, &filter->clusters, own_cluster, err);
 
     if (rc == 0)
         rc = query_jobs(store, filter, &run->result, err);
@@ -538,9 +593,7 @@ static int read_store(struct run *run, struct store *store, struct query_filter 
     if (rc < 0)
         return rc;
     say(run, "jobs found: %zu", run->result.n_jobs);
-    rc = query_details(store, &run->result, wanted_details(run),
-                       run->style.clipped ? run->from_s : 0,
-                       run->style.clipped && run->to_s < FAR_S ? run->to_s : FAR_S, err);
+    rc = read_more(run, store, err);
     if (rc == 0)
         rc = hide_running_steps(run, store, err);
     if (rc == 0 && run->options.profile)

@@ -34,69 +34,94 @@ static int push(struct hostlist *list, const char *name, struct error *err)
     return 0;
 }
 
-static int expand_name(const char *done, const char *rest, struct hostlist *list,
+static int too_long(struct error *err)
+{
+    return error_set(err, -EINVAL, "a node name longer than %d bytes", NAME_SIZE - 1);
+}
+
+/* Behind the first *len bytes of a name, in so many digits at least; nodes come by the thousand. */
+static bool add_number(char name[NAME_SIZE], size_t *len, uint64_t number, size_t width)
+{
+    size_t digits = 1;
+
+    for (uint64_t rest = number / 10; rest > 0; rest /= 10)
+        digits++;
+    if (digits < width)
+        digits = width;
+    if (digits >= NAME_SIZE - *len)
+        return false;
+    *len += digits;
+    name[*len] = '\0';
+    for (char *digit = name + *len; digits > 0; digits--, number /= 10)
+        *--digit = (char)('0' + number % 10);
+    return true;
+}
+
+static int expand_name(char name[NAME_SIZE], size_t len, const char *rest, struct hostlist *list,
                        struct error *err);
 
-/* One "3" or "08-11" between brackets, len bytes at `item`; `rest` is what follows the bracket. */
-static int expand_range(const char *done, const char *item, size_t len, const char *rest,
-                        struct hostlist *list, struct error *err)
+/* One "3" or "08-11" between brackets, item_len bytes at `item`; `rest` is behind the bracket. */
+static int expand_range(char name[NAME_SIZE], size_t len, const char *item, size_t item_len,
+                        const char *rest, struct hostlist *list, struct error *err)
 {
-    char first_text[NAME_SIZE], name[NAME_SIZE];
+    char first_text[NAME_SIZE];
     char *last_text;
     uint64_t first, last;
-    int width, rc = 0;
+    size_t width;
+    int rc = 0;
 
-    if (len >= sizeof(first_text))
-        return error_set(err, -EINVAL, "a number of %zu digits in a node name", len);
-    memcpy(first_text, item, len);
-    first_text[len] = '\0';
+    if (item_len >= sizeof(first_text))
+        return error_set(err, -EINVAL, "a number of %zu digits in a node name", item_len);
+    memcpy(first_text, item, item_len);
+    first_text[item_len] = '\0';
     last_text = strchr(first_text, '-');
     if (last_text)
         *last_text++ = '\0';
-    width = (int)strlen(first_text);
+    width = strlen(first_text);
     if (parse_u64(first_text, 0, NUMBER_MAX, &first) < 0 ||
         parse_u64(last_text ? last_text : first_text, first, NUMBER_MAX, &last) < 0)
         return error_set(err, -EINVAL, "\"[%.*s]\": write numbers and rising ranges, such as "
-                         "n[1-4,7]", (int)(len < 40 ? len : 40), item);
+                         "n[1-4,7]", (int)(item_len < 40 ? item_len : 40), item);
     for (uint64_t i = first; i <= last && rc == 0; i++) {
-        int size = snprintf(name, sizeof(name), "%s%0*llu", done, width, (unsigned long long)i);
+        size_t end = len;
 
-        if (size < 0 || (size_t)size >= sizeof(name))
-            return error_set(err, -EINVAL, "a node name longer than %d bytes", NAME_SIZE - 1);
-        rc = expand_name(name, rest, list, err);
+        rc = add_number(name, &end, i, width) ? expand_name(name, end, rest, list, err)
+                                              : too_long(err);
     }
     return rc;
 }
 
-/* All names that begin with `done` and go on with `rest`, which may hold brackets. */
-static int expand_name(const char *done, const char *rest, struct hostlist *list,
+/* All names that begin with the first len bytes of `name` and go on with `rest`, which may hold
+   brackets. */
+static int expand_name(char name[NAME_SIZE], size_t len, const char *rest, struct hostlist *list,
                        struct error *err)
 {
     const char *open = strchr(rest, '[');
     const char *close = strchr(rest, ']');
-    char head[NAME_SIZE];
-    int size = snprintf(head, sizeof(head), "%s%.*s", done,
-                        open ? (int)(open - rest) : (int)strlen(rest), rest);
+    size_t head = open ? (size_t)(open - rest) : strlen(rest);
     int rc = 0;
 
-    if (size < 0 || (size_t)size >= sizeof(head))
-        return error_set(err, -EINVAL, "a node name longer than %d bytes", NAME_SIZE - 1);
+    if (head >= NAME_SIZE - len)
+        return too_long(err);
+    memcpy(name + len, rest, head);
+    len += head;
+    name[len] = '\0';
     if (!open && !close)
-        return push(list, head, err);
+        return push(list, name, err);
     if (!open || !close || close < open)
         return error_set(err, -EINVAL, "\"%.60s\": a bracket without its partner", rest);
     for (const char *item = open + 1; rc == 0 && item <= close;) {
-        size_t len = strcspn(item, ",]");
+        size_t item_len = strcspn(item, ",]");
 
-        rc = expand_range(head, item, len, close + 1, list, err);
-        item += len + 1;
+        rc = expand_range(name, len, item, item_len, close + 1, list, err);
+        item += item_len + 1;
     }
     return rc;
 }
 
 int hostlist_expand(const char *text, struct hostlist *list, struct error *err)
 {
-    char item[4096];
+    char item[4096], name[NAME_SIZE];
     const char *end;
     int rc = 0;
 
@@ -112,7 +137,7 @@ int hostlist_expand(const char *text, struct hostlist *list, struct error *err)
                              sizeof(item) - 1);
         memcpy(item, text, (size_t)(end - text));
         item[end - text] = '\0';
-        rc = expand_name("", item, list, err);
+        rc = expand_name(name, 0, item, list, err);
         if (*end == '\0')
             break;
     }

@@ -1,20 +1,21 @@
 #include "core/parse.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret_value)
 {
+    bool fits = true;
     uint64_t value = 0;
     const char *p;
 
-    if (!text || !*text || text[strspn(text, "0123456789")])
+    for (p = text; p && *p >= '0' && *p <= '9'; p++)
+        fits = fits && !__builtin_mul_overflow(value, 10, &value) &&
+               !__builtin_add_overflow(value, (uint64_t)(*p - '0'), &value);
+    if (p == text || *p)
         return -EINVAL;
-    for (p = text; *p; p++)
-        if (__builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value))
-            return -ERANGE;
-    if (value < min || value > max)
+    if (!fits || value < min || value > max)
         return -ERANGE;
     *ret_value = value;
     return 0;

@@ -25,7 +25,8 @@ struct kept {
 /* Where documents come from: a set of the store, or a set in the making. */
 struct source {
     struct store *store;
-    int64_t set;                            /* of its series, and of what is kept */
+    int64_t set;
+    int64_t as_of;                          /* the set, or INT64_MAX: the newest */
     struct kept *kept;
     size_t n_kept;
     const struct basis_document *documents; /* given instead */
@@ -210,7 +211,7 @@ static int check_series(const struct source *source, const struct grid *grid,
                         const struct error *no_row, struct error *err)
 {
     struct zone_series known = { .zone = grid->zone, .basis = grid->basis };
-    int rc = factors_series(source->store, source->set, note_series, &known, err);
+    int rc = factors_series(source->store, source->as_of, note_series, &known, err);
 
     if (rc < 0 || known.has)
         return rc;
@@ -251,43 +252,41 @@ static void name_zone(struct grid *grid)
     snprintf(grid->name, sizeof(grid->name), "%s", newest ? newest->name : grid->zone);
 }
 
-static int read_zone(const struct source *source, const char *zone, int64_t from_s, int64_t to_s,
-                     struct grid *grid, struct error *err)
+static int read_zone(const struct source *source, const char *zone, struct grid *grid,
+                     struct error *err)
 {
-    struct grid_series series;
     int rc;
 
     if (strlen(zone) >= sizeof(grid->zone))
         return error_set(err, -ENOENT, "no zone has a name as long as \"%.40s\"", zone);
     snprintf(grid->zone, sizeof(grid->zone), "%s", zone);
     rc = read_annual(source, grid, err);
-    if (rc == 0)
-        rc = factors_intervals(source->store, source->set, grid->zone, grid->basis, from_s, to_s,
-                               &series, &grid->intervals, &grid->n_intervals, err);
     if (rc < 0)
         return rc;
     name_zone(grid);
-    snprintf(grid->scope, sizeof(grid->scope), "%s", series.scope);
-    snprintf(grid->source, sizeof(grid->source), "%s", series.source);
     grid->has_intensity = true;
     return 0;
 }
 
-static int read_grid(const struct source *source, const char *zone, int64_t from_s, int64_t to_s,
-                     struct basis *basis, struct error *err)
+static const char *basis_name(const struct conf *settings)
+{
+    return settings->grid_basis == BASIS_DIRECT ? "direct" : "lifecycle";
+}
+
+static int read_grid(const struct source *source, const char *zone, struct basis *basis,
+                     struct error *err)
 {
     struct grid *grid = &basis->grid;
     const char *own_zone = basis->settings.zone;
     int rc;
 
     grid->pue_ppm = basis->settings.pue_ppm;
-    snprintf(grid->basis, sizeof(grid->basis), "%s",
-             basis->settings.grid_basis == BASIS_DIRECT ? "direct" : "lifecycle");
+    snprintf(grid->basis, sizeof(grid->basis), "%s", basis_name(&basis->settings));
     if (zone)
-        return read_zone(source, zone, from_s, to_s, grid, err);
+        return read_zone(source, zone, grid, err);
     if (own_zone[0] == '\0')
         return 0;
-    rc = read_zone(source, own_zone, from_s, to_s, grid, err);
+    rc = read_zone(source, own_zone, grid, err);
     return rc < 0 ? error_prefix(err, rc, "Zone") : 0;
 }
 
@@ -356,38 +355,82 @@ static int read_documents(const struct source *source, struct basis *basis, stru
     return rc == 0 ? copy_pues(basis, err) : rc;
 }
 
-static int read_source(const struct source *source, const char *zone, int64_t from_s, int64_t to_s,
-                       struct basis *basis, struct error *err)
+static int read_source(const struct source *source, const char *zone, struct basis *basis,
+                       struct error *err)
 {
     int rc = read_settings(source, basis, err);
 
     if (rc == 0)
         rc = read_documents(source, basis, err);
-    return rc == 0 ? read_grid(source, zone, from_s, to_s, basis, err) : rc;
+    return rc == 0 ? read_grid(source, zone, basis, err) : rc;
+}
+
+int basis_load_set(struct store *store, int64_t number, const char *zone, struct basis *ret,
+                   struct error *err)
+{
+    struct source source = { .store = store, .as_of = number > 0 ? number : INT64_MAX };
+    int rc;
+
+    *ret = (struct basis){ .as_of = source.as_of };
+    rc = number == 0 ? factors_newest(store, &ret->set, err)
+                     : factors_get(store, number, &ret->set, err);
+    source.set = ret->set.number;
+    if (rc == 0)
+        rc = factors_each_document(store, source.as_of, keep_document, &source, err);
+    if (rc == 0)
+        rc = read_source(&source, zone, ret, err);
+    drop_kept(&source);
+    return rc;
+}
+
+int basis_load_hours(struct store *store, int64_t from_s, int64_t to_s, struct basis *basis,
+                     struct error *err)
+{
+    struct grid *grid = &basis->grid;
+    struct grid_series series;
+    int rc;
+
+    if (!grid->has_intensity)
+        return 0;
+    rc = factors_intervals(store, basis->as_of, grid->zone, grid->basis, from_s, to_s, &series,
+                           &grid->intervals, &grid->n_intervals, err);
+    if (rc < 0)
+        return rc;
+    snprintf(grid->scope, sizeof(grid->scope), "%s", series.scope);
+    snprintf(grid->source, sizeof(grid->source), "%s", series.source);
+    return 0;
 }
 
 int basis_load(struct store *store, int64_t number, const char *zone, int64_t from_s, int64_t to_s,
                struct basis *ret, struct error *err)
 {
-    struct source source = { .store = store };
-    int rc;
+    int rc = basis_load_set(store, number, zone, ret, err);
 
-    *ret = (struct basis){ .has_inventory = false };
-    rc = number == 0 ? factors_newest(store, &ret->set, err)
-                     : factors_get(store, number, &ret->set, err);
-    source.set = ret->set.number;
-    if (rc == 0)
-        rc = factors_each_document(store, source.set, keep_document, &source, err);
-    if (rc == 0)
-        rc = read_source(&source, zone, from_s, to_s, ret, err);
-    drop_kept(&source);
-    return rc;
+    return rc == 0 ? basis_load_hours(store, from_s, to_s, ret, err) : rc;
+}
+
+void basis_ask(struct store *store, const char *zone, const struct conf *conf)
+{
+    struct factor_set set;
+    struct grid_series series;
+    struct grid_interval *intervals;
+    size_t count;
+    int rc = factors_newest(store, &set, NULL);
+
+    rc |= factors_each_document(store, INT64_MAX, keep_document, NULL, NULL);
+    if (!zone)
+        zone = conf->zone;
+    if (zone[0] != '\0')
+        rc |= factors_intervals(store, INT64_MAX, zone, basis_name(conf), 0, 0, &series, &intervals,
+                                &count, NULL);
+    (void)rc;
 }
 
 int basis_check(struct store *store, const struct basis_document *documents, size_t count,
                 struct error *err)
 {
-    struct source source = { .store = store, .documents = documents, .count = count };
+    struct source source = { .store = store, .as_of = INT64_MAX, .documents = documents,
+                             .count = count };
     struct basis basis = { .has_inventory = false };
     struct factor_set newest = { .number = 0 };
     int rc = factors_newest(store, &newest, err);
@@ -395,7 +438,7 @@ int basis_check(struct store *store, const struct basis_document *documents, siz
     if (rc < 0 && rc != -ENODATA)
         return rc;
     source.set = newest.number;
-    rc = read_source(&source, NULL, 0, 0, &basis, err);
+    rc = read_source(&source, NULL, &basis, err);
     basis_clear(&basis);
     return rc;
 }

@@ -19,6 +19,7 @@
 
 struct basis {
     struct factor_set set;
+    int64_t as_of;             /* its number, or INT64_MAX: the newest */
     struct conf settings;      /* only the keys of FACTORS_SETTINGS mean anything */
     enum embodied_mode mode;
     uint64_t utilisation_ppm;  /* ExpectedUtilisation, of planned mode */
@@ -34,12 +35,20 @@ struct basis {
 /*
  * Set `number` (0: the newest) with the grid's hours of [from_s, to_s). zone NULL: that of the
  * settings; else the what-if of another zone. -ENODATA without any set, -ENOENT for a set or zone
- * that is not there, with what there is. basis_clear() ends *ret, after failure too. The store may
- * be within a transaction or not.
+ * that is not there, with what there is. basis_clear() ends *ret, after failure too. The store is
+ * within a transaction, or nobody else writes to it.
  */
 MUST_CHECK int basis_load(struct store *store, int64_t number, const char *zone, int64_t from_s,
                           int64_t to_s, struct basis *ret, struct error *err);
+/* The same in two steps, for who knows later which hours. */
+MUST_CHECK int basis_load_set(struct store *store, int64_t number, const char *zone,
+                              struct basis *ret, struct error *err);
+MUST_CHECK int basis_load_hours(struct store *store, int64_t from_s, int64_t to_s,
+                                struct basis *basis, struct error *err);
 void basis_clear(struct basis *basis);
+/* For store_ask_ahead(): what basis_load() of the newest set reads, where its Zone and GridBasis
+   are these. */
+void basis_ask(struct store *store, const char *zone, const struct conf *conf);
 
 /* A document of a set that is not made yet. */
 struct basis_document {
@@ -80,6 +89,9 @@ struct basis_months; /* a cache, belongs to one store and basis */
 struct basis_months *basis_months_new(struct store *store, const struct basis *basis,
                                       const char *cluster);
 struct basis_months *basis_months_free(struct basis_months *months); /* takes NULL */
+/* For store_ask_ahead(): what is read of a cluster where there is an inventory, or idle energy is
+   spread. */
+void basis_months_ask(struct store *store, const char *cluster);
 /* Whose uses come next, for messages, until the end; else "the job". */
 void basis_months_name(struct basis_months *months, const char *who);
 

@@ -11,6 +11,7 @@
 
 #include "core/clock.h"
 #include "report/period_work.h"
+#include "store/store.h"
 
 #define NS_PER_MS INT64_C(1000000)
 #define MS_PER_HOUR 3600000
@@ -98,6 +99,16 @@ void basis_months_name(struct basis_months *months, const char *who)
     months->who = who;
 }
 
+void basis_months_ask(struct store *store, const char *cluster)
+{
+    int64_t last_s;
+    bool has;
+    int rc = period_nodes(store, cluster, NULL, NULL, NULL);
+
+    rc |= period_last(store, cluster, &has, &last_s, NULL);
+    (void)rc;
+}
+
 /* Nodes of the cluster, and up to when there is anything of it. */
 static int make_ready(struct basis_months *months, struct error *err)
 {
@@ -107,6 +118,10 @@ static int make_ready(struct basis_months *months, struct error *err)
 
     if (months->is_ready)
         return 0;
+    if (store_ask_ahead(months->store)) {
+        basis_months_ask(months->store, months->cluster);
+        store_ask_done(months->store);
+    }
     rc = work_read_nodes(&months->work, err);
     if (rc == 0)
         rc = period_last(months->store, months->cluster, &has, &last_s, err);

@@ -43,7 +43,10 @@ struct store {
     const struct viewer *viewer; /* NULL: sees all */
     bool writes, shared;    /* shared: so do others */
     int changed;            /* of postgres.c: rows, by the last statement that changed any */
-    unsigned asked, answered; /* of postgres.c: statements, by store_ask() */
+    struct pg_asked *asked; /* of postgres.c: by store_ask() in this transaction, in this order */
+    size_t n_asked, n_sent, n_answered;
+    struct pg_result *failed; /* of one of them: whoever reads next is told */
+    bool asking; /* from store_ask_ahead() to store_ask_done() */
     struct pending *pending; /* of the open transaction; or NULL */
     struct new_keys new_keys[KEYED];
     int lock_fd; /* of a writer, from lock_take(); else -1 */
@@ -75,6 +78,7 @@ struct backend {
     int (*prepare)(struct store *store, const char *sql, struct stmt **ret, struct error *err);
     void (*ask)(struct store *store, struct stmt *const *stmts, size_t count); /* NULL: nothing */
     bool (*is_ready)(struct stmt *stmt); /* NULL: always */
+    void (*send_asked)(struct store *store);
     int (*step)(struct store *store, struct stmt *stmt, struct error *err);
     /* What ends with the transaction. Each may be NULL: there is nobody else. */
     int (*claim_nodes)(struct store *store, const struct batch *const *batches, size_t count,
@@ -172,8 +176,10 @@ MUST_CHECK int store_step(struct store *store, struct stmt *stmt, struct error *
 bool stmt_is_ready(struct stmt *stmt);
 
 /*
- * These come next, each stepped to its end, in this order: a server may answer them at one go. They
- * only read, and have no parameters.
+ * These come next, with the parameters that they have now: a server answers at one go all that was
+ * asked since something was read. Who then runs the same text with the same parameters, by this
+ * statement or another, has that answer, in this transaction, which only reads; else nothing is
+ * asked here, and each is run when it is stepped.
  */
 void store_ask(struct store *store, struct stmt *const *stmts, size_t count);
 

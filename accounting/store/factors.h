@@ -45,8 +45,8 @@ MUST_CHECK int factors_sets(struct store *store,
 /* A document of a set, malloc'ed; *ret_text is NULL when the set has none of that name. */
 MUST_CHECK int factors_document(struct store *store, int64_t set, const char *name,
                                 char **ret_text, struct error *err);
-/* All documents of a set at one go; the texts are take()'s while it runs, and it returns 0 or
-   -ENOMEM. */
+/* All documents of a set (INT64_MAX: the newest) at one go; the texts are take()'s while it runs,
+   and it returns 0 or -ENOMEM. */
 MUST_CHECK int factors_each_document(struct store *store, int64_t set,
                                      int (*take)(void *arg, const char *name, const char *text),
                                      void *arg, struct error *err);

@@ -140,8 +140,7 @@ static const char *text_column(struct stmt *row, int column)
 /* --- nodes ----------------------------------------------------------------------------------- */
 
 static const char SQL_NODES[] =
-    "SELECT node_key, name, packages, cores, gpus, memory_mb FROM node WHERE cluster = ?1"
-    " ORDER BY name";
+    "SELECT node_key, name, packages, cores, gpus FROM node WHERE cluster = ?1 ORDER BY name";
 
 static int read_node(struct reading *reading, struct stmt *row)
 {
@@ -151,7 +150,6 @@ static int read_node(struct reading *reading, struct stmt *row)
         .packages = (uint32_t)stmt_int(row, 2),
         .cores = (uint32_t)stmt_int(row, 3),
         .gpus = (uint32_t)stmt_int(row, 4),
-        .memory_mb = (uint64_t)stmt_int(row, 5),
     };
 
     return reading->take.node(reading->arg, &node);

@@ -28,7 +28,6 @@ struct period_node {
     int64_t node_key;
     const char *name;
     uint32_t packages, cores, gpus; /* of its newest batch */
-    uint64_t memory_mb;
 };
 MUST_CHECK int period_nodes(struct store *store, const char *cluster,
                             int (*take)(void *arg, const struct period_node *node), void *arg,

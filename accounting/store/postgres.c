@@ -1,9 +1,9 @@
 /*
  * PostgreSQL, by libpq: opening, the writer's turn, statements.
  *
- * A statement is sent with its parameters and answered whole; some that only read go together. From
- * its second run on the server has it prepared. Texts sort by their bytes, as with SQLite: each
- * column of text has collation "C".
+ * A statement is sent with its parameters and answered whole; what is known to come goes together.
+ * From its second run on the server has it prepared. Texts sort by their bytes, as with SQLite:
+ * each column of text has collation "C".
  *
  * Invariants of an open store:
  *   Q1  the schema's number was read from `meta` before anything else
@@ -12,6 +12,8 @@
  *   Q4  who loads beside others holds, to the end of each transaction, the nodes whose batches it
  *       loads (LOCK_NODES) and the job ids that are new to one of them (LOCK_JOBS)
  *   Q3  synchronous_commit is on: when a commit returns, it is on the server's disk
+ *   Q5  an answer that was asked ahead is given within its transaction alone, which only reads and
+ *       sees one instant: it is the answer that the same words would have later
  */
 #include "config.h"
 
@@ -174,7 +176,6 @@ struct pg_stmt {
     char *sql;
     char name[24];      /* "" until it is prepared */
     unsigned runs;
-    unsigned turn;      /* its number among store->asked; 0: it is asked by itself */
     int count;          /* of parameters */
     struct parameter *parameters;
     PGresult *result;   /* NULL: it has not run since it was reset */
@@ -413,66 +414,7 @@ static PGresult *open_cursor(struct pg_stmt *own, const Oid *types, const char *
     return fetch(own);
 }
 
-static void ask(struct store *store, struct stmt *const *stmts, size_t count)
-{
-    struct buf sql;
-    bool sent;
-
-    buf_init(&sql);
-    for (size_t i = 0; i < count; i++)
-        buf_printf(&sql, "%s;", of(stmts[i])->sql);
-    sent = !buf_failed(&sql) && PQsendQuery(store->pg, sql.data);
-    store->answered = store->asked;
-    buf_free(&sql);
-    for (size_t i = 0; sent && i < count; i++)
-        of(stmts[i])->turn = ++store->asked;
-}
-
-/* Of one that was asked with others. NULL: it has to be asked by itself, for it is out of turn, or
-   libpq dropped what was still to come for another statement. */
-static PGresult *answer(struct store *store, struct pg_stmt *own)
-{
-    PGresult *result = NULL;
-
-    if (own->turn == store->answered + 1) {
-        result = PQgetResult(store->pg);
-        store->answered++;
-        if (PQresultStatus(result) != PGRES_TUPLES_OK || store->answered == store->asked)
-            PQclear(PQgetResult(store->pg)); /* the end of all, or of none */
-    }
-    own->turn = 0;
-    return result;
-}
-
-static PGresult *run(struct store *store, struct pg_stmt *own)
-{
-    Oid types[PARAMETERS_MAX];
-    const char *values[PARAMETERS_MAX];
-    PGresult *result = own->turn ? answer(store, own) : NULL;
-
-    if (result)
-        return result;
-    store->answered = store->asked;
-    for (int i = 0; i < own->count; i++) {
-        types[i] = own->parameters[i].type;
-        values[i] = own->parameters[i].value;
-    }
-    if (own->many && PQtransactionStatus(own->pg) == PQTRANS_INTRANS)
-        return open_cursor(own, types, values);
-    if (own->runs++ == 0)
-        return PQexecParams(own->pg, own->sql, own->count, types, values, NULL, NULL, 0);
-    if (!own->name[0]) {
-        result = prepare_on_server(own, types);
-        if (PQresultStatus(result) != PGRES_COMMAND_OK) {
-            own->name[0] = '\0';
-            return result;
-        }
-        PQclear(result);
-    }
-    return PQexecPrepared(own->pg, own->name, own->count, values, NULL, NULL, 0);
-}
-
-/* COPY takes no parameters: they are written out. No text of ours has a "$" in quotes. False with
+/* What takes no parameters has them written out. No text of ours has a "$" in quotes. False with
    the connection's error. */
 static bool write_parameters(const struct pg_stmt *own, struct buf *buf)
 {
@@ -493,27 +435,179 @@ static bool write_parameters(const struct pg_stmt *own, struct buf *buf)
                                                      strlen(parameter->value)) : NULL;
         if (parameter->value && !literal)
             return false;
-        buf_printf(buf, "CAST(%s AS %s)", literal ? literal : "NULL",
-                   parameter->type == OID_TEXT ? "TEXT" : "BIGINT");
+        buf_printf(buf, "%s%s%s", parameter->type ? "CAST(" : "", literal ? literal : "NULL",
+                   !parameter->type ? "" : parameter->type == OID_TEXT ? " AS TEXT)"
+                                                                       : " AS BIGINT)");
         PQfreemem(literal);
     }
     return true;
+}
+
+/* --- what is asked ahead (Q5) ---------------------------------------------------------------- */
+
+/* First noted, then sent with all others when one of them is run; then each answer waits for who
+   runs the same words, whichever statement that is. */
+struct pg_asked {
+    char *sql;        /* NULL: it was run */
+    PGresult *result; /* NULL: it is still to come */
+};
+
+static void forget_asked(struct store *store)
+{
+    for (size_t i = 0; i < store->n_asked; i++) {
+        free(store->asked[i].sql);
+        PQclear(store->asked[i].result);
+    }
+    free(store->asked);
+    PQclear(store->failed);
+    store->asked = NULL;
+    store->failed = NULL;
+    store->n_asked = store->n_sent = store->n_answered = 0;
+}
+
+/* Its place; n_asked: it is not among them. */
+static size_t find_asked(const struct store *store, const char *sql)
+{
+    size_t i = 0;
+
+    while (i < store->n_asked && (!store->asked[i].sql || strcmp(store->asked[i].sql, sql) != 0))
+        i++;
+    return i;
+}
+
+static void note(struct store *store, const char *sql)
+{
+    struct pg_asked *asked;
+
+    if (find_asked(store, sql) < store->n_asked)
+        return;
+    asked = realloc(store->asked, (store->n_asked + 1) * sizeof(*asked));
+    if (!asked)
+        return; /* then it is asked when it is run */
+    store->asked = asked;
+    asked[store->n_asked] = (struct pg_asked){ .sql = strdup(sql) };
+    store->n_asked += asked[store->n_asked].sql != NULL;
+}
+
+static void ask(struct store *store, struct stmt *const *stmts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct pg_stmt *own = of(stmts[i]);
+        struct buf sql;
+
+        buf_init(&sql);
+        if (!own->many && !own->streams && write_parameters(own, &sql) && !buf_failed(&sql))
+            note(store, sql.data);
+        buf_free(&sql);
+    }
+}
+
+/* Have the first `count` answers here. What failed ended the transaction: nothing is left of them
+   then, nor where libpq dropped what was to come for another statement. */
+static void take_answers(struct store *store, size_t count)
+{
+    while (store->n_answered < count) {
+        PGresult *result = PQgetResult(store->pg);
+        bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+        if (good)
+            store->asked[store->n_answered++].result = result;
+        if (!good || store->n_answered == store->n_sent)
+            PQclear(PQgetResult(store->pg)); /* the end of the message */
+        if (!good) {
+            forget_asked(store);
+            store->failed = result;
+            return;
+        }
+    }
+}
+
+static void send_asked(struct store *store)
+{
+    struct buf sql;
+
+    take_answers(store, store->n_sent);
+    if (store->n_sent == store->n_asked)
+        return;
+    buf_init(&sql);
+    for (; store->n_sent < store->n_asked; store->n_sent++)
+        buf_printf(&sql, "%s;", store->asked[store->n_sent].sql);
+    if (buf_failed(&sql) || !PQsendQuery(store->pg, sql.data))
+        forget_asked(store);
+    buf_free(&sql);
+}
+
+/* Whoever waits is told what failed, for his own answer is lost by it. NULL: this was not asked. */
+static PGresult *answer(struct store *store, const struct pg_stmt *own)
+{
+    size_t i = store->n_asked;
+    PGresult *result;
+    struct buf sql;
+
+    buf_init(&sql);
+    if (write_parameters(own, &sql) && !buf_failed(&sql))
+        i = find_asked(store, sql.data);
+    buf_free(&sql);
+    if (i >= store->n_sent && i < store->n_asked)
+        send_asked(store);
+    if (!store->failed)
+        take_answers(store, i < store->n_sent ? i + 1 : store->n_sent);
+    result = store->failed;
+    store->failed = NULL;
+    if (result || i >= store->n_asked)
+        return result;
+    result = store->asked[i].result;
+    free(store->asked[i].sql);
+    store->asked[i] = (struct pg_asked){ .sql = NULL };
+    return result;
+}
+
+/* --- running --------------------------------------------------------------------------------- */
+
+static PGresult *run(struct store *store, struct pg_stmt *own)
+{
+    Oid types[PARAMETERS_MAX];
+    const char *values[PARAMETERS_MAX];
+    PGresult *result = store->n_asked || store->failed ? answer(store, own) : NULL;
+
+    if (result)
+        return result;
+    for (int i = 0; i < own->count; i++) {
+        types[i] = own->parameters[i].type;
+        values[i] = own->parameters[i].value;
+    }
+    if (own->many && PQtransactionStatus(own->pg) == PQTRANS_INTRANS)
+        return open_cursor(own, types, values);
+    if (own->runs++ == 0)
+        return PQexecParams(own->pg, own->sql, own->count, types, values, NULL, NULL, 0);
+    if (!own->name[0]) {
+        result = prepare_on_server(own, types);
+        if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+            own->name[0] = '\0';
+            return result;
+        }
+        PQclear(result);
+    }
+    return PQexecPrepared(own->pg, own->name, own->count, values, NULL, NULL, 0);
 }
 
 /* The server goes on with the next rows while we have those before in hand. Its compiler would take
    longer to load than it saves. */
 static int begin_stream(struct store *store, struct pg_stmt *own, struct error *err)
 {
-    PGresult *result = NULL;
+    PGresult *result;
     struct buf sql;
     bool good;
     int rc = 0;
 
+    take_answers(store, store->n_sent);
+    result = store->failed;
+    store->failed = NULL;
     buf_init(&sql);
     buf_printf(&sql, "SET LOCAL jit = off; COPY (");
     good = write_parameters(own, &sql);
     buf_printf(&sql, ") TO STDOUT (FORMAT binary)");
-    if (good && !buf_failed(&sql))
+    if (!result && good && !buf_failed(&sql))
         result = PQexec(own->pg, sql.data);
     own->copies = result && PQresultStatus(result) == PGRES_COPY_OUT;
     if (!own->copies)
@@ -841,10 +935,13 @@ static int claim_jobs(struct store *store, const char *const *texts, size_t coun
 
 static int exec(struct store *store, const char *sql, struct error *err)
 {
-    PGresult *result = PQexec(store->pg, sql);
-    ExecStatusType status = PQresultStatus(result);
+    PGresult *result;
+    ExecStatusType status;
     int rc = 0;
 
+    forget_asked(store); /* this may end the transaction */
+    result = PQexec(store->pg, sql);
+    status = PQresultStatus(result);
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY)
         rc = failed(store, result, "cannot run a statement", err);
     else if (strcmp(sql, "COMMIT") == 0 && strcmp(PQcmdStatus(result), "COMMIT") != 0)
@@ -909,6 +1006,7 @@ static void close_store(struct store *store)
 {
     if (!store->pg)
         return;
+    forget_asked(store);
     if (store->writes && PQstatus(store->pg) == CONNECTION_OK)
         PQclear(PQexec(store->pg, "SELECT pg_advisory_unlock_all()"));
     PQfinish(store->pg);
@@ -1393,6 +1491,7 @@ const struct backend postgres_backend = {
     .prepare = prepare,
     .ask = ask,
     .is_ready = is_ready,
+    .send_asked = send_asked,
     .step = step,
     .claim_nodes = claim_nodes,
     .claim_jobs = claim_jobs,

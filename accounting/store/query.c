@@ -413,6 +413,8 @@ int query_jobs(struct store *store, const struct query_filter *filter, struct qu
         rc = read_jobs(store, filter, first, &result, err);
         first += CHUNK;
     } while (rc == 0 && first < filter->n_job_ids);
+    if (rc == 0)
+        rc = roll_before(store, &result.rolled_before_s, err);
     if (rc < 0) {
         query_clear(&result);
         *ret = result;
@@ -446,6 +448,8 @@ int query_next_ended(struct store *store, int64_t from_s, int64_t to_s, struct q
                (long long)to_s, (long long)from_s, (long long)to_s);
     buf_printf(&sql.text, " ORDER BY begin_s, job_key LIMIT %d", CHUNK);
     rc = read_found(store, &sql, &result, err);
+    if (rc == 0)
+        rc = roll_before(store, &result.rolled_before_s, err);
     if (rc < 0)
         query_clear(&result);
     else if (result.n_jobs > 0)
@@ -764,23 +768,22 @@ static int explain(int rc, const struct query_job *job, struct error *err)
 }
 
 /* " IN (1,2,…)", as the kind of database reads it with the least effort */
-static void list_keys(struct sql *sql, const struct store *store, const struct key_index *keys,
+static void list_keys(struct buf *list, const struct store *store, const struct key_index *keys,
                       size_t count)
 {
-    buf_printf(&sql->text, "%s", count == 1 ? " = " : store->backend->list_begin);
+    buf_printf(list, "%s", count == 1 ? " = " : store->backend->list_begin);
     for (size_t i = 0; i < count; i++)
-        buf_printf(&sql->text, "%s%lld", i > 0 ? "," : "", (long long)keys[i].job_key);
-    buf_printf(&sql->text, "%s", count == 1 ? "" : store->backend->list_end);
+        buf_printf(list, "%s%lld", i > 0 ? "," : "", (long long)keys[i].job_key);
+    buf_printf(list, "%s", count == 1 ? "" : store->backend->list_end);
 }
 
-static int prepare_detail(struct store *store, const struct detail *detail,
-                          const struct key_index *keys, size_t count, int64_t from_s, int64_t to_s,
-                          struct stmt **ret, struct error *err)
+static int prepare_detail(struct store *store, const struct detail *detail, const char *list,
+                          int64_t from_s, int64_t to_s, struct stmt **ret, struct error *err)
 {
     struct sql sql;
 
     sql_init(&sql, detail->select);
-    list_keys(&sql, store, keys, count);
+    buf_printf(&sql.text, "%s", list);
     if (detail->clock)
         buf_printf(&sql.text, " AND %s >= %lld AND %s < %lld", detail->clock, (long long)from_s,
                    detail->clock, (long long)to_s);
@@ -806,6 +809,7 @@ static int read_detail(struct store *store, const struct detail *detail, struct 
 /* What is read: hours from from_s on and below to_s, all of them before the bound of roll.h. */
 struct old_days {
     struct store *store;
+    const char *list; /* of the keys */
     struct key_index *keys;
     size_t count;
     bool detailed;
@@ -825,8 +829,7 @@ static int prepare_old(const struct old_days *days, const char *select, const ch
     struct sql sql;
 
     sql_init(&sql, select);
-    list_keys(&sql, days->store, days->keys, days->count);
-    buf_printf(&sql.text, " AND hour_s >= %lld AND hour_s < %lld%s",
+    buf_printf(&sql.text, "%s AND hour_s >= %lld AND hour_s < %lld%s", days->list,
                (long long)(days->from_s - days->from_s % ROLL_DAY_S), (long long)days->to_s, rest);
     return sql_prepare(days->store, &sql, ret, days->err);
 }
@@ -950,25 +953,34 @@ static int read_old_days(const struct old_days *days)
     return rc;
 }
 
-/* Energy of days before the bound of roll.h, and from where on the rest is as it was booked. */
-static int read_old(struct store *store, struct key_index *keys, size_t count, bool detailed,
-                    int64_t from_s, int64_t to_s, int64_t *ret_from_s, struct error *err)
-{
-    struct old_days old = { store, keys, count, detailed, from_s, to_s, err };
-    int64_t before_s;
-    int rc = roll_before(store, &before_s, err);
 
-    *ret_from_s = from_s;
-    if (rc < 0 || from_s >= before_s)
-        return rc;
-    *ret_from_s = before_s;
-    if (to_s > before_s)
-        old.to_s = before_s;
-    return read_old_days(&old);
+#define LIFE_MARGIN_S INT64_C(86400) /* a node's clock may have been set while it had the job */
+
+/* To when the jobs lived, so that a server opens no more partitions of power than hold of them. */
+static void narrow_to_lives(const struct key_index *keys, size_t count, int64_t *from_s,
+                            int64_t *to_s)
+{
+    int64_t first_s = INT64_MAX, last_s = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct query_job *job = keys[i].job;
+        const bool set_back = job->end_s.has && job->end_s.value < job->begin_s;
+        const int64_t begin_s = set_back ? job->end_s.value : job->begin_s;
+        /* what was noted late has energy after its end */
+        const bool ended = job->end_s.has && !set_back && !(job->flags & FLAG_END_LATE);
+        const int64_t end_s = ended ? job->end_s.value : INT64_MAX;
+
+        first_s = begin_s < first_s ? begin_s : first_s;
+        last_s = end_s > last_s ? end_s : last_s;
+    }
+    if (first_s - LIFE_MARGIN_S > *from_s)
+        *from_s = first_s - LIFE_MARGIN_S;
+    if (last_s < *to_s - LIFE_MARGIN_S)
+        *to_s = last_s + LIFE_MARGIN_S;
 }
 
 static int read_chunk(struct store *store, struct key_index *keys, size_t count, unsigned want,
-                      int64_t from_s, int64_t to_s, struct error *err)
+                      int64_t from_s, int64_t to_s, int64_t before_s, struct error *err)
 {
     const bool hourly = want & QUERY_HOURLY;
     const struct detail *const details[] = {
@@ -976,12 +988,26 @@ static int read_chunk(struct store *store, struct key_index *keys, size_t count,
     };
     const size_t n_details = sizeof(details) / sizeof(*details) - !(want & QUERY_PEAK);
     struct stmt *stmts[sizeof(details) / sizeof(*details)] = { NULL };
-    int64_t energy_s;
-    int rc = read_old(store, keys, count, hourly, from_s, to_s, &energy_s, err);
+    const int64_t energy_s = from_s < before_s ? before_s : from_s; /* what is as it was booked */
+    int64_t power_from_s = from_s, power_to_s = to_s;
+    struct buf list;
+    int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < n_details; i++)
-        rc = prepare_detail(store, details[i], keys, count,
-                            details[i] == &peak_detail ? from_s : energy_s, to_s, &stmts[i], err);
+    buf_init(&list);
+    list_keys(&list, store, keys, count);
+    if (buf_failed(&list))
+        rc = explain(-ENOMEM, keys->job, err);
+    if (rc == 0 && from_s < before_s)
+        rc = read_old_days(&(struct old_days){ store, list.data, keys, count, hourly, from_s,
+                                               to_s < before_s ? to_s : before_s, err });
+    narrow_to_lives(keys, count, &power_from_s, &power_to_s);
+    for (size_t i = 0; rc == 0 && i < n_details; i++) {
+        bool power = details[i] == &peak_detail;
+
+        rc = prepare_detail(store, details[i], list.data, power ? power_from_s : energy_s,
+                            power ? power_to_s : to_s, &stmts[i], err);
+    }
+    buf_free(&list);
     if (rc == 0)
         store_ask(store, stmts, n_details);
     for (size_t i = 0; rc == 0 && i < n_details; i++)
@@ -994,7 +1020,7 @@ static int read_chunk(struct store *store, struct key_index *keys, size_t count,
 static int settle_peaks(struct store *store, struct query_result *result, int64_t from_s,
                         int64_t to_s, struct error *err)
 {
-    int64_t kept_since_s;
+    int64_t kept_since_s = 0;
     size_t first = 0;
     int rc = 0;
 
@@ -1002,7 +1028,7 @@ static int settle_peaks(struct store *store, struct query_result *result, int64_
         first++;
     if (first < result->n_jobs)
         rc = prune_kept_since(store, &kept_since_s, err);
-    for (size_t i = first; rc == 0 && i < result->n_jobs; i++)
+    for (size_t i = first; rc == 0 && !store->asking && i < result->n_jobs; i++)
         settle_peak(&result->jobs[i], kept_since_s, from_s, to_s);
     return rc;
 }
@@ -1026,10 +1052,12 @@ int query_details(struct store *store, struct query_result *result, unsigned wan
     for (size_t i = 0; i < result->n_jobs; i++)
         keys[i] = (struct key_index){ .job_key = result->jobs[i].job_key, .job = &result->jobs[i] };
     qsort(keys, result->n_jobs, sizeof(*keys), compare_keys);
-    for (size_t i = 0; rc == 0 && i < result->n_jobs; i += CHUNK_KEYS) {
+    /* asking ahead: those that come first are enough */
+    for (size_t i = 0; rc == 0 && i < result->n_jobs && (i == 0 || !store->asking);
+         i += CHUNK_KEYS) {
         size_t count = result->n_jobs - i < CHUNK_KEYS ? result->n_jobs - i : CHUNK_KEYS;
 
-        rc = read_chunk(store, keys + i, count, want, from_s, to_s, err);
+        rc = read_chunk(store, keys + i, count, want, from_s, to_s, result->rolled_before_s, err);
     }
     free(keys);
     for (size_t i = 0; rc == 0 && i < result->n_jobs; i++)

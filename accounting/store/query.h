@@ -119,6 +119,7 @@ struct query_job {
 struct query_result {
     struct query_job *jobs;
     size_t n_jobs;
+    int64_t rolled_before_s; /* roll_before(), of the instant when they were found */
 };
 
 struct query_names {

@@ -321,11 +321,33 @@ struct stmt *store_statement_of(struct store *store, const void *key,
     return stmt;
 }
 
+/* --- asking ahead ---------------------------------------------------------------------------- */
+
+static bool can_ask(struct store *store)
+{
+    return store->backend->ask && !store->writes && store_in_transaction(store);
+}
+
 void store_ask(struct store *store, struct stmt *const *stmts, size_t count)
 {
-    if (store->backend->ask)
+    if (can_ask(store))
         store->backend->ask(store, stmts, count);
 }
+
+bool store_ask_ahead(struct store *store)
+{
+    store->asking = can_ask(store);
+    return store->asking;
+}
+
+void store_ask_done(struct store *store)
+{
+    if (store->asking)
+        store->backend->send_asked(store);
+    store->asking = false;
+}
+
+/* --- running --------------------------------------------------------------------------------- */
 
 bool stmt_is_ready(struct stmt *stmt)
 {
@@ -334,6 +356,11 @@ bool stmt_is_ready(struct stmt *stmt)
 
 int store_step(struct store *store, struct stmt *stmt, struct error *err)
 {
+    if (store->asking) {
+        store_ask(store, &stmt, 1);
+        stmt_reset(stmt);
+        return 0;
+    }
     return stmt->backend->step(store, stmt, err);
 }
 

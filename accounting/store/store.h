@@ -120,6 +120,16 @@ void store_rollback(struct store *store);
  */
 struct store *store_open_beside(struct store *store);
 
+/*
+ * Ask ahead for what will be read. From store_ask_ahead() to store_ask_done() whatever reads only
+ * notes its questions: it finds nothing, and what it returns means nothing. Then a server is asked
+ * all of them together, and works on them until one is read for real; so they cost one wait and
+ * not one each. False, and then everything reads at once: a file answers without a wait, and
+ * answers are kept only within a reader's transaction.
+ */
+bool store_ask_ahead(struct store *store);
+void store_ask_done(struct store *store);
+
 /* --- loading (accounting/store/load.c) ------------------------------------------------------- */
 
 enum store_outcome {

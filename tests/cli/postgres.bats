@@ -72,6 +72,10 @@ promise() { # PROGRAM [ARGUMENT], by its path from "$units"
     promise test_loss
 }
 
+@test "the contract: what is asked ahead" {
+    promise test_ask
+}
+
 @test "the contract: factor sets" {
     promise test_factors
 }

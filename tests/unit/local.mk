@@ -121,7 +121,8 @@ books_cflags = $(unit_cflags) $(SQLITE_CFLAGS)
 books_ldadd = libcarbon-spool.la libcarbon-store.la libcarbon-core.la $(SQLITE_LIBS) $(CMOCKA_LIBS)
 books_tests = tests/unit/test_prune tests/unit/test_roll tests/unit/test_profile tests/unit/test_store tests/unit/test_millijoule tests/unit/test_load \
 	tests/unit/test_audit tests/unit/test_ingest tests/unit/test_factors \
-	tests/unit/test_upgrade tests/unit/test_period tests/unit/test_loss tests/unit/test_fold
+	tests/unit/test_upgrade tests/unit/test_period tests/unit/test_loss tests/unit/test_fold \
+	tests/unit/test_ask
 check_PROGRAMS += $(books_tests)
 TESTS += $(books_tests)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(books_sources)
@@ -153,6 +154,10 @@ tests_unit_test_roll_SOURCES = tests/unit/test_roll.c $(books_sources)
 tests_unit_test_roll_CPPFLAGS = $(books_cppflags)
 tests_unit_test_roll_CFLAGS = $(books_cflags)
 tests_unit_test_roll_LDADD = $(books_ldadd)
+tests_unit_test_ask_SOURCES = tests/unit/test_ask.c $(books_sources)
+tests_unit_test_ask_CPPFLAGS = $(books_cppflags)
+tests_unit_test_ask_CFLAGS = $(books_cflags)
+tests_unit_test_ask_LDADD = $(books_ldadd)
 tests_unit_test_profile_SOURCES = tests/unit/test_profile.c $(books_sources)
 tests_unit_test_profile_CPPFLAGS = $(books_cppflags)
 tests_unit_test_profile_CFLAGS = $(books_cflags)

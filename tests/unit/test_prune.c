@@ -242,6 +242,46 @@ static void the_peak_of_a_window_that_lost_minutes_is_unknown(void **state)
     query_clear(&jobs);
 }
 
+/* What is far from the life of its job is of another: only so are old months left alone. */
+static void a_peak_lies_where_its_job_lived_and_clocks_may_be_wrong(void **state)
+{
+    static const struct {
+        const char *end_s;
+        int64_t minute_s;
+        uint32_t flags;
+        bool found;
+    } cases[] = {
+        { "1000000", 900060, 0, true },
+        { "1000000", 1000000 - 1000000 % 60, 0, true },
+        { "1000000", 1080000, 0, true },   /* a clock was set */
+        { "1000000", 816000, 0, true },
+        { "1000000", 1200000, 0, false },
+        { "1000000", 1200000, FLAG_END_LATE, true },
+        { "1000000", 600000, FLAG_END_LATE, false },
+        { "NULL", 90000000, 0, true },     /* it runs */
+        { "NULL", 600000, 0, false },
+        { "500000", 900060, 0, true },     /* set back, by days */
+        { "500000", 480000, 0, true },
+        { "500000", 60000000, 0, true },
+    };
+    struct books *books = *state;
+
+    run_sql(books, "INSERT INTO node VALUES (1, 'c', 'n1', 1, 1, 0, 1)");
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct query_result jobs;
+        char sql[320];
+
+        snprintf(sql, sizeof(sql), "DELETE FROM power; DELETE FROM job; " INSERT_JOB
+                 " VALUES (1, 'c', 1, 0, 900000); UPDATE job SET end_s = %s, flags = %u;"
+                 " INSERT INTO power VALUES (1, 1, %lld, 'cpu', 60, 60000)", cases[i].end_s,
+                 cases[i].flags, (long long)cases[i].minute_s);
+        run_sql(books, sql);
+        read_peaks(books, 0, FAR, &jobs);
+        ROW_HOLDS(i, jobs.jobs[0].peak_mw.has == cases[i].found);
+        query_clear(&jobs);
+    }
+}
+
 static void a_sweep_is_done_once_a_day(void **state)
 {
     struct books *books = *state;
@@ -273,6 +313,7 @@ int main(void)
         WITH_BOOKS(young_jobs_are_passed_over_in_bounded_steps),
         WITH_BOOKS(a_dry_run_says_what_a_sweep_does_and_changes_nothing),
         WITH_BOOKS(the_peak_of_a_window_that_lost_minutes_is_unknown),
+        WITH_BOOKS(a_peak_lies_where_its_job_lived_and_clocks_may_be_wrong),
         WITH_BOOKS(a_sweep_is_done_once_a_day),
     };
 

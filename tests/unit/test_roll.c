@@ -446,94 +446,6 @@ static void a_day_rolls_up_after_power_is_pruned(void **state)
     assert_int_equal(books_audit(books, NULL, false), 0);
 }
 
-/* --- asked together --------------------------------------------------------------------------- */
-
-static void ask(struct books *books, const char *const sqls[3], struct stmt *ret[3])
-{
-    struct error err = { "" };
-
-    for (int i = 0; i < 3; i++)
-        if (store_prepare(books->store, sqls[i], &ret[i], &err) < 0)
-            fail_msg("%s", err.text);
-    store_ask(books->store, ret, 3);
-}
-
-/* All rows as digits. */
-static int answer(struct books *books, struct stmt *stmt)
-{
-    struct error err = { "" };
-    int digits = 0, rc;
-
-    while ((rc = store_step(books->store, stmt, &err)) > 0)
-        digits = 10 * digits + (int)stmt_int(stmt, 0);
-    return rc < 0 ? rc : digits;
-}
-
-static void statements_asked_together_are_answered_each_by_itself(void **state)
-{
-    static const char *const sqls[] = { "SELECT 1 UNION ALL SELECT 2", "SELECT 3 WHERE 1 = 0",
-                                        "SELECT 4" };
-    struct books *books = *state;
-    struct stmt *stmts[3];
-
-    for (int i = 0; i < 8; i++) { /* another question between them, an order of one's own */
-        ask(books, sqls, stmts);
-        assert_int_equal(answer(books, stmts[i & 4 ? 1 : 0]), i & 4 ? 0 : 12);
-        if (i & 1)
-            assert_int_equal(books_number(books, "SELECT 5"), 5);
-        assert_int_equal(answer(books, stmts[i & 2 ? 2 : 1]), i & 2 ? 4 : 0);
-        assert_int_equal(answer(books, stmts[2]), 4);
-        assert_int_equal(answer(books, stmts[0]), 12);
-        for (int j = 0; j < 3; j++)
-            stmt_free(stmts[j]);
-    }
-    ask(books, sqls, stmts); /* nobody reads them */
-    for (int j = 0; j < 3; j++)
-        stmt_free(stmts[j]);
-    assert_int_equal(books_number(books, "SELECT 5"), 5);
-}
-
-static void one_that_fails_among_others_fails_alone(void **state)
-{
-    static const char *const sqls[] = {
-        "SELECT 1", "INSERT INTO meta (name, content) VALUES ('again', '1'), ('again', '2')",
-        "SELECT 4",
-    };
-    struct books *books = *state;
-    struct error err = { "" };
-    struct stmt *stmts[3];
-
-    for (int begun = 0; begun < 2; begun++) {
-        if (begun)
-            assert_int_equal(store_begin(books->store, &err), 0);
-        ask(books, sqls, stmts);
-        assert_int_equal(answer(books, stmts[0]), 1);
-        assert_int_equal(answer(books, stmts[1]), -EEXIST);
-        assert_int_equal(store_in_transaction(books->store), begun);
-        store_rollback(books->store);
-        assert_int_equal(answer(books, stmts[2]), 4);
-        for (int j = 0; j < 3; j++)
-            stmt_free(stmts[j]);
-        assert_int_equal(books_number(books, "SELECT COUNT(*) FROM meta WHERE name = 'again'"), 0);
-    }
-}
-
-static void what_was_asked_does_not_outlive_its_transaction(void **state)
-{
-    static const char *const sqls[] = { "SELECT 1", "SELECT 3", "SELECT 4" };
-    struct books *books = *state;
-    struct error err = { "" };
-    struct stmt *stmts[3];
-
-    assert_int_equal(store_begin(books->store, &err), 0);
-    ask(books, sqls, stmts);
-    assert_true(store_in_transaction(books->store));
-    store_rollback(books->store);
-    assert_false(store_in_transaction(books->store));
-    for (int j = 0; j < 3; j++)
-        stmt_free(stmts[j]);
-}
-
 int main(void)
 {
 #define WITH_BOOKS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -544,9 +456,6 @@ int main(void)
         WITH_BOOKS(a_sum_of_an_old_hour_that_was_changed_is_found),
         WITH_BOOKS(a_step_without_sums_is_shown_at_its_day),
         WITH_BOOKS(a_day_rolls_up_after_power_is_pruned),
-        WITH_BOOKS(statements_asked_together_are_answered_each_by_itself),
-        WITH_BOOKS(one_that_fails_among_others_fails_alone),
-        WITH_BOOKS(what_was_asked_does_not_outlive_its_transaction),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
