@@ -557,13 +557,15 @@ static int read_details(struct run *run, struct store *store, struct error *err)
 /* The documents of the set are read while the server looks for the details. */
 static int read_more(struct run *run, struct store *store, struct error *err)
 {
+    int64_t last_s;
+    bool has;
     int rc = 0;
 
     if (store_ask_ahead(store)) {
         rc = read_details(run, store, err);
         if (run->result.n_jobs > 0 && run->result.jobs[0].cluster && !run->options.profile &&
             access(run->conf.inventory, F_OK) == 0) /* then the set has one, too */
-            basis_months_ask(store, run->result.jobs[0].cluster);
+            rc |= period_last(store, run->result.jobs[0].cluster, &has, &last_s, NULL);
         store_ask_done(store);
     }
     if (rc == 0 && !run->options.profile)

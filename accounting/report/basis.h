@@ -89,9 +89,11 @@ struct basis_months; /* a cache, belongs to one store and basis */
 struct basis_months *basis_months_new(struct store *store, const struct basis *basis,
                                       const char *cluster);
 struct basis_months *basis_months_free(struct basis_months *months); /* takes NULL */
-/* For store_ask_ahead(): what is read of a cluster where there is an inventory, or idle energy is
-   spread. */
-void basis_months_ask(struct store *store, const char *cluster);
+/* A node that uses come of. Where the inventory says how many devices all nodes have, nothing else
+   needs to be known of it; all nodes of the cluster are read for one that was not met, and where
+   the inventory leaves numbers to them. */
+MUST_CHECK int basis_months_meet(struct basis_months *months, int64_t node_key, const char *name,
+                                 struct error *err);
 /* Whose uses come next, for messages, until the end; else "the job". */
 void basis_months_name(struct basis_months *months, const char *who);
 

@@ -38,6 +38,8 @@ struct basis_months {
     const char *who;             /* held what comes, for messages */
     struct period_report report; /* only its period: whose nodes */
     struct work work;            /* only its nodes */
+    bool by_name;                /* these are of the inventory alone … */
+    size_t *first;               /* … and this is one of each type */
     bool is_ready;               /* nodes and end_s are read */
     int64_t end_s;               /* of the books */
     struct month **months;
@@ -58,6 +60,23 @@ static int no_memory(struct error *err)
     return error_set(err, -ENOMEM, "no memory for embodied emissions");
 }
 
+/* Does the inventory say how many devices a node has, whatever the nodes themselves told? Who asks
+   for what all jobs held meets nodes of any kind. */
+static bool has_all_numbers(const struct basis *basis)
+{
+    const struct inventory *inventory = &basis->inventory;
+
+    for (size_t i = 0; i < inventory->n_types; i++) {
+        const struct node_type *type = &inventory->types[i];
+        const struct embodied_node node = { type->name, (int)i, type->gpus, type->cores };
+
+        if (embodied_counts(inventory, &node) &&
+            (embodied_pool_of(inventory, &node) == POOL_GPU ? type->gpus : type->cores) == 0)
+            return false;
+    }
+    return basis->has_inventory && !basis->spread_idle && basis->mode != MODE_SHARE;
+}
+
 struct basis_months *basis_months_new(struct store *store, const struct basis *basis,
                                       const char *cluster)
 {
@@ -71,7 +90,22 @@ struct basis_months *basis_months_new(struct store *store, const struct basis *b
     snprintf(months->cluster, sizeof(months->cluster), "%s", cluster);
     months->report.period.cluster = months->cluster;
     months->work = (struct work){ .store = store, .basis = basis, .report = &months->report };
+    months->by_name = has_all_numbers(basis);
     return months;
+}
+
+static void forget_nodes(struct work *work)
+{
+    for (size_t i = 0; i < work->n_nodes; i++)
+        free(work->nodes[i].name);
+    key_map_clear(&work->node_of);
+    free(work->nodes);
+    free(work->embodied_nodes);
+    free(work->lines);
+    work->nodes = NULL;
+    work->embodied_nodes = NULL;
+    work->lines = NULL;
+    work->n_nodes = 0;
 }
 
 struct basis_months *basis_months_free(struct basis_months *months)
@@ -83,12 +117,8 @@ struct basis_months *basis_months_free(struct basis_months *months)
         free(months->months[i]->available_ms);
         free(months->months[i]);
     }
-    for (size_t i = 0; i < months->work.n_nodes; i++)
-        free(months->work.nodes[i].name);
-    key_map_clear(&months->work.node_of);
-    free(months->work.nodes);
-    free(months->work.embodied_nodes);
-    free(months->work.lines);
+    forget_nodes(&months->work);
+    free(months->first);
     free(months->months);
     free(months);
     return NULL;
@@ -99,17 +129,33 @@ void basis_months_name(struct basis_months *months, const char *who)
     months->who = who;
 }
 
-void basis_months_ask(struct store *store, const char *cluster)
+static void ask_nodes_and_end(struct basis_months *months)
 {
     int64_t last_s;
     bool has;
-    int rc = period_nodes(store, cluster, NULL, NULL, NULL);
+    int rc;
 
-    rc |= period_last(store, cluster, &has, &last_s, NULL);
+    if (!store_ask_ahead(months->store))
+        return;
+    rc = period_nodes(months->store, months->cluster, NULL, NULL, NULL);
+    rc |= period_last(months->store, months->cluster, &has, &last_s, NULL);
     (void)rc;
+    store_ask_done(months->store);
 }
 
-/* Nodes of the cluster, and up to when there is anything of it. */
+static int find_firsts(struct basis_months *months, struct error *err)
+{
+    const struct work *work = &months->work;
+
+    months->first = calloc(work_inventory(work)->n_types + 1, sizeof(*months->first));
+    if (!months->first)
+        return no_memory(err);
+    for (size_t i = work->n_nodes; i-- > 0;)
+        months->first[work->nodes[i].type] = i;
+    return 0;
+}
+
+/* Nodes, and up to when there is anything of the cluster. */
 static int make_ready(struct basis_months *months, struct error *err)
 {
     int64_t last_s = 0;
@@ -118,15 +164,46 @@ static int make_ready(struct basis_months *months, struct error *err)
 
     if (months->is_ready)
         return 0;
-    if (store_ask_ahead(months->store)) {
-        basis_months_ask(months->store, months->cluster);
-        store_ask_done(months->store);
+    if (months->by_name) {
+        rc = work_list_nodes(&months->work, err);
+        if (rc == 0)
+            rc = find_firsts(months, err);
+    } else {
+        ask_nodes_and_end(months);
+        rc = work_read_nodes(&months->work, err);
     }
-    rc = work_read_nodes(&months->work, err);
     if (rc == 0)
         rc = period_last(months->store, months->cluster, &has, &last_s, err);
     months->end_s = has ? last_s + WORK_HOUR_S : INT64_MAX;
     months->is_ready = rc == 0;
+    return rc;
+}
+
+/* Any other of its type would do as well, as far as it matters here. */
+int basis_months_meet(struct basis_months *months, int64_t node_key, const char *name,
+                      struct error *err)
+{
+    int rc = months->by_name ? make_ready(months, err) : 0, type;
+
+    if (rc < 0 || !months->by_name || key_map_find(&months->work.node_of, node_key) != SIZE_MAX)
+        return rc;
+    type = inventory_type_of(work_inventory(&months->work), name);
+    return type < 0 ? 0 : key_map_add(&months->work.node_of, node_key, months->first[type], err);
+}
+
+/* Make ready for these; for a node that was not met, or is of no type, all are read. */
+static int make_ready_for(struct basis_months *months, const struct period_use *uses,
+                          size_t n_uses, struct error *err)
+{
+    int rc = make_ready(months, err);
+
+    for (size_t i = 0; rc == 0 && months->by_name && i < n_uses; i++) {
+        if (key_map_find(&months->work.node_of, uses[i].node_key) != SIZE_MAX)
+            continue;
+        forget_nodes(&months->work);
+        months->by_name = months->is_ready = false;
+        rc = make_ready(months, err);
+    }
     return rc;
 }
 
@@ -454,7 +531,7 @@ int basis_job_embodied(struct basis_months *months, const struct period_use *use
         *ret = job;
         return 0;
     }
-    rc = make_ready(months, err);
+    rc = make_ready_for(months, uses, n_uses, err);
     if (rc == 0 && n_uses > 0)
         rc = add_months(months, uses, n_uses, from_s, to_s, line, arg, &job, err);
     if (rc == 0)

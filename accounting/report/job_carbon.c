@@ -111,10 +111,12 @@ int job_carbon_read(struct job_carbon_reader *reader, const struct query_job *jo
     struct basis_months *months = months_of(reader, job->cluster ? job->cluster : "");
     struct period_use *uses = uses_of(job);
     struct error refusal = { "" };
-    int rc = -ENOMEM;
+    int rc = months && uses ? 0 : -ENOMEM;
 
     *ret = (struct job_carbon){ .refusal = NULL };
-    if (months && uses)
+    for (size_t i = 0; rc == 0 && i < job->n_nodes; i++)
+        rc = basis_months_meet(months, job->nodes[i].node_key, job->nodes[i].name, &refusal);
+    if (rc == 0)
         rc = basis_job_embodied(months, uses, job->n_nodes, from_s, to_s, lines ? take_line : NULL,
                                 ret, &ret->embodied, &refusal);
     free(uses);

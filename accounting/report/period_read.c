@@ -135,15 +135,20 @@ static int describe_nodes(struct work *work, struct error *err)
     return told && work->embodied_nodes && work->lines ? 0 : work_no_memory(err);
 }
 
+int work_list_nodes(struct work *work, struct error *err)
+{
+    int rc = work->basis->has_inventory ? add_silent_nodes(work, err) : 0;
+
+    return rc == 0 ? describe_nodes(work, err) : rc;
+}
+
 int work_read_nodes(struct work *work, struct error *err)
 {
     int rc = period_nodes(work->store, work->report->period.cluster, take_node, work, err);
 
     if (rc == -ENOMEM)
         return work_no_memory(err);
-    if (rc == 0 && work->basis->has_inventory)
-        rc = add_silent_nodes(work, err);
-    return rc == 0 ? describe_nodes(work, err) : rc;
+    return rc == 0 ? work_list_nodes(work, err) : rc;
 }
 
 int64_t work_service_s(const struct work *work, const struct work_node *node, int64_t from_s,

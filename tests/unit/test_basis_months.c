@@ -85,10 +85,10 @@ static void add_job(struct books *books, int key)
         run(books, "INSERT INTO allocation_month VALUES (%d, %d)", NOV, key);
 }
 
+static const char *const nodes[] = { "g1", "g2", "c1", "x1" };
+
 static void open_books(struct books *books, const char *settings, const char *inventory)
 {
-    static const char *const nodes[] = { "g1", "g2", "c1", "x1" };
-
     books_open(books);
     for (size_t i = 0; i < LENGTH(nodes); i++)
         run(books, "INSERT INTO node VALUES (%zu, 'c', '%s', 2, 64, 0, 1000)", i + 1, nodes[i]);
@@ -284,6 +284,52 @@ static void a_job_of_two_months_has_a_line_for_each_that_can_be_redone_by_hand(v
     books_close(&books);
 }
 
+static void meet(struct basis_months *months, int key)
+{
+    assert_int_equal(basis_months_meet(months, jobs[key].node, nodes[jobs[key].node - 1], NULL), 0);
+}
+
+/* The inventory has all numbers here: the cluster's nodes are read for the one alone that it does
+   not have, whenever that comes. */
+static void nodes_that_are_met_need_not_be_read_and_change_no_figure(void **state)
+{
+    struct job_embodied expected[JOBS + 1], found;
+    struct basis_months *months;
+    struct books books;
+    struct basis basis;
+
+    (void)state;
+    open_books(&books, "Zone=XX\nPUE=1.2\n", INVENTORY);
+    load(&books, &basis);
+    months = basis_months_new(books.store, &basis, "c");
+    for (int key = J1; key <= JOBS; key++)
+        expected[key] = ask(months, key, 0, DEC);
+    basis_months_free(months);
+    assert_true(expected[UNKNOWN].missing);
+    for (int i = 0; i < 12; i++) {
+        months = basis_months_new(books.store, &basis, "c");
+        for (int key = J1; key <= JOBS; key++) {
+            int next = (key * (i % 2 ? 3 : 1) + i / 2) % JOBS + 1;
+
+            if (i < 8 || next % 2) /* or some are not met */
+                meet(months, next);
+            found = ask(months, next, 0, DEC);
+            assert_memory_equal(&found, &expected[next], sizeof(found));
+        }
+        basis_months_free(months);
+    }
+    run(&books, "UPDATE node SET name = 'another' || node_key");
+    months = basis_months_new(books.store, &basis, "c");
+    for (int key = J1; key < UNKNOWN; key++) {
+        meet(months, key);
+        found = ask(months, key, 0, DEC);
+        assert_memory_equal(&found, &expected[key], sizeof(found));
+    }
+    basis_months_free(months);
+    basis_clear(&basis);
+    books_close(&books);
+}
+
 static void what_no_inventory_knows_is_missing_and_not_nothing(void **state)
 {
     struct basis_months *months;
@@ -457,6 +503,7 @@ int main(void)
         cmocka_unit_test(the_golden_case_holds_for_each_job_alone),
         cmocka_unit_test(every_mode_is_as_in_the_months_report),
         cmocka_unit_test(a_job_of_two_months_has_a_line_for_each_that_can_be_redone_by_hand),
+        cmocka_unit_test(nodes_that_are_met_need_not_be_read_and_change_no_figure),
         cmocka_unit_test(what_no_inventory_knows_is_missing_and_not_nothing),
         cmocka_unit_test(spread_idle_energy_goes_by_the_hours_held_of_its_own_pool),
         cmocka_unit_test(spread_idle_energy_of_no_pool_reaches_the_pools_by_node_hours),
