@@ -656,8 +656,8 @@ static struct range_mg dealt(const struct dealing *dealing, size_t index)
 
 int embodied_split(const struct pool *pool, enum pool_kind kind, enum embodied_mode mode,
                    uint64_t utilisation_ppm, const uint64_t *used_ms, size_t count,
-                   struct range_mg *ret_shares, struct range_mg *ret_unallocated,
-                   int64_t *ret_recovery_mg, struct error *err)
+                   void (*take)(void *arg, size_t user, const struct range_mg *share), void *arg,
+                   struct range_mg *ret_unallocated, int64_t *ret_recovery_mg, struct error *err)
 {
     struct dealing dealing = { .pool = pool, .mode = mode, .utilisation_ppm = utilisation_ppm,
                                .used_ms = used_ms, .count = count + 1 };
@@ -680,8 +680,11 @@ int embodied_split(const struct pool *pool, enum pool_kind kind, enum embodied_m
         rc = -ENOMEM;
     }
     if (rc == 0) {
-        for (size_t i = 0; i < count; i++)
-            ret_shares[i] = dealt(&dealing, i);
+        for (size_t i = 0; i < count; i++) {
+            struct range_mg share = dealt(&dealing, i);
+
+            take(arg, i, &share);
+        }
         *ret_unallocated = dealt(&dealing, count);
         *ret_recovery_mg = (int64_t)(total.central - pool->amount.central); /* but planned: 0 */
     }

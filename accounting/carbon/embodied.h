@@ -113,17 +113,19 @@ bool embodied_counts(const struct inventory *inventory, const struct embodied_no
 
 /*
  * A pool split over users: used_ms[i] device-milliseconds of user i, of nodes that embodied_counts.
- * shares[i] (low, central and high each add up; central is the largest remainder, low and high are
- * too but never on its wrong side) and *ret_unallocated; in planned mode *ret_recovery_mg is what
- * was attributed minus the pool's central amount, and nothing is unallocated. utilisation_ppm (> 0)
- * is of planned mode alone. -ERANGE in every mode when more was used than available, with both
- * figures; -ENOMEM. Exact for sums of used_ms below 2^63.
+ * take() is given each user's share, in their order, once all went well (low, central and high each
+ * add up; central is the largest remainder, low and high are too but never on its wrong side), and
+ * *ret_unallocated is the rest; in planned mode *ret_recovery_mg is what was attributed minus the
+ * pool's central amount, and nothing is unallocated. utilisation_ppm (> 0) is of planned mode alone.
+ * -ERANGE in every mode when more was used than available, with both figures; -ENOMEM. Exact for
+ * sums of used_ms below 2^63.
  */
 MUST_CHECK int embodied_split(const struct pool *pool, enum pool_kind kind,
                               enum embodied_mode mode, uint64_t utilisation_ppm,
-                              const uint64_t *used_ms, size_t count, struct range_mg *ret_shares,
-                              struct range_mg *ret_unallocated, int64_t *ret_recovery_mg,
-                              struct error *err);
+                              const uint64_t *used_ms, size_t count,
+                              void (*take)(void *arg, size_t user, const struct range_mg *share),
+                              void *arg, struct range_mg *ret_unallocated,
+                              int64_t *ret_recovery_mg, struct error *err);
 
 /*
  * One user's part without the others', its exact value to the nearest milligram (in a report, where

@@ -165,27 +165,85 @@ static void spread(int64_t left, uint64_t *values, const exact *remainders, size
     }
 }
 
-bool exact_raise(uint64_t total, uint64_t *values, const exact *remainders, size_t count)
+/* Raise the values of those that come first among n; how many: all, if need be. */
+static size_t raise_first(size_t left, uint64_t *values, const exact *remainders, size_t *order,
+                          size_t n)
 {
-    size_t few[FEW], *order = count > FEW ? malloc(count * sizeof(*order)) : few, n = 0;
-    uint64_t difference = total; /* modulo 2^64: in the end it is small, of either sign */
-    int64_t left;
+    bring_forward(remainders, order, n, left);
+    n = n < left ? n : left;
+    for (size_t i = 0; i < n; i++)
+        values[order[i]]++;
+    return n;
+}
 
+static size_t raise_few(size_t left, uint64_t *values, const exact *remainders, size_t count)
+{
+    size_t order[FEW], n = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (remainders[i] > 0)
+            order[n++] = i;
+    return raise_first(left, values, remainders, order, n);
+}
+
+#define BUCKETS 4096
+
+/* How many remainders begin with which bits: a remainder's bucket is what *shift leaves of it,
+   and 1. Those that are 0 are in none. */
+static unsigned count_remainders(const exact *remainders, size_t count, size_t *buckets)
+{
+    exact any = 0;
+    unsigned shift = 0;
+
+    for (size_t i = 0; i < count; i++)
+        any |= remainders[i];
+    while (any >> shift >= BUCKETS)
+        shift++;
+    for (size_t i = 0; i < count; i++)
+        buckets[(size_t)(remainders[i] >> shift) + 1] += remainders[i] > 0;
+    return shift;
+}
+
+/* All of the higher buckets are raised; where the last bucket is shared, that one is searched.
+   False: out of memory. */
+static bool raise_many(size_t left, uint64_t *values, const exact *remainders, size_t count,
+                       size_t *ret_raised)
+{
+    size_t buckets[BUCKETS + 1] = { 0 }, shared = BUCKETS, raised = 0, n = 0, *order;
+    unsigned shift = count_remainders(remainders, count, buckets);
+
+    while (shared > 0 && raised + buckets[shared] <= left)
+        raised += buckets[shared--];
+    order = malloc((buckets[shared] + 1) * sizeof(*order));
     if (!order)
         return false;
     for (size_t i = 0; i < count; i++) {
-        difference -= values[i];
-        if (remainders[i])
+        size_t bucket = (size_t)(remainders[i] >> shift) + 1;
+
+        if (remainders[i] > 0 && bucket > shared)
+            values[i]++;
+        else if (remainders[i] > 0 && bucket == shared)
             order[n++] = i;
     }
+    *ret_raised = raised + raise_first(left - raised, values, remainders, order, n);
+    free(order);
+    return true;
+}
+
+bool exact_raise(uint64_t total, uint64_t *values, const exact *remainders, size_t count)
+{
+    uint64_t difference = total; /* modulo 2^64: in the end it is small, of either sign */
+    size_t raised = 0;
+    int64_t left;
+
+    for (size_t i = 0; i < count; i++)
+        difference -= values[i];
     left = (int64_t)difference;
-    if (left > 0)
-        bring_forward(remainders, order, n, (size_t)left);
-    for (size_t i = 0; left > 0 && i < n; i++, left--)
-        values[order[i]]++;
-    if (order != few)
-        free(order);
-    spread(left, values, remainders, count);
+    if (left > 0 && count <= FEW)
+        raised = raise_few((size_t)left, values, remainders, count);
+    else if (left > 0 && !raise_many((size_t)left, values, remainders, count, &raised))
+        return false;
+    spread(left - (int64_t)raised, values, remainders, count);
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -454,6 +455,7 @@ int main(int argc, char **argv)
     int status;
 
     run.argv = argv;
+    mallopt(M_MMAP_THRESHOLD, 128 * 1024); /* what one step frees is not kept from the next */
     signal(SIGPIPE, SIG_IGN);
     setlocale(LC_CTYPE, "");
     if (sreport_options_parse(argc, argv, &run.options, &err) < 0) {

@@ -173,16 +173,32 @@ static int check_used(const struct work *work, struct error *err)
     return 0;
 }
 
-/* Over the jobs that held any of it. */
+/* Whose share comes next: the jobs that held any of the pool. */
+struct holders {
+    struct work_job *next;
+    int pool;
+};
+
+static void take_share(void *arg, size_t user, const struct range_mg *share)
+{
+    struct holders *holders = arg;
+
+    (void)user;
+    while (holders->next->counted_ms[holders->pool] == 0)
+        holders->next++;
+    range_add(&holders->next++->mg.embodied, share);
+}
+
 static int split_pool(struct work *work, int pool, struct error *err)
 {
     struct period_report *report = work->report;
     const struct basis *basis = work->basis;
+    struct holders holders = { work->jobs, pool };
     uint64_t *used_ms = calloc(work->n_jobs + 1, sizeof(*used_ms));
-    struct range_mg *shares = calloc(work->n_jobs + 1, sizeof(*shares)), unallocated = { 0 };
+    struct range_mg unallocated = { 0 };
     int64_t recovery_mg = 0;
     size_t count = 0;
-    int rc = used_ms && shares ? 0 : work_no_memory(err);
+    int rc = used_ms ? 0 : work_no_memory(err);
 
     for (size_t i = 0; rc == 0 && i < work->n_jobs; i++) {
         if (work->jobs[i].counted_ms[pool] > 0)
@@ -190,16 +206,11 @@ static int split_pool(struct work *work, int pool, struct error *err)
     }
     if (rc == 0)
         rc = embodied_split(&report->embodied.pools[pool], pool, basis->mode,
-                            basis->utilisation_ppm, used_ms, count, shares, &unallocated,
-                            &recovery_mg, err);
-    for (size_t i = 0, at = 0; rc == 0 && i < work->n_jobs; i++) {
-        if (work->jobs[i].counted_ms[pool] > 0)
-            range_add(&work->jobs[i].mg.embodied, &shares[at++]);
-    }
+                            basis->utilisation_ppm, used_ms, count, take_share, &holders,
+                            &unallocated, &recovery_mg, err);
     range_add(&report->unallocated_embodied, &unallocated);
     report->recovery_mg += recovery_mg;
     free(used_ms);
-    free(shares);
     return rc;
 }
 

@@ -160,7 +160,7 @@ int period_nodes(struct store *store, const char *cluster,
                  struct error *err)
 {
     struct reading reading = { .store = store, .read = read_node, .take.node = take,
-                                     .arg = arg, .err = err };
+                               .arg = arg, .err = err };
     struct stmt *rows = store_statement(store, SQL_NODES, err);
 
     if (!rows)
@@ -387,7 +387,7 @@ int period_uses_of_job(struct store *store, int64_t job_key,
                        struct error *err)
 {
     struct reading reading = { .store = store, .read = read_use, .take.use = take,
-                                     .arg = arg, .err = err };
+                               .arg = arg, .err = err };
     struct stmt *rows = store_statement(store, SQL_USES_OF_JOB, err);
 
     if (!rows)
@@ -401,7 +401,7 @@ int period_uses_of_account(struct store *store, const struct period *period, con
                            struct error *err)
 {
     struct reading reading = { .store = store, .read = read_use, .take.use = take,
-                                     .arg = arg, .err = err };
+                               .arg = arg, .err = err };
     int rc = check_period(period, err);
     struct stmt *rows;
 
@@ -592,7 +592,7 @@ int period_cluster_hours(struct store *store, const struct period *period,
                          struct error *err)
 {
     struct reading reading = { .store = store, .period = period, .read = read_cluster_hour,
-                                     .take.energy = take, .arg = arg, .err = err };
+                               .take.energy = take, .arg = arg, .err = err };
     struct stmt *rows;
     int rc = check_period(period, err);
 
@@ -609,7 +609,7 @@ int period_hours_of_account(struct store *store, const struct period *period, co
                             struct error *err)
 {
     struct reading reading = { .store = store, .period = period, .read = read_job_hour,
-                                     .take.energy = take, .arg = arg, .err = err };
+                               .take.energy = take, .arg = arg, .err = err };
     int rc = check_period(period, err);
     struct stmt *rows;
 
@@ -635,7 +635,7 @@ int period_jobs_of_account(struct store *store, const char *cluster, const char 
                            int (*take)(void *arg, int64_t job_key), void *arg, struct error *err)
 {
     struct reading reading = { .store = store, .read = read_key, .take.key = take,
-                                     .arg = arg, .err = err };
+                               .arg = arg, .err = err };
     struct stmt *rows = store_statement(store, SQL_JOBS_OF_ACCOUNT, err);
 
     if (!rows)

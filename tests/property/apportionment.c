@@ -202,14 +202,19 @@ struct outcome {
     int64_t recovery_mg;
 };
 
+static void take_share(void *arg, size_t user, const struct range_mg *share)
+{
+    ((struct range_mg *)arg)[user] = *share;
+}
+
 static struct outcome split(const struct pool *pool, enum pool_kind kind, enum embodied_mode mode,
                             const uint64_t *used_ms, size_t count)
 {
     struct outcome outcome;
     struct error err = { "" };
 
-    if (embodied_split(pool, kind, mode, UTILISATION_PPM, used_ms, count, outcome.shares,
-                       &outcome.unallocated, &outcome.recovery_mg, &err) < 0)
+    if (embodied_split(pool, kind, mode, UTILISATION_PPM, used_ms, count, take_share,
+                       outcome.shares, &outcome.unallocated, &outcome.recovery_mg, &err) < 0)
         fail("%s", err.text);
     return outcome;
 }
@@ -495,8 +500,8 @@ static void check_too_much(const struct pool *pool, enum pool_kind kind, enum em
     struct range_mg shares[2] = { { 1, 2, 3 }, { 4, 5, 6 } }, unallocated = { 7, 8, 9 };
     int64_t recovery_mg = 10;
 
-    if (embodied_split(pool, kind, mode, UTILISATION_PPM, used_ms, 2, shares, &unallocated,
-                       &recovery_mg, NULL) != -ERANGE)
+    if (embodied_split(pool, kind, mode, UTILISATION_PPM, used_ms, 2, take_share, shares,
+                       &unallocated, &recovery_mg, NULL) != -ERANGE)
         fail("h: more used than available went through");
     if (shares[0].low != 1 || shares[1].high != 6 || unallocated.central != 8 || recovery_mg != 10)
         fail("h: something changed");

@@ -40,14 +40,19 @@ struct split {
     int64_t recovery_mg;
 };
 
+static void take_share(void *arg, size_t user, const struct range_mg *share)
+{
+    ((struct range_mg *)arg)[user] = *share;
+}
+
 static struct split split_of(const struct embodied_period *period, enum pool_kind kind,
                              enum embodied_mode mode, const uint64_t *used_ms, size_t count)
 {
     struct split split = { .recovery_mg = -7 };
     struct error err = { "" };
 
-    if (embodied_split(&period->pools[kind], kind, mode, 850000, used_ms, count, split.shares,
-                       &split.unallocated, &split.recovery_mg, &err) < 0)
+    if (embodied_split(&period->pools[kind], kind, mode, 850000, used_ms, count, take_share,
+                       split.shares, &split.unallocated, &split.recovery_mg, &err) < 0)
         fail_msg("%s", err.text);
     return split;
 }
