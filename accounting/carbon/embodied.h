@@ -116,7 +116,7 @@ bool embodied_counts(const struct inventory *inventory, const struct embodied_no
  * take() is given each user's share, in their order, once all went well (low, central and high each
  * add up; central is the largest remainder, low and high are too but never on its wrong side), and
  * *ret_unallocated is the rest; in planned mode *ret_recovery_mg is what was attributed minus the
- * pool's central amount, and nothing is unallocated. utilisation_ppm (> 0) is of planned mode alone.
+ * pool's central amount, and nothing is unallocated. utilisation_ppm (> 0) is of planned mode.
  * -ERANGE in every mode when more was used than available, with both figures; -ENOMEM. Exact for
  * sums of used_ms below 2^63.
  */
