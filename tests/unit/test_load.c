@@ -169,6 +169,40 @@ static void what_is_committed_after_a_failure_is_told(void **state)
     assert_int_equal(books_number(books, "SELECT COUNT(*) FROM meta WHERE name = 'a'"), kept);
 }
 
+/* A server has so many locks for all; a file has no others to keep anything from. */
+static void who_loads_beside_others_is_told_when_it_keeps_enough_from_them(void **state)
+{
+    struct books *books = *state;
+    const struct store_turn turn = { .who = "a test", .shared = true };
+    uint64_t random = 5;
+    int nodes = 0;
+
+    books->store = store_close(books->store);
+    assert_int_equal(store_open_in_turn(books->database, &turn, &books->store, NULL), 0);
+    assert_int_equal(store_begin(books->store, NULL), 0);
+    for (; nodes < 1100 && !store_has_enough(books->store); nodes++) {
+        struct fake_meter meter;
+        struct batch batch;
+        const struct batch *next = &batch;
+        enum store_outcome outcome;
+        bool mine = false;
+        char name[16];
+
+        snprintf(name, sizeof(name), "n%d", nodes);
+        fake_meter_init(&meter, name, (uint64_t)nodes + 1, T);
+        fake_meter_random(&meter, &random, &batch);
+        assert_int_equal(store_expect(books->store, &next, 1, &mine, NULL), 0);
+        assert_true(mine);
+        assert_int_equal(store_load(books->store, &batch, "00000001", &outcome, NULL), 0);
+        batch_clear(&batch);
+    }
+    assert_int_equal(nodes == 1100, books_are_a_file(books));
+    if (nodes < 1100)
+        assert_in_range(books_number(books, "SELECT COUNT(*) FROM pg_locks WHERE locktype ="
+                                     " 'advisory' AND pid = pg_backend_pid()"), 500, 1100);
+    store_rollback(books->store);
+}
+
 /* --- in any order ---------------------------------------------------------------------------- */
 
 #define STREAMS 3
@@ -756,6 +790,7 @@ int main(void)
         TEST(a_batch_that_breaks_in_the_middle_is_undone_alone),
         TEST(a_broken_database_is_not_the_batchs_fault),
         TEST(what_is_committed_after_a_failure_is_told),
+        TEST(who_loads_beside_others_is_told_when_it_keeps_enough_from_them),
         cmocka_unit_test(any_order_of_arrival_gives_the_same_books),
         TEST(nothing_known_is_lost_and_the_latest_batch_wins),
         TEST(the_newest_batch_says_what_a_node_is),
