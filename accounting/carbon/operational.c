@@ -188,8 +188,8 @@ static size_t raise_few(size_t left, uint64_t *values, const exact *remainders, 
 
 #define BUCKETS 4096
 
-/* How many remainders begin with which bits: a remainder's bucket is what *shift leaves of it,
-   and 1. Those that are 0 are in none. */
+/* How many remainders begin with which bits: a remainder's bucket is what the shift leaves of
+   it, and 1. Those that are 0 are in none. */
 static unsigned count_remainders(const exact *remainders, size_t count, size_t *buckets)
 {
     exact any = 0;

@@ -94,20 +94,6 @@ struct basis_months *basis_months_new(struct store *store, const struct basis *b
     return months;
 }
 
-static void forget_nodes(struct work *work)
-{
-    for (size_t i = 0; i < work->n_nodes; i++)
-        free(work->nodes[i].name);
-    key_map_clear(&work->node_of);
-    free(work->nodes);
-    free(work->embodied_nodes);
-    free(work->lines);
-    work->nodes = NULL;
-    work->embodied_nodes = NULL;
-    work->lines = NULL;
-    work->n_nodes = 0;
-}
-
 struct basis_months *basis_months_free(struct basis_months *months)
 {
     if (!months)
@@ -117,7 +103,7 @@ struct basis_months *basis_months_free(struct basis_months *months)
         free(months->months[i]->available_ms);
         free(months->months[i]);
     }
-    forget_nodes(&months->work);
+    work_clear_nodes(&months->work);
     free(months->first);
     free(months->months);
     free(months);
@@ -147,6 +133,7 @@ static int find_firsts(struct basis_months *months, struct error *err)
 {
     const struct work *work = &months->work;
 
+    free(months->first);
     months->first = calloc(work_inventory(work)->n_types + 1, sizeof(*months->first));
     if (!months->first)
         return no_memory(err);
@@ -164,6 +151,7 @@ static int make_ready(struct basis_months *months, struct error *err)
 
     if (months->is_ready)
         return 0;
+    work_clear_nodes(&months->work); /* of the inventory alone, or of a reading that failed */
     if (months->by_name) {
         rc = work_list_nodes(&months->work, err);
         if (rc == 0)
@@ -200,7 +188,6 @@ static int make_ready_for(struct basis_months *months, const struct period_use *
     for (size_t i = 0; rc == 0 && months->by_name && i < n_uses; i++) {
         if (key_map_find(&months->work.node_of, uses[i].node_key) != SIZE_MAX)
             continue;
-        forget_nodes(&months->work);
         months->by_name = months->is_ready = false;
         rc = make_ready(months, err);
     }

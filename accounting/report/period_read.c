@@ -142,6 +142,20 @@ int work_list_nodes(struct work *work, struct error *err)
     return rc == 0 ? describe_nodes(work, err) : rc;
 }
 
+void work_clear_nodes(struct work *work)
+{
+    for (size_t i = 0; i < work->n_nodes; i++)
+        free(work->nodes[i].name);
+    key_map_clear(&work->node_of);
+    free(work->nodes);
+    free(work->embodied_nodes);
+    free(work->lines);
+    work->nodes = NULL;
+    work->embodied_nodes = NULL;
+    work->lines = NULL;
+    work->n_nodes = 0;
+}
+
 int work_read_nodes(struct work *work, struct error *err)
 {
     int rc = period_nodes(work->store, work->report->period.cluster, take_node, work, err);

@@ -41,7 +41,8 @@ static int build(struct work *work, struct error *err)
 {
     int rc = work_read_nodes(work, err);
 
-    work->beside = store_open_beside(work->store);
+    if (rc == 0)
+        work->beside = store_open_beside(work->store);
     if (rc == 0)
         rc = work_read_jobs(work, err);
     if (rc == 0)
@@ -74,18 +75,13 @@ static int build(struct work *work, struct error *err)
 
 static void work_clear(struct work *work)
 {
-    for (size_t i = 0; i < work->n_nodes; i++)
-        free(work->nodes[i].name);
     store_close(work->beside);
+    work_clear_nodes(work);
     free(work->jobs);
-    free(work->nodes);
     free(work->hours);
-    free(work->lines);
-    free(work->embodied_nodes);
     free(work->day_exact);
     free(work->day_ug);
     key_map_clear(&work->job_of);
-    key_map_clear(&work->node_of);
     texts_clear(&work->texts);
 }
 

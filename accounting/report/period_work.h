@@ -147,6 +147,8 @@ void *work_grow(void *array, size_t *count, size_t item_size);
 MUST_CHECK int work_read_nodes(struct work *work, struct error *err);
 /* Those of the inventory alone, without a look into the store. */
 MUST_CHECK int work_list_nodes(struct work *work, struct error *err);
+/* As before either of them. */
+void work_clear_nodes(struct work *work);
 MUST_CHECK int work_read_jobs(struct work *work, struct error *err);
 MUST_CHECK int work_read_rest(struct work *work, struct error *err);
 

@@ -1024,6 +1024,7 @@ static void name_it(struct store *store)
     "SET cursor_tuple_fraction = 1; SET timezone = 'UTC';" \
     "SET idle_in_transaction_session_timeout = 0;"
 #define READ_ONLY "SET default_transaction_read_only = on;"
+#define BEGIN_READING "BEGIN ISOLATION LEVEL REPEATABLE READ"
 
 static int connect_to(struct store *store, const char *database, const char *who,
                       struct error *err)
@@ -1203,11 +1204,11 @@ static int open_beside(struct store *store, struct store *beside, struct error *
     static const char sql[] = "SELECT pg_export_snapshot()";
     struct stmt *stmt = store_statement(store, sql, err);
     int rc = stmt ? store_step(store, stmt, err) : -EIO;
-    char begin[sizeof(SETTINGS) + 200];
+    char begin[sizeof(SETTINGS) + sizeof(READ_ONLY) + 200];
 
     if (rc <= 0)
         return rc < 0 ? rc : -EIO;
-    snprintf(begin, sizeof(begin), SETTINGS "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+    snprintf(begin, sizeof(begin), SETTINGS READ_ONLY BEGIN_READING ";"
              "SET TRANSACTION SNAPSHOT '%.80s'", stmt_text(stmt, 0));
     stmt_reset(stmt);
     rc = connect_again(store, beside, err);
@@ -1483,7 +1484,7 @@ const struct backend postgres_backend = {
     .close = close_store,
     .lock_service = lock_service,
     .foreign_keys = SQL_NAMELESS,
-    .begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ",
+    .begin_reading = BEGIN_READING,
     .begin_writing = "BEGIN",
     .list_begin = " = ANY ('{", /* one word, whatever its length */
     .list_end = "}')",

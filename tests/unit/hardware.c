@@ -90,3 +90,8 @@ void hardware_clear(struct hardware *hardware)
     }
     *hardware = (struct hardware){ 0 };
 }
+
+void take_share(void *arg, size_t user, const struct range_mg *share)
+{
+    ((struct range_mg *)arg)[user] = *share;
+}

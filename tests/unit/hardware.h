@@ -43,4 +43,7 @@ struct embodied_period hardware_period(const struct hardware *hardware, int64_t 
                                        int64_t to_s);
 void hardware_clear(struct hardware *hardware);
 
+/* For embodied_split(): arg is an array of shares, one for each user. */
+void take_share(void *arg, size_t user, const struct range_mg *share);
+
 #endif

@@ -27,11 +27,6 @@ static struct asset *one_node(struct hardware *hardware, int64_t in_service_s)
     return hardware_asset(hardware, ASSET_GPU, 30, 720);
 }
 
-static void take_share(void *arg, size_t user, const struct range_mg *share)
-{
-    ((struct range_mg *)arg)[user] = *share;
-}
-
 static int split(const struct pool *pool, enum embodied_mode mode, const uint64_t *used_ms,
                  size_t count, struct range_mg *shares, struct range_mg *unallocated,
                  int64_t *recovery_mg, struct error *err)

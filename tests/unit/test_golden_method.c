@@ -40,11 +40,6 @@ struct split {
     int64_t recovery_mg;
 };
 
-static void take_share(void *arg, size_t user, const struct range_mg *share)
-{
-    ((struct range_mg *)arg)[user] = *share;
-}
-
 static struct split split_of(const struct embodied_period *period, enum pool_kind kind,
                              enum embodied_mode mode, const uint64_t *used_ms, size_t count)
 {
